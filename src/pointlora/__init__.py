@@ -1,0 +1,51 @@
+"""PointLoRA: fine-tune pre-trained point-cloud transformers with a few per cent of their parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pointlora.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pointlora.adapters.config import PointLoraConfig
+    from pointlora.adapters.folder import load_adapter, save_adapter
+    from pointlora.adapters.lora import merge_lora, unmerge_lora
+    from pointlora.adapters.methods import apply_method, list_methods
+    from pointlora.models.checkpoints import LoadReport, load_checkpoint
+    from pointlora.models.parameters import count_parameters
+    from pointlora.models.registry import create_model, list_models
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LoadReport",
+    "PointLoraConfig",
+    "apply_method",
+    "count_parameters",
+    "create_model",
+    "list_methods",
+    "list_models",
+    "load_adapter",
+    "load_checkpoint",
+    "merge_lora",
+    "save_adapter",
+    "unmerge_lora",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "LoadReport": "models.checkpoints",
+        "PointLoraConfig": "adapters.config",
+        "apply_method": "adapters.methods",
+        "count_parameters": "models.parameters",
+        "create_model": "models.registry",
+        "list_methods": "adapters.methods",
+        "list_models": "models.registry",
+        "load_adapter": "adapters.folder",
+        "load_checkpoint": "models.checkpoints",
+        "merge_lora": "adapters.lora",
+        "save_adapter": "adapters.folder",
+        "unmerge_lora": "adapters.lora",
+    },
+)
