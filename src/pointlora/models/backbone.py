@@ -1,0 +1,103 @@
+"""The backbone that all families share: group, tokenize, add positions, run the blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.errors import ShapeError
+from pointlora.models.method import Method, TokenSequence, TokenSet
+from pointlora.models.sizes import Sizes
+from pointlora.models.tokenizer import Tokenizer
+from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
+from pointlora.ops import group_scales
+from pointlora.ops.validation import check_points
+
+
+class Backbone(nn.Module):
+    """A point-cloud transformer without its head.
+
+    Subclasses say what stands before the patches (`prefix`) and may replace any part.
+
+    Args:
+        sizes: see `Sizes`.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.tokenizer = self.build_tokenizer()
+        self.position = self.build_position()
+        self.blocks = self.build_blocks()
+        self.norm = nn.LayerNorm(sizes.embed_dim)
+        self.method = Method()
+        self.apply(initialize_weights)
+
+    def build_tokenizer(self) -> nn.Module:
+        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim)
+
+    def build_position(self) -> nn.Module:
+        """Centers (B, G, 3) to position embeddings (B, G, C)."""
+        return nn.Sequential(nn.Linear(3, 128), nn.GELU(), nn.Linear(128, self.sizes.embed_dim))
+
+    def build_blocks(self) -> nn.ModuleList:
+        sizes = self.sizes
+        rates = drop_path_rates(sizes.drop_path_rate, sizes.depth)
+        return nn.ModuleList(Block(sizes.embed_dim, sizes.num_heads, rate) for rate in rates)
+
+    def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Tokens (B, P, C) before the patches and their positions; none here."""
+        empty = self.norm.weight.new_zeros(batch, 0, self.sizes.embed_dim)
+        return empty, empty
+
+    def embed(self, points: Tensor) -> list[TokenSet]:
+        """Tokens, positions and centers of the backbone's own scale and of those that the method wants."""
+        check_points(points)
+        scales = [self.sizes.scale, *self.method.scales]
+        most = max(max(scale) for scale in scales)
+        if points.shape[1] < most:
+            wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
+            raise ShapeError(f"clouds of {points.shape[1]} points are too small for patches of {wanted}: need {most}")
+        patches = group_scales(points, scales)
+        centers = max((scale.centers for scale in patches), key=lambda centers: centers.shape[1])
+        positions = self.position(centers)
+        tokens = self.tokenizer.tokenize_scales(patches)
+        return [
+            TokenSet(token, positions[:, : token.shape[1]], scale.centers)
+            for token, scale in zip(tokens, patches, strict=True)
+        ]
+
+    def assemble(self, own: TokenSet) -> TokenSequence:
+        """[prefix | patches] with their positions."""
+        tokens, positions = self.prefix(len(own.tokens))
+        return TokenSequence(
+            torch.cat([tokens.to(own.tokens.dtype), own.tokens], 1),
+            torch.cat([positions.to(own.positions.dtype), own.positions], 1),
+            num_prefix=tokens.shape[1],
+            num_patches=own.tokens.shape[1],
+        )
+
+    def encode(self, points: Tensor, levels: Sequence[int] = ()) -> tuple[list[Tensor], TokenSequence, Tensor]:
+        """Run the blocks.
+
+        Args:
+            points: (B, N, 3).
+            levels: indices of blocks whose outputs are wanted; by default the last.
+
+        Returns:
+            the normalised outputs (B, T, C) of those blocks, the sequence that went in, and the auxiliary loss.
+        """
+        own, *others = self.embed(points)
+        sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
+        return self.run_blocks(sequence, levels or (len(self.blocks) - 1,)), sequence, auxiliary_loss
+
+    def run_blocks(self, sequence: TokenSequence, levels: Sequence[int]) -> list[Tensor]:
+        """Normalised outputs of the blocks named in `levels`."""
+        tokens, outputs = sequence.tokens, []
+        for index, block in enumerate(self.blocks):
+            tokens = block(self.method.before_block(index, tokens + sequence.positions, sequence))
+            if index in levels:
+                outputs.append(self.norm(tokens))
+        return outputs

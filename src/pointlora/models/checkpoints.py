@@ -1,0 +1,145 @@
+"""Loading weight files: official ones of every family, and our own. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from pointlora.errors import CheckpointError
+from pointlora.models.layouts import OWN_PRETRAINED, OWN_WHOLE, Layout
+from pointlora.models.registry import get_family, list_models
+from pointlora.models.weight_files import read_weights
+
+# What may be absent from a pre-trained file: it is made anew for each task, and trained.
+_MADE_ANEW = re.compile(r"head\.|cls_token$|cls_position$|method\.|.*\.branches\.")
+
+
+@dataclass
+class LoadReport:
+    """What `load_checkpoint` did.
+
+    Attributes:
+        family: family of the file, `pointlora` for our own.
+        stage: `pre-trained` or `fine-tuned`.
+        loaded: keys of the model that were filled.
+        missing: keys of the model that the file doesn't have.
+        unexpected: keys of the file that nobody knows.
+        ignored: keys of the file that are known and not used by this model (a decoder, say).
+    """
+
+    family: str
+    stage: str
+    loaded: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        parts = [f"{self.family} {self.stage}: {len(self.loaded)} loaded"]
+        for name in ("missing", "unexpected", "ignored"):
+            keys: list[str] = getattr(self, name)
+            if keys:
+                parts.append(f"{len(keys)} {name} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})")
+        return ", ".join(parts)
+
+
+def load_checkpoint(
+    model: nn.Module, source: str | os.PathLike[str] | Mapping[str, Tensor], strict: bool = True
+) -> LoadReport:
+    """Fill a model from an official file of its family or one of ours.
+
+    Args:
+        model: from `create_model`; with PointLoRA applied it also takes the files of the PointLoRA release.
+        source: a `.pth`/`.pt` or `.safetensors` file, or a state dict; `module.` prefixes don't matter.
+        strict: refuse a file that lacks weights of the backbone or has unknown ones; False only reports them.
+
+    Returns:
+        a report. A pre-trained file leaves the head (and for Point-MAE the class token) in `missing`: these are
+        made anew for each task.
+
+    Raises:
+        CheckpointError: unreadable or unsafe file, another family (named), another size (named).
+    """
+    weights, name = read_weights(source)
+    layout = recognize(weights)
+    if layout is None:
+        raise CheckpointError(f"{name} is no weight file of a known model; its first keys are {sorted(weights)[:3]}")
+    _check_family(model, layout, name)
+    report = LoadReport(layout.family, layout.stage)
+    renamed = _rename(model, weights, layout, report)
+    _fill(model, renamed, name, report)
+    if strict:
+        _check_complete(model, report, name)
+    return report
+
+
+def recognize(keys: Mapping[str, Tensor] | list[str]) -> Layout | None:
+    """The layout that keys belong to, or None."""
+    known = [layout for name in list_models() for layout in get_family(name).layouts]
+    return next((layout for layout in (*known, OWN_PRETRAINED, OWN_WHOLE) if layout.matches(keys)), None)
+
+
+def _check_family(model: nn.Module, layout: Layout, name: str) -> None:
+    accepted = (*get_family(str(model.name)).layouts, OWN_PRETRAINED, OWN_WHOLE)
+    if layout not in accepted:
+        raise CheckpointError(
+            f"{name} is a {layout.stage} {layout.family} file, but the model is {model.name}: "
+            f"use create_model({layout.family!r}, …)"
+        )
+
+
+def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, report: LoadReport) -> dict[str, Tensor]:
+    """Keys as the model has them; what the model has no place for goes into the report."""
+    renamed: dict[str, Tensor] = {}
+    owned = {key: model.method.checkpoint_key(key) for key in weights} if hasattr(model, "method") else {}
+    for key, value in weights.items():
+        new = owned.get(key) or layout.rename(key)
+        if new is not None and layout.stage == "pre-trained" and model.task != "pretraining":
+            new = new.removeprefix("encoder.") if new.startswith("encoder.") or new == key else None
+        elif new is not None and layout.stage == "fine-tuned" and model.task == "pretraining":
+            new = None if _MADE_ANEW.match(new) else f"encoder.{new}"
+        if new is None:
+            report.ignored.append(key)
+        else:
+            renamed[new] = value
+    return renamed
+
+
+def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: LoadReport) -> None:
+    own = model.state_dict()
+    fitting: dict[str, Tensor] = {}
+    for key, value in renamed.items():
+        if key not in own:
+            report.unexpected.append(key)
+            continue
+        # Convolutions of kernel 1 are linear layers here: (out, in, 1) becomes (out, in).
+        value = value.squeeze(-1) if value.ndim == own[key].ndim + 1 and value.shape[-1] == 1 else value
+        if value.shape != own[key].shape:
+            raise CheckpointError(
+                f"{name}: {key} has shape {tuple(value.shape)}, but the model wants {tuple(own[key].shape)}: "
+                "create the model with the sizes (and num_classes) of the file; `pointlora info FILE` shows them"
+            )
+        fitting[key] = value
+    report.loaded = sorted(fitting)
+    report.missing = [key for key in own if key not in fitting]
+    model.load_state_dict(fitting, strict=False)
+
+
+def _check_complete(model: nn.Module, report: LoadReport, name: str) -> None:
+    lost = [key for key in report.missing if report.stage == "fine-tuned" or not _MADE_ANEW.match(key)]
+    if model.task == "pretraining" and report.stage == "fine-tuned":
+        lost = [key for key in lost if key.startswith("encoder.")]
+    if lost:
+        raise CheckpointError(f"{name} lacks {len(lost)} weights of the {model.name} model, the first is {lost[0]}")
+    if report.unexpected:
+        hint = ""
+        if any("lora" in key or "prompt" in key for key in report.unexpected):
+            hint = "; for a file with PointLoRA's weights call apply_method(model, 'pointlora') first"
+        raise CheckpointError(
+            f"{name} has {len(report.unexpected)} weights that the {model.name} model has no place for, "
+            f"the first is {report.unexpected[0]}{hint}"
+        )

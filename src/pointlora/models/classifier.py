@@ -1,0 +1,79 @@
+"""Classification on top of a backbone."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.errors import ConfigError
+from pointlora.models.backbone import Backbone
+from pointlora.models.heads import classification_head
+from pointlora.models.method import TokenSequence
+from pointlora.models.sizes import Sizes
+from pointlora.models.transformer import initialize_weights
+
+
+class ClassifierOutput(NamedTuple):
+    """What a classifier returns.
+
+    Attributes:
+        logits: (B, classes) float32.
+        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted; 0 without a method.
+        selected: centers (B, K, 3) of the selected patches, a tensor a scale.
+    """
+
+    logits: Tensor
+    auxiliary_loss: Tensor
+    selected: tuple[Tensor, ...] = ()
+
+
+class PointClassifier(Backbone):
+    """A backbone with a class token and a head on [class token, maximum over all other tokens].
+
+    Args:
+        sizes: see `Sizes`.
+        num_classes: number of classes.
+    """
+
+    task = "classification"
+
+    def __init__(self, sizes: Sizes, num_classes: int) -> None:
+        super().__init__(sizes)
+        if num_classes < 1:
+            raise ConfigError(f"num_classes is {num_classes}, but there must be at least one class")
+        self.num_classes = num_classes
+        self.build_prefix()
+        self.head = self.build_head()
+        self.head.apply(initialize_weights)
+
+    def build_prefix(self) -> None:
+        width = self.sizes.embed_dim
+        self.cls_token = nn.Parameter(torch.empty(1, 1, width))
+        self.cls_position = nn.Parameter(torch.empty(1, 1, width))
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+        nn.init.trunc_normal_(self.cls_position, std=0.02)
+
+    def build_head(self) -> nn.Module:
+        return classification_head(2 * self.sizes.embed_dim, self.num_classes)
+
+    def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
+        return self.cls_token.expand(batch, -1, -1), self.cls_position.expand(batch, -1, -1)
+
+    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
+        """Tokens (B, T, C) to the head's input (B, 2C)."""
+        return torch.cat([tokens[:, 0], tokens[:, sequence.num_prefix :].amax(1)], -1)
+
+    def forward(self, points: Tensor) -> ClassifierOutput:
+        """Classify clouds.
+
+        Args:
+            points: (B, N, 3), in a unit sphere as in training.
+
+        Raises:
+            ShapeError: for a wrong shape, or clouds too small for the patches.
+        """
+        (tokens,), sequence, auxiliary_loss = self.encode(points)
+        logits = self.head(self.pool(tokens, sequence))
+        return ClassifierOutput(logits.float(), auxiliary_loss.float(), sequence.selected)

@@ -1,0 +1,63 @@
+"""Official file layouts: how to recognise one by its keys, and how its keys map to ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The keys of one kind of official file.
+
+    Attributes:
+        family: the registered family that it belongs to.
+        stage: `pre-trained` or `fine-tuned`.
+        requires: patterns, each of which must match the beginning of some key.
+        forbids: patterns that no key may begin with.
+        rules: (pattern, replacement) pairs. The first pattern that matches the beginning of a key is replaced; a
+            replacement of None says that the weight is known and not used here.
+    """
+
+    family: str
+    stage: str
+    requires: tuple[str, ...]
+    forbids: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str | None], ...] = ()
+
+    def matches(self, keys: Iterable[str]) -> bool:
+        """Whether a file with these keys is of this layout."""
+        keys = list(keys)
+
+        def present(pattern: str) -> bool:
+            return any(re.match(pattern, key) for key in keys)
+
+        return all(map(present, self.requires)) and not any(map(present, self.forbids))
+
+    def rename(self, key: str) -> str | None:
+        """Our name for an official key; None when the weight is not used; the key itself when no rule knows it."""
+        for pattern, replacement in self.rules:
+            match = re.match(pattern, key)
+            if match:
+                return None if replacement is None else match.expand(replacement) + key[match.end() :]
+        return key
+
+
+def encoder_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
+    """Rules of the encoder that all families share, from `prefix` in the file to `target` in ours."""
+    source = re.escape(prefix)
+    return (
+        (source + r"encoder\.(first_conv|second_conv)\.", target + r"tokenizer.\1."),
+        (source + r"pos_embed\.", target + "position."),
+        (source + r"blocks\.blocks\.", target + "blocks."),
+        (source + r"norm\.", target + "norm."),
+        (source + r"cls_token$", target + "cls_token"),
+        (source + r"cls_pos$", target + "cls_position"),
+        (source + r"cls_head_finetune\.", target + "head."),
+    )
+
+
+# Files that this library wrote: our own keys, nothing to rename.
+OWN_PRETRAINED = Layout("pointlora", "pre-trained", requires=(r"encoder\.tokenizer\.", r"encoder\.blocks\."))
+OWN_WHOLE = Layout("pointlora", "fine-tuned", requires=(r"tokenizer\.", r"blocks\.0\.", r"head\."))

@@ -1,0 +1,150 @@
+"""Point-MAE's masked autoencoder (Pang et al., ECCV 2022), for pre-training.
+
+The encoder sees the visible patches only, and only these are tokenized: the published code tokenizes all patches and
+then drops the masked ones. That gives the encoder the same input at 40% of the cost, the statistics of BatchNorm aside.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.errors import ConfigError, ShapeError
+from pointlora.models.backbone import Backbone
+from pointlora.models.sizes import Sizes
+from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
+from pointlora.ops import chamfer_distance, gather_points, group_scales
+from pointlora.ops.grouping import Patches
+from pointlora.ops.validation import check_points
+
+
+class PretrainingOutput(NamedTuple):
+    """What the masked autoencoder returns.
+
+    Attributes:
+        loss: Chamfer L2 between rebuilt and true masked patches, a scalar.
+        rebuilt: (B, M, K, 3) rebuilt masked patches, relative to their centers.
+        mask: (B, G) which patches were masked.
+        centers: (B, G, 3).
+    """
+
+    loss: Tensor
+    rebuilt: Tensor
+    mask: Tensor
+    centers: Tensor
+
+
+class Decoder(nn.Module):
+    """Blocks over [visible, masked] tokens; returns the last `num_masked` of them, normalised."""
+
+    def __init__(self, dim: int, depth: int, num_heads: int, drop_path_rate: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(dim, num_heads, rate) for rate in drop_path_rates(drop_path_rate, depth))
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, tokens: Tensor, positions: Tensor, num_masked: int) -> Tensor:
+        for block in self.blocks:
+            tokens = block(tokens + positions)
+        return self.norm(tokens[:, -num_masked:])
+
+
+class MaskedAutoencoder(nn.Module):
+    """Rebuild masked patches from visible ones.
+
+    Args:
+        sizes: of the encoder.
+        decoder_depth: blocks of the decoder.
+        decoder_num_heads: its attention heads; by default the encoder's.
+        mask_ratio: share of the patches that is masked, rounded down to whole patches.
+    """
+
+    task = "pretraining"
+
+    def __init__(
+        self, sizes: Sizes, decoder_depth: int = 4, decoder_num_heads: int | None = None, mask_ratio: float = 0.6
+    ) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.num_masked = int(mask_ratio * sizes.num_groups)
+        if not 0 < self.num_masked < sizes.num_groups:
+            raise ConfigError(
+                f"mask_ratio {mask_ratio} of {sizes.num_groups} patches masks {self.num_masked}: "
+                "at least one must be masked and one visible"
+            )
+        width = sizes.embed_dim
+        self.encoder = Backbone(sizes)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, width))
+        self.decoder_position = nn.Sequential(nn.Linear(3, 128), nn.GELU(), nn.Linear(128, width))
+        self.decoder = Decoder(width, decoder_depth, decoder_num_heads or sizes.num_heads, sizes.drop_path_rate)
+        self.rebuild = nn.Linear(width, 3 * sizes.group_size)
+        nn.init.trunc_normal_(self.mask_token, std=0.02)
+        for part in (self.decoder_position, self.decoder, self.rebuild):
+            part.apply(initialize_weights)
+
+    def random_mask(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """(B, G) mask with `num_masked` patches of each cloud masked at random."""
+        order = torch.rand(batch, self.sizes.num_groups, generator=generator).argsort(1)
+        return order < self.num_masked
+
+    def forward(
+        self, points: Tensor, generator: torch.Generator | None = None, mask: Tensor | None = None
+    ) -> PretrainingOutput:
+        """Mask, encode, decode, compare.
+
+        Args:
+            points: (B, N, 3).
+            generator: source of the random mask.
+            mask: (B, G) True where masked, the same number in each cloud, instead of a random one.
+
+        Raises:
+            ShapeError: for wrong shapes, or a mask that hides different numbers of patches.
+        """
+        check_points(points)
+        patches = group_scales(points, [self.sizes.scale])[0]
+        if mask is None:
+            mask, num_masked = self.random_mask(len(points), generator), self.num_masked
+        else:
+            _check_mask(mask, patches.centers.shape[:2])
+            num_masked = int(mask[0].sum())
+        visible, masked = _split(patches, mask.to(points.device), num_masked)
+        encoded = self.encode_visible(visible)
+        centers = torch.cat([visible.centers, masked.centers], 1)
+        mask_tokens = self.mask_token.to(encoded.dtype).expand(len(points), masked.centers.shape[1], -1)
+        decoded = self.decoder(
+            torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), masked.centers.shape[1]
+        )
+        rebuilt = self.rebuild(decoded).float().unflatten(-1, (-1, 3))
+        loss = chamfer_distance(rebuilt.flatten(0, 1), masked.neighborhoods.flatten(0, 1), "l2")
+        return PretrainingOutput(loss, rebuilt, mask, patches.centers)
+
+    def encode_visible(self, visible: Patches) -> Tensor:
+        """Tokens (B, V, C) of the visible patches, through all blocks and the final norm."""
+        encoder = self.encoder
+        tokens, positions = encoder.tokenizer(visible.neighborhoods), encoder.position(visible.centers)
+        for block in encoder.blocks:
+            tokens = block(tokens + positions)
+        return encoder.norm(tokens)
+
+
+def _check_mask(mask: Tensor, shape: torch.Size) -> None:
+    if mask.shape != shape or mask.dtype != torch.bool:
+        raise ShapeError(f"mask must be {tuple(shape)} booleans, not {tuple(mask.shape)} of {mask.dtype}")
+    counts = mask.sum(1)
+    if (counts != counts[0]).any():
+        raise ShapeError(
+            f"the mask hides {counts.min()} to {counts.max()} patches: every cloud must hide the same number"
+        )
+
+
+def _split(patches: Patches, mask: Tensor, num_masked: int) -> tuple[Patches, Patches]:
+    """Visible and masked patches, each in their order of sampling."""
+    order = mask.to(torch.int8).argsort(dim=1, stable=True)
+    border = mask.shape[1] - num_masked
+    centers = gather_points(patches.centers, order)
+    neighborhoods = gather_points(patches.neighborhoods.flatten(2), order).unflatten(-1, (-1, 3))
+    return (
+        Patches(centers[:, :border], neighborhoods[:, :border]),
+        Patches(centers[:, border:], neighborhoods[:, border:]),
+    )

@@ -1,0 +1,72 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from dataclasses import fields
+from typing import Any
+
+from torch import nn
+
+from pointlora.errors import ConfigError
+from pointlora.models import point_mae
+from pointlora.models.family import Family
+from pointlora.models.sizes import Sizes
+
+_FAMILIES: dict[str, Family] = {family.name: family for module in (point_mae,) for family in module.FAMILIES}
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` knows, sorted."""
+    return sorted(_FAMILIES)
+
+
+def get_family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        ConfigError: for an unknown name, with the nearest right one.
+    """
+    if name not in _FAMILIES:
+        raise ConfigError(f"unknown model {name!r}{_nearest(name, list_models())}")
+    return _FAMILIES[name]
+
+
+def create_model(name: str, task: str = "classification", **options: Any) -> nn.Module:
+    """Build a model with random weights.
+
+    Args:
+        name: one of `list_models()`.
+        task: `classification` (option `num_classes`, default 40) or `pretraining` (options `decoder_depth`,
+            `decoder_num_heads`, `mask_ratio`).
+        options: those of the task, and sizes that differ from the published ones: `embed_dim`, `depth`, `num_heads`,
+            `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`.
+
+    Returns:
+        the model; `model.name`, `model.task`, `model.sizes` and `model.options` say how to build it again.
+
+    Raises:
+        ConfigError: for an unknown name, task or option, with the nearest right one.
+    """
+    family = get_family(name)
+    if task not in family.tasks:
+        raise ConfigError(f"{name} has no task {task!r}; its tasks are {', '.join(sorted(family.tasks))}")
+    builder = family.tasks[task]
+    known = set(inspect.signature(builder).parameters) - {"sizes"}
+    sizes = {field.name for field in fields(Sizes)}
+    for option in options:
+        if option not in known | sizes:
+            raise ConfigError(f"unknown option {option!r} of create_model{_nearest(option, sorted(known | sizes))}")
+    if "num_classes" in known:
+        options.setdefault("num_classes", 40)
+    own = {key: value for key, value in options.items() if key in known}
+    model = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
+    model.name, model.task, model.options = name, task, own
+    return model
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else "; known:"
+    return hint if near else f"{hint} {', '.join(known)}"

@@ -1,0 +1,80 @@
+"""The sizes of a backbone, with checks that name the wrong one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from pointlora.errors import ConfigError
+from pointlora.ops.grouping import Scale
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a point-cloud transformer.
+
+    Attributes:
+        embed_dim: width C of the token sequence.
+        depth: number of blocks.
+        num_heads: attention heads; divides `embed_dim`.
+        num_groups: patches a cloud, G.
+        group_size: points a patch, K.
+        drop_path_rate: stochastic depth of the last block; it grows linearly from 0 in the first.
+        tokenizer_dims: widths of the mini-PointNet: those of its first stage, then the hidden width of its second.
+            (128, 256, 512) is 3 -> 128 -> 256 | 512 -> 512 -> C.
+        tokenizer_out: width of the tokenizer's output where it differs from `embed_dim` (Point-BERT).
+    """
+
+    embed_dim: int = 384
+    depth: int = 12
+    num_heads: int = 6
+    num_groups: int = 128
+    group_size: int = 32
+    drop_path_rate: float = 0.1
+    tokenizer_dims: tuple[int, ...] = (128, 256, 512)
+    tokenizer_out: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
+        for name in ("embed_dim", "depth", "num_heads", "num_groups", "group_size"):
+            _check_positive(name, getattr(self, name))
+        if len(self.tokenizer_dims) < 2:
+            raise ConfigError(f"tokenizer_dims is {self.tokenizer_dims}, but it needs at least two widths")
+        for width in self.tokenizer_dims:
+            _check_positive("each of tokenizer_dims", width)
+        if self.tokenizer_out is not None:
+            _check_positive("tokenizer_out", self.tokenizer_out)
+        if self.embed_dim % self.num_heads:
+            raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
+        if not 0 <= self.drop_path_rate < 1:
+            raise ConfigError(f"drop_path_rate is {self.drop_path_rate}, but it must lie in [0, 1)")
+
+    @property
+    def scale(self) -> Scale:
+        """The main grouping."""
+        return Scale(self.num_groups, self.group_size)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Sizes:
+        """These sizes with some replaced; a value of None leaves the default.
+
+        Raises:
+            ConfigError: for an unknown name, with the nearest right one.
+        """
+        known = [field.name for field in fields(self)]
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ConfigError(f"unknown size {name!r}{hint} Known sizes: {', '.join(known)}")
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "tokenizer_dims": list(self.tokenizer_dims)}
+
+
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} is {value!r}, but it must be a positive integer")

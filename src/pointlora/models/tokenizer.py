@@ -1,0 +1,97 @@
+"""The mini-PointNet that turns each patch of points into one token.
+
+Point-BERT (Yu et al., CVPR 2022) and Point-MAE (Pang et al., ECCV 2022), after PointNet (Qi et al., CVPR 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from pointlora.ops.grouping import Patches
+
+
+class Tokenizer(nn.Module):
+    """Patches (B, G, K, 3) to tokens (B, G, C).
+
+    Pointwise layers, maximum over the patch, the maximum joined to every point's features, pointwise layers, maximum.
+
+    Args:
+        dims: widths of the first stage, then the hidden width of the second.
+        out_dim: width C of a token.
+    """
+
+    def __init__(self, dims: Sequence[int], out_dim: int) -> None:
+        super().__init__()
+        *first, hidden = dims
+        self.first_conv = _pointwise(3, *first)
+        self.second_conv = _pointwise(2 * first[-1], hidden, out_dim)
+
+    def forward(self, neighborhoods: Tensor, repeats: int = 1) -> Tensor:
+        """Tokens of the patches.
+
+        Args:
+            neighborhoods: (B, G, K, 3), centred.
+            repeats: in training, update the running statistics as if the same patches came this many times in a row.
+
+        Returns:
+            (B, G, C).
+        """
+        batch, groups, size, _ = neighborhoods.shape
+        with repeated_statistics(self, repeats if self.training else 1):
+            features = self.first_conv(neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
+            join, norm, activation, last = self.second_conv
+            # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
+            # right half: the same numbers for a quarter less arithmetic than joining them first.
+            left, right = join.weight.chunk(2, dim=1)
+            joined = F.linear(features, right) + F.linear(features.amax(1), left, join.bias)[:, None]
+            hidden = activation(norm(joined.flatten(0, 1)))
+            return last(hidden).view(batch, groups, size, -1).amax(2)
+
+    def tokenize_scales(self, scales: Sequence[Patches]) -> list[Tensor]:
+        """Tokens of each scale; scales that share their patches are tokenized once.
+
+        The running statistics move as if each scale had been tokenized by itself, repeats directly after one another.
+        """
+        counts: dict[int, int] = {}
+        for patches in scales:
+            counts[id(patches.neighborhoods)] = counts.get(id(patches.neighborhoods), 0) + 1
+        tokens: dict[int, Tensor] = {}
+        for patches in scales:
+            key = id(patches.neighborhoods)
+            if key not in tokens:
+                tokens[key] = self(patches.neighborhoods, counts[key])
+        return [tokens[id(patches.neighborhoods)] for patches in scales]
+
+
+@contextmanager
+def repeated_statistics(module: nn.Module, repeats: int) -> Iterator[None]:
+    """Within, a training-mode forward moves the running statistics as `repeats` equal forwards would.
+
+    One step takes r0 to r1 = (1 - m) r0 + m s, and n steps to s + (1 - m)^n (r0 - s); solved for s and applied after
+    the forward, so that it holds for any kind of batch normalisation.
+    """
+    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm) and norm.training] if repeats > 1 else []
+    before = [(norm.running_mean.clone(), norm.running_var.clone()) for norm in norms]
+    yield
+    for norm, statistics in zip(norms, before, strict=True):
+        keep = 1.0 - norm.momentum
+        factor = (1.0 - keep**repeats) / norm.momentum
+        for running, old in zip((norm.running_mean, norm.running_var), statistics, strict=True):
+            running.copy_(torch.lerp(old, running, factor))
+        norm.num_batches_tracked.add_(repeats - 1)
+
+
+def _pointwise(*widths: int) -> nn.Sequential:
+    """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1."""
+    layers: list[nn.Module] = []
+    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+        if layers:
+            layers += [nn.BatchNorm1d(width_in), nn.ReLU(inplace=True)]
+        layers.append(nn.Linear(width_in, width_out))
+    return nn.Sequential(*layers)

@@ -1,0 +1,90 @@
+"""Reading tensors from untrusted weight files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointlora.errors import CheckpointError
+
+
+def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a weight file or a mapping, and a name for messages.
+
+    Official files are dicts {base_model, optimizer, epoch, …}; the weights are found under `base_model`, `model` or
+    `state_dict`, or at the top. A leading `module.` is dropped.
+
+    Raises:
+        CheckpointError: no such file, not a weight file, a file that would run code, or no tensors in it.
+    """
+    if isinstance(source, Mapping):
+        content, name = dict(source), "the state dict"
+    else:
+        path = Path(source)
+        name = str(path)
+        content = read_file(path)
+    for key in ("base_model", "model", "state_dict"):
+        if isinstance(content.get(key), Mapping):
+            content = dict(content[key])
+            break
+    weights = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+    if not weights:
+        raise CheckpointError(f"{name} holds no weights; its entries are {sorted(map(str, content))[:5]}")
+    return weights, name
+
+
+def read_file(path: Path) -> dict[Any, Any]:
+    """The dict that a `.safetensors` or torch file holds, on the CPU; nothing in it is executed.
+
+    Raises:
+        CheckpointError: naming the file.
+    """
+    if not path.exists():
+        raise CheckpointError(f"no such weight file: {path}")
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder, not a weight file (an adapter folder is read by load_adapter)")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path} is empty")
+    try:
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except PermissionError as error:
+        raise CheckpointError(f"no permission to read {path}") from error
+    except Exception as error:
+        reason = str(error).split("\n")[0][:200] or type(error).__name__
+        if "weights_only" in str(error) or "WeightsUnpickler" in str(error) or "Unsupported" in reason:
+            raise CheckpointError(
+                f"{path} holds something other than weights and was refused without running it: {_offender(error)}"
+            ) from error
+        raise CheckpointError(f"{path} is damaged or no weight file: {reason}") from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dict of weights")
+    return dict(content)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def _read_torch(path: Path) -> Any:
+    """torch.load with weights only; numpy's plain scalars, which official files keep as metrics, are data too."""
+    from numpy.dtypes import Float32DType, Float64DType, Int64DType
+
+    scalar = np.float64(0).__reduce__()[0]
+    allowed = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    with torch.serialization.safe_globals([*allowed, np.dtype, Float32DType, Float64DType, Int64DType]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _offender(error: Exception) -> str:
+    """The part of torch's long message that names what was found."""
+    lines = [line.strip() for line in str(error).replace("`", "'").split("\n")]
+    found = next((line for line in lines if "GLOBAL" in line or "Unsupported" in line), lines[0])
+    return found[:200]

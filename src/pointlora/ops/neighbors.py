@@ -1,0 +1,93 @@
+"""The k nearest neighbours of query points, and picking points by index."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pointlora.ops.validation import check_count, check_lengths, check_points
+
+
+def gather_points(points: Tensor, index: Tensor) -> Tensor:
+    """Pick rows of each cloud.
+
+    Args:
+        points: (B, N, C).
+        index: (B, ...) int64 indices into N.
+
+    Returns:
+        (B, ..., C).
+    """
+    batch, _, width = points.shape
+    flat = index.reshape(batch, -1, 1).expand(-1, -1, width)
+    return points.gather(1, flat).reshape(*index.shape, width)
+
+
+@torch.no_grad()
+def squared_distances(queries: Tensor, points: Tensor) -> Tensor:
+    """Exact squared distances (B, M, N): differences first, then squares.
+
+    The shortcut |q|² - 2 q·p + |p|² loses half the digits for close points and swaps neighbours, so it isn't used.
+    """
+    total = None
+    for axis in range(3):
+        difference = queries[..., axis, None] - points[:, None, :, axis]
+        total = difference.square_() if total is None else total.addcmul_(difference, difference)
+    assert total is not None
+    return total
+
+
+@torch.no_grad()
+def k_nearest_neighbors(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None = None) -> Tensor:
+    """Indices of the k points nearest to each query, nearest first.
+
+    Args:
+        queries: (B, M, 3).
+        points: (B, N, 3).
+        k: how many neighbours, at most N (or the shortest length).
+        lengths: (B,) number of real points of each cloud; padding is never a neighbour.
+
+    Returns:
+        (B, M, k) int64 indices into N.
+
+    Raises:
+        ShapeError: for a wrong shape or type, or k larger than the number of points.
+    """
+    check_points(queries, "queries")
+    check_points(points)
+    check_count(k, points.shape[1], "k")
+    if lengths is not None:
+        check_lengths(lengths, points.shape[0], points.shape[1], k)
+    distances = squared_distances(queries.float(), points.float())
+    return nearest_of(mask_padding(distances, lengths), k)
+
+
+def mask_padding(distances: Tensor, lengths: Tensor | None) -> Tensor:
+    """Set the distances (B, M, N) of padding to infinity, in place."""
+    if lengths is None:
+        return distances
+    padding = torch.arange(distances.shape[-1], device=distances.device) >= lengths.to(distances.device)[:, None]
+    return distances.masked_fill_(padding[:, None], torch.inf)
+
+
+def nearest_of(distances: Tensor, k: int) -> Tensor:
+    """Indices (B, M, k) of the k smallest distances (B, M, N, float32, >= 0), nearest first, equal ones by index.
+
+    `topk` orders equal values differently from device to device. The bits of a non-negative float sort like the
+    number itself, so bits and index packed into one integer make every key distinct.
+    """
+    keys = distances.contiguous().view(torch.int32).to(torch.int64).bitwise_left_shift_(32)
+    keys += torch.arange(distances.shape[-1], device=distances.device)
+    return keys.topk(k, dim=-1, largest=False, sorted=True).indices
+
+
+@torch.no_grad()
+def k_nearest_neighbors_reference(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None = None) -> Tensor:
+    """The same neighbours by a full sort of each query's distances; equal distances go by index. For tests."""
+    found = torch.empty(*queries.shape[:2], k, dtype=torch.int64)
+    for number, (cloud_queries, cloud) in enumerate(zip(queries, points, strict=True)):
+        cloud = cloud if lengths is None else cloud[: int(lengths[number])]
+        for row, query in enumerate(cloud_queries):
+            dx, dy, dz = (query - cloud).unbind(-1)
+            found[number, row] = torch.argsort(dx * dx + dy * dy + dz * dz, stable=True)[:k]
+    return found.to(points.device)

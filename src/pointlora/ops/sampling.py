@@ -1,0 +1,92 @@
+"""Farthest point sampling: pick, again and again, the point farthest from all those picked so far.
+
+Eldar et al., "The farthest point strategy for progressive image sampling", 1997. The picks are nested: the first k of
+a longer run are the run of length k, so one run serves every scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pointlora.ops.validation import check_count, check_lengths, check_points
+
+
+@torch.no_grad()
+def farthest_point_sampling(
+    points: Tensor, num_samples: int, start: int | Tensor = 0, lengths: Tensor | None = None
+) -> Tensor:
+    """Indices of the farthest points of each cloud, in the order in which they are picked.
+
+    Ties go to the lowest index. Distances are computed in float32 whatever the input's type (float64 stays float64).
+
+    Args:
+        points: (B, N, 3) clouds; with `lengths`, padded clouds whose padding may hold anything.
+        num_samples: how many points to pick, at most N (or the shortest length).
+        start: index of the first pick, one for all clouds or a (B,) tensor.
+        lengths: (B,) number of real points of each cloud; padding is never picked.
+
+    Returns:
+        (B, num_samples) int64 indices.
+
+    Raises:
+        ShapeError: for a wrong shape or type, ragged clouds, or more samples than points.
+    """
+    points, starts = _prepare(points, num_samples, start, lengths)
+    return _sample_rows(points, num_samples, starts, lengths)
+
+
+@torch.no_grad()
+def farthest_point_sampling_reference(
+    points: Tensor, num_samples: int, start: int | Tensor = 0, lengths: Tensor | None = None
+) -> Tensor:
+    """The same picks, one cloud and one point at a time, as the definition reads; for tests."""
+    points, starts = _prepare(points, num_samples, start, lengths)
+    picks = torch.empty(len(points), num_samples, dtype=torch.int64)
+    for number, cloud in enumerate(points):
+        cloud = cloud if lengths is None else cloud[: int(lengths[number])]
+        distances = torch.full((len(cloud),), torch.inf, dtype=cloud.dtype, device=cloud.device)
+        pick = int(starts[number])
+        for step in range(num_samples):
+            picks[number, step] = pick
+            dx, dy, dz = (cloud - cloud[pick]).unbind(-1)
+            distances = torch.minimum(distances, dx * dx + dy * dy + dz * dz)
+            pick = int((distances == distances.max()).nonzero()[0])
+    return picks.to(points.device)
+
+
+def _prepare(points: Tensor, num_samples: int, start: int | Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    check_points(points)
+    batch, num_points = points.shape[:2]
+    check_count(num_samples, num_points, "num_samples")
+    if lengths is not None:
+        check_lengths(lengths, batch, num_points, num_samples)
+    if isinstance(start, int):
+        check_count(start + 1, num_points, "start + 1")
+        start = torch.full((batch,), start, dtype=torch.int64, device=points.device)
+    if points.dtype in (torch.float16, torch.bfloat16):
+        points = points.float()
+    return points.detach(), start
+
+
+def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) -> Tensor:
+    """The fast path: coordinates as three contiguous rows, every buffer reused, no host synchronisation."""
+    batch, num_points = points.shape[:2]
+    x, y, z = points.permute(2, 0, 1).contiguous().unbind(0)
+    distances = torch.full_like(x, torch.inf)
+    if lengths is not None:
+        padding = torch.arange(num_points, device=points.device) >= lengths.to(points.device)[:, None]
+        distances.masked_fill_(padding, -torch.inf)
+        x, y, z = (row.masked_fill(padding, 0.0) for row in (x, y, z))
+    square, work = torch.empty_like(x), torch.empty_like(x)
+    picks = torch.empty(num_samples, batch, 1, dtype=torch.int64, device=points.device)
+    picks[0, :, 0] = starts
+    for step in range(1, num_samples):
+        pick = picks[step - 1]
+        torch.sub(x, x.gather(1, pick), out=square).square_()
+        torch.sub(y, y.gather(1, pick), out=work).square_()
+        square.add_(work)
+        torch.sub(z, z.gather(1, pick), out=work).square_()
+        torch.minimum(distances, square.add_(work), out=distances)
+        torch.argmax(distances, dim=1, keepdim=True, out=picks[step])
+    return picks.squeeze(-1).T.contiguous()
