@@ -1,0 +1,75 @@
+"""A torch data set that is asked for whole batches by key (epoch, index), and gives them out ready for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.sampling import Key
+from pointlora.data.transforms import PointTransform
+from pointlora.errors import DataError
+
+
+class ClassificationBatch(NamedTuple):
+    """One batch.
+
+    Attributes:
+        points: (B, n, 3) float32.
+        labels: (B,) int64, -1 where there is none.
+        index: (B,) int64, the samples' indices in the data set.
+    """
+
+    points: Tensor
+    labels: Tensor
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+
+
+class ClassificationLoaderDataset(Dataset[ClassificationBatch]):
+    """Reads, checks and transforms the clouds of a batch together.
+
+    Args:
+        dataset: where the clouds come from.
+        transform: what happens to them.
+        min_points: fewest points a cloud may have (a model's group size: neighbours can't be found among fewer).
+    """
+
+    def __init__(self, dataset: PointCloudDataset, transform: PointTransform, min_points: int = 1) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.min_points = min_points
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: Key) -> ClassificationBatch:
+        """A batch of the one sample `key` = (epoch, index)."""
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: Sequence[Key]) -> ClassificationBatch:
+        """The batch of these samples, collated.
+
+        Raises:
+            DataError: if a cloud cannot be read, has too few points or holds NaN.
+        """
+        points = self.transform([self._checked_cloud(index) for _, index in keys], keys)
+        index = np.array([index for _, index in keys], dtype=np.int64)
+        return ClassificationBatch(
+            torch.from_numpy(points), torch.from_numpy(self.dataset.labels[index]), torch.from_numpy(index)
+        )
+
+    def _checked_cloud(self, index: int) -> np.ndarray:
+        cloud = self.dataset.cloud(index)
+        source = self.dataset.sources[index]
+        if len(cloud) < self.min_points:
+            raise DataError(
+                f"{source}: has {len(cloud)} points; at least {self.min_points} are needed (the group size)"
+            )
+        if not np.isfinite(cloud).all():
+            raise DataError(f"{source}: holds NaN or infinite coordinates")
+        return cloud

@@ -1,0 +1,112 @@
+"""A data set in one `.npz` file: `points` (n, N, 3), and optionally `labels`, `classes` and `is_test`."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.datasets.arrays import check_clouds, check_labels
+from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
+from pointlora.data.datasets.splits import stratified_choice
+from pointlora.errors import ConfigError, DataError
+
+LAYOUT = "a file <root>.npz with points (n, N, 3), optional labels (n,), classes (c,), is_test (n,) bool"
+_KEYS = ("points", "labels", "classes", "class_names", "is_test")
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, SyntaxError, MemoryError, NotImplementedError, RuntimeError)
+
+
+class NpzDataset(PointCloudDataset):
+    """Clouds of equal size from one file, in memory in the file's own float type and given out as float32.
+
+    Args:
+        root: the `.npz` file. It is read without pickle, so it can run no code.
+        split: `train`, `test` or `all`. With `is_test` in the file the split is the file's; otherwise a stratified one.
+        test_fraction: share of the test part when the file has no `is_test`; None is 0.2 for labelled files and 0
+            (everything is for training) for unlabelled ones.
+        split_seed: chooses the split when the file has none.
+
+    Raises:
+        ConfigError: for an unknown split or a fraction outside [0, 1).
+        DataError: if the file is damaged or an array has a wrong shape, type or value.
+    """
+
+    def __init__(
+        self, root: Root, split: str = "train", test_fraction: float | None = None, split_seed: int = 0
+    ) -> None:
+        check_split(split, ("train", "test", "all"))
+        if test_fraction is not None and not 0.0 <= test_fraction < 1.0:
+            raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
+        path = check_root("npz", root, LAYOUT)
+        arrays = read_npz(path)
+        points = arrays["points"]
+        check_clouds(points, f"{path}: array 'points'")
+        labels, class_names = _labels(arrays, path)
+        is_test = _test_mask(arrays, path, labels, test_fraction, split_seed)
+        chosen = np.arange(len(points)) if split == "all" else np.flatnonzero(is_test == (split == "test"))
+        if not len(chosen):
+            raise DataError(f"{path}: the {split} part is empty; give the file an 'is_test' array or set test_fraction")
+        super().__init__("npz", split, class_names, labels[chosen], [f"{path}[{index}]" for index in chosen])
+        self._points = points
+        self._chosen = chosen
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        return self._points[self._chosen[index]].astype(np.float32)
+
+
+def read_npz(path: Path) -> dict[str, NDArray]:
+    """The arrays of a data set file by name, without pickle.
+
+    Raises:
+        DataError: if the file is no readable `.npz` archive or has no `points`.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; data set 'npz' expects {LAYOUT}")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: not an .npz archive, or truncated")
+        with np.load(path, allow_pickle=False) as archive:
+            if "points" not in archive.files:
+                raise DataError(f"{path}: no array 'points'; it holds: {', '.join(archive.files) or 'nothing'}")
+            return {key: archive[key] for key in _KEYS if key in archive.files}
+    except DataError:
+        raise
+    except (*_DAMAGE, zipfile.BadZipFile, zlib.error, struct.error) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: cannot be read as .npz: {reason}") from error
+
+
+def _labels(arrays: dict[str, NDArray], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    count = len(arrays["points"])
+    names = arrays.get("classes", arrays.get("class_names"))
+    if names is not None and (names.ndim != 1 or names.dtype.kind not in "US"):
+        raise DataError(f"{path}: class names have dtype {names.dtype}, shape {names.shape}; (c,) strings are expected")
+    class_names = () if names is None else check_unique([_text(name) for name in names], f"{path}: array 'classes'")
+    if "labels" not in arrays:
+        return np.full(count, -1, np.int64), class_names
+    labels = check_labels(arrays["labels"], count, len(class_names) or None, f"{path}: array 'labels'")
+    return labels, class_names or tuple(f"class {number}" for number in range(int(labels.max()) + 1))
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+
+def _test_mask(
+    arrays: dict[str, NDArray], path: Path, labels: NDArray[np.int64], test_fraction: float | None, seed: int
+) -> NDArray[np.bool_]:
+    mask = arrays.get("is_test")
+    if mask is None:
+        if test_fraction is None:
+            test_fraction = 0.2 if (labels >= 0).all() else 0.0
+        return stratified_choice(labels, test_fraction, seed, "test split", leave=1)
+    if mask.dtype != np.bool_ or mask.shape != labels.shape:
+        raise DataError(
+            f"{path}: array 'is_test' has dtype {mask.dtype}, shape {mask.shape}; ({len(labels)},) bool is expected"
+        )
+    return mask

@@ -1,0 +1,96 @@
+"""Shapes that are generated as they are asked for: a data set that needs no download and never repeats itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.datasets.paths import Root, check_split
+from pointlora.data.names import unknown_name
+from pointlora.errors import ConfigError
+
+SPLITS = ("train", "validation", "test")
+VARIANTS = ("clean", "scan")
+
+
+class ProceduralDataset(PointCloudDataset):
+    """Procedural shapes, the classes taking turns; shape `i` is a function of (seed, split, i) only.
+
+    A larger size therefore extends a smaller one, and the splits share no shape.
+
+    Args:
+        root: ignored.
+        split: `train`, `validation` or `test`.
+        variant: `clean` shapes, or `scan`s of them (seen from one side, noisy, cut off).
+        num_points: points a cloud.
+        train_size, validation_size, test_size: clouds a split; the generator has no limit of its own.
+        seed: chooses the shapes.
+        categories: names to restrict the data set to, in label order; None is all.
+
+    Raises:
+        ConfigError: for an unknown split, variant or category, or a size below 1.
+    """
+
+    def __init__(
+        self,
+        root: Root = None,
+        split: str = "train",
+        variant: str = "clean",
+        num_points: int = 2048,
+        train_size: int = 2048,
+        validation_size: int = 256,
+        test_size: int = 512,
+        seed: int = 0,
+        categories: Sequence[str] | None = None,
+    ) -> None:
+        from pointlora.data.procedural import CATEGORIES
+
+        check_split(split, SPLITS)
+        if variant not in VARIANTS:
+            raise ConfigError(unknown_name("variant of procedural", variant, VARIANTS))
+        names = tuple(CATEGORIES) if categories is None else tuple(categories)
+        for name in names:
+            if name not in CATEGORIES:
+                raise ConfigError(unknown_name("category", name, CATEGORIES))
+        size = {"train": train_size, "validation": validation_size, "test": test_size}[split]
+        for what, value in ((f"{split}_size", size), ("num_points", num_points), ("categories", len(names))):
+            if value < 1:
+                raise ConfigError(f"{what} of the procedural data set must be at least 1, got {value}")
+        if seed < 0:
+            raise ConfigError(f"seed of the procedural data set must be at least 0, got {seed}")
+        labels = np.arange(size, dtype=np.int64) % len(names)
+        super().__init__("procedural", split, names, labels, _Sources(split, size))
+        self.variant, self.num_points, self.seed = variant, num_points, seed
+
+    def shape_seed(self, index: int) -> int:
+        """The seed of shape `index`: 63 bits that depend on (seed, split, index)."""
+        entropy = [self.seed, crc32(self.split.encode()), index]
+        return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        from pointlora.data.procedural import generate_shape, scan
+
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        seed = self.shape_seed(index)
+        shape = generate_shape(self.class_names[self.labels[index]], seed, num_points=self.num_points)
+        if self.variant == "scan":
+            shape = scan(shape, seed, num_points=self.num_points)
+        return np.ascontiguousarray(shape.points, dtype=np.float32)
+
+
+class _Sources(Sequence[str]):
+    """`procedural train[3]` and so on, made as they are asked for."""
+
+    def __init__(self, split: str, size: int) -> None:
+        self.split, self.size = split, size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        return f"procedural {self.split}[{range(self.size)[index]}]"

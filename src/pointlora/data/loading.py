@@ -1,0 +1,162 @@
+"""Loaders: batches in an order and with draws that depend on seeds alone, whatever the number of worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from pointlora.data.batches import ClassificationBatch, ClassificationLoaderDataset
+from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.sampling import EpochBatchSampler, Key
+from pointlora.data.transforms import PointTransform, TransformConfig
+from pointlora.errors import ConfigError, PointLoraError
+
+__all__ = ["ClassificationBatch", "ClassificationLoaderDataset", "PointLoader", "make_loader", "voting_batches"]
+
+
+class PointLoader(DataLoader):
+    """A DataLoader that asks its sampler at the first batch, resumes in mid-epoch, and keeps errors on one line.
+
+    Made by `make_loader`. `state_dict` and `load_state_dict` are what Lightning stores in a checkpoint.
+    """
+
+    _position: tuple[int, int] = (0, 0)  # epoch, batches given out
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # A generator: workers start at the first `next`, hence after Lightning has set the epoch, which it does between
+        # making the iterator and using it.
+        sampler: EpochBatchSampler = self.batch_sampler  # type: ignore[assignment]
+        given = sampler.first_batch()
+        epoch = sampler.epoch
+        for batch in super().__iter__():
+            if isinstance(batch, PointLoraError):
+                raise batch
+            given += 1
+            self._position = (epoch, given)
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch and how many of its batches have been given out."""
+        return {"epoch": self._position[0], "batch": self._position[1]}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from a `state_dict`: the batches given out are left out when its epoch is iterated next."""
+        self.batch_sampler.resume(state["batch"], state["epoch"])  # type: ignore[union-attr]
+        self._position = (state["epoch"], state["batch"])
+
+
+class _ErrorsAsBatches(Dataset[Any]):
+    """Hands errors over as values: torch would wrap one that crosses processes in a traceback of many lines."""
+
+    def __init__(self, inner: ClassificationLoaderDataset) -> None:
+        self.inner = inner
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitems__(self, keys: Sequence[Key]) -> ClassificationBatch | PointLoraError:
+        try:
+            return self.inner.__getitems__(keys)
+        except PointLoraError as error:
+            return error
+
+
+def _identity(batch: Any) -> Any:
+    return batch
+
+
+def make_loader(
+    dataset: PointCloudDataset,
+    transform: PointTransform | TransformConfig,
+    batch_size: int,
+    *,
+    seed: int = 0,
+    train: bool = True,
+    shuffle: bool | None = None,
+    drop_last: bool = False,
+    workers: int = 0,
+    min_points: int = 1,
+    rank: int = 0,
+    world_size: int = 1,
+    start_batch: int = 0,
+    pin_memory: bool = False,
+) -> PointLoader:
+    """A DataLoader of `ClassificationBatch`es, the same for any number of workers.
+
+    The epoch is chosen with `loader.batch_sampler.set_epoch(epoch)` before iterating (Lightning does so).
+
+    Args:
+        dataset: where the clouds come from.
+        transform: a ready transform, or its configuration, to be used with `train` and `seed`.
+        batch_size: clouds a batch and process.
+        seed: chooses the orders and, with a configuration, the random draws.
+        train: random subset and augmentations (ignored with a ready transform).
+        shuffle: a new order each epoch; None is the same as training.
+        drop_last: leave out a last batch that isn't full.
+        workers: processes that load; 0 loads in this one.
+        min_points: fewest points a cloud may have.
+        rank, world_size: this process's share, see `EpochBatchSampler`.
+        start_batch: batches to leave out of the first epoch.
+        pin_memory: for copies to a GPU.
+
+    Raises:
+        ConfigError: for sizes that make no sense.
+    """
+    if workers < 0:
+        raise ConfigError(f"workers must be at least 0, got {workers}")
+    if isinstance(transform, TransformConfig):
+        transform = PointTransform(transform, train=train, seed=seed)
+    sampler = EpochBatchSampler(
+        len(dataset),
+        batch_size,
+        seed=seed,
+        shuffle=transform.train if shuffle is None else shuffle,
+        drop_last=drop_last,
+        rank=rank,
+        world_size=world_size,
+        start_batch=start_batch,
+    )
+    return PointLoader(
+        _ErrorsAsBatches(ClassificationLoaderDataset(dataset, transform, min_points)),
+        batch_sampler=sampler,  # type: ignore[arg-type]
+        collate_fn=_identity,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+    )
+
+
+def voting_batches(
+    dataset: PointCloudDataset,
+    config: TransformConfig,
+    batch_size: int,
+    votes: int,
+    *,
+    seed: int = 0,
+    workers: int = 0,
+    min_points: int = 1,
+) -> Iterator[tuple[int, ClassificationBatch]]:
+    """Each cloud `votes` times, every time another random subset and augmentation; average the logits by `index`.
+
+    Vote v of cloud i is a function of (seed, v, i), at any number of points.
+
+    Yields:
+        (vote, batch), all batches of vote 0 first, in the order of the data set.
+    """
+    if votes < 1:
+        raise ConfigError(f"votes must be at least 1, got {votes}")
+    loader = make_loader(
+        dataset,
+        PointTransform(config, train=True, seed=seed),
+        batch_size,
+        seed=seed,
+        shuffle=False,
+        workers=workers,
+        min_points=min_points,
+    )
+    for vote in range(votes):
+        loader.batch_sampler.set_epoch(vote)  # type: ignore[union-attr]
+        for batch in loader:
+            yield vote, batch

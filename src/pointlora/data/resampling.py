@@ -1,0 +1,92 @@
+"""From clouds of any size to clouds of one size: farthest point sampling, a random subset, or repetition.
+
+No point is ever invented: every output row is a row of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.sampling import Key, sample_generator
+
+# Farthest point sampling costs points x samples. Beyond this size a random subset is drawn first; it is dense enough
+# that the samples lie where they would have lain.
+LARGE_CLOUD = 65_536
+
+
+def resample_for_training(
+    clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key], num_points: int, oversample: float, seed: int
+) -> NDArray[np.float32]:
+    """A new random subset of each cloud in each epoch: FPS to `round(oversample * num_points)`, then a random part.
+
+    FPS begins at a random point. A cloud with fewer points than FPS should leave is taken whole, and one with fewer
+    than `num_points` is repeated: each point k or k + 1 times.
+
+    Args:
+        clouds: B arrays (N_i, 3).
+        keys: B pairs (epoch, index).
+        num_points: n, points to return of each.
+        oversample: how many times `num_points` FPS leaves; 1.171875 is 2400 for 2048 and 1200 for 1024.
+        seed: with the key, determines the draw.
+
+    Returns:
+        (B, n, 3) float32.
+    """
+    generators = [sample_generator(seed, epoch, index, "resample") for epoch, index in keys]
+    size = round(oversample * num_points)
+    shuffled = []
+    for cloud, generator in zip(clouds, generators, strict=True):
+        if len(cloud) > size:
+            # FPS starts at the first point, which the permutation makes a random one.
+            cloud = cloud[generator.permutation(len(cloud))[: max(LARGE_CLOUD, size)]]
+        shuffled.append(cloud)
+    spread = farthest_points(shuffled, size)
+    chosen = [
+        cloud[cycled_permutation(generator, len(cloud), num_points)]
+        for cloud, generator in zip(spread, generators, strict=True)
+    ]
+    return np.stack(chosen).astype(np.float32, copy=False)
+
+
+def resample_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: int) -> NDArray[np.float32]:
+    """The same points every time: FPS from point 0; a cloud that has too few is repeated in its own order.
+
+    Returns:
+        (B, num_points, 3) float32.
+    """
+    thinned, limit = [], max(LARGE_CLOUD, num_points)
+    for cloud in clouds:
+        if len(cloud) > limit:
+            keep = np.random.default_rng(0).permutation(len(cloud))[:limit]
+            cloud = cloud[np.sort(keep)]
+        thinned.append(cloud)
+    spread = farthest_points(thinned, num_points)
+    return np.stack([cloud[np.arange(num_points) % len(cloud)] for cloud in spread]).astype(np.float32, copy=False)
+
+
+def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> list[NDArray[np.float32]]:
+    """FPS from point 0 of the clouds that have more than `num_samples` points; the others as they are."""
+    import torch
+
+    from pointlora.ops import farthest_point_sampling
+
+    result = list(clouds)
+    by_size: dict[int, list[int]] = {}
+    for position, cloud in enumerate(clouds):
+        if len(cloud) > num_samples:
+            by_size.setdefault(len(cloud), []).append(position)
+    for positions in by_size.values():
+        stacked = torch.from_numpy(np.stack([clouds[position] for position in positions]))
+        picks = farthest_point_sampling(stacked, num_samples).numpy()
+        for position, pick in zip(positions, picks, strict=True):
+            result[position] = clouds[position][pick]
+    return result
+
+
+def cycled_permutation(generator: np.random.Generator, size: int, count: int) -> NDArray[np.int64]:
+    """`count` indices below `size`: whole random permutations one after the other, the last one cut short."""
+    rounds = [generator.permutation(size) for _ in range(-(-count // size))]
+    return np.concatenate(rounds)[:count]
