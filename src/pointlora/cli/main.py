@@ -1,0 +1,48 @@
+"""The `pointlora` command: finds the subcommand and runs it. Each one is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import pointlora
+from pointlora.cli.errors import report, run_guarded
+from pointlora.data.names import unknown_name
+
+# command -> (module with `run(arguments) -> exit code`, one line of help)
+COMMANDS = {
+    "train": ("pointlora.cli.train", "fine-tune a pre-trained backbone by a recipe"),
+    "pretrain": ("pointlora.cli.pretrain", "pre-train a backbone as a masked autoencoder"),
+    "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
+    "predict": ("pointlora.cli.predict", "classify your own files"),
+    "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),
+}
+
+
+def usage() -> str:
+    """The text of `pointlora --help`."""
+    lines = ["usage: pointlora COMMAND [options]", "", pointlora.__doc__ or "", "", "commands:"]
+    lines += [f"  {name:<10}{text}" for name, (_, text) in COMMANDS.items()]
+    lines += ["", "options:", "  --help     show this text; `pointlora COMMAND --help` shows a command's own"]
+    lines += ["  --version  show the version"]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"pointlora {pointlora.__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        return report(unknown_name("command", words[0], COMMANDS))
+    module = COMMANDS[words[0]][0]
+    return run_guarded(lambda: importlib.import_module(module).run(words[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

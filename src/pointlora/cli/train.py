@@ -1,0 +1,22 @@
+"""`pointlora train`: fine-tune a pre-trained backbone by a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pointlora.cli.parsing import parse_recipe
+from pointlora.training.recipe import TrainRecipe
+
+FLAGS = {"resume": "insist on going on with an unfinished run in --output (one that is there is resumed anyway)"}
+RECIPE = "YAML file, or the name of a recipe that comes with the package; options override it"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    recipe, flags = parse_recipe(TrainRecipe, arguments, "train", FLAGS, RECIPE)
+    from pointlora.training.fit import fine_tune, results_table
+
+    results = fine_tune(recipe, flags["resume"])
+    print(results_table(results))
+    print(f"adapter and figures in {recipe.output}")
+    return 0

@@ -1,0 +1,80 @@
+"""What the Lightning modules of all tasks share: optimiser, schedule, stateless randomness, small checkpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from pointlora.errors import CheckpointError
+from pointlora.training.optimizer import learning_rate, make_optimizer, set_learning_rate
+from pointlora.training.randomness import seed_step
+from pointlora.training.recipe import RunConfig
+from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.training.trained_state import frozen_fingerprint, load_trained_state, trained_state
+
+
+class TrainedModule(LightningModule):
+    """A model in training.
+
+    Args:
+        model: what is trained; frozen parameters have `requires_grad=False`.
+        optimizer: see `OptimizerConfig`.
+        run: see `RunConfig`.
+    """
+
+    def __init__(self, model: nn.Module, optimizer: OptimizerConfig, run: RunConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.optimizer_config, self.run = optimizer, run
+        self.fingerprint = frozen_fingerprint(model)
+        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self.loss_count = 0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return make_optimizer(self.model, self.optimizer_config)
+
+    @property
+    def epoch_lr(self) -> float:
+        """Learning rate of the current epoch."""
+        return learning_rate(self.current_epoch, self.run.epochs, self.optimizer_config)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # A function of the position in the run, so it needs no scheduler state and holds on resuming in mid-epoch.
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, torch.optim.Optimizer) or hasattr(optimizer, "param_groups")
+        set_learning_rate(optimizer, self.epoch_lr)  # type: ignore[arg-type]
+        seed_step(self.run.seed, self.global_step, self.global_rank)
+
+    def track(self, loss: Tensor) -> Tensor:
+        """Add a step's loss to the epoch's mean, without waiting for the device."""
+        self.loss_sum = self.loss_sum.to(loss.device) + loss.detach().double()
+        self.loss_count += 1
+        return loss
+
+    def take_mean_loss(self) -> tuple[float, int]:
+        """Mean training loss since the last call, and over how many steps."""
+        mean, steps = float(self.loss_sum) / max(self.loss_count, 1), self.loss_count
+        self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
+        return mean, steps
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = trained_state(self.model)
+        checkpoint["frozen_fingerprint"] = self.fingerprint
+        checkpoint["loss"] = [float(self.loss_sum), self.loss_count]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if checkpoint.get("frozen_fingerprint") != self.fingerprint:
+            raise CheckpointError(
+                "the frozen weights are not those with which this run began: restore model.checkpoint, "
+                "or start a new run in another --output"
+            )
+        total, self.loss_count = checkpoint["loss"]
+        self.loss_sum = torch.tensor(total, dtype=torch.float64)
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Takes what `on_save_checkpoint` wrote: the trained part only."""
+        load_trained_state(self.model, state_dict)
+        return nn.modules.module._IncompatibleKeys([], [])

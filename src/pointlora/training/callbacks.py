@@ -1,0 +1,117 @@
+"""What happens around the epochs of a run: its history, its best epoch, its checkpoints, its one line of progress."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from pointlora.training.base_module import TrainedModule
+from pointlora.training.module import ClassificationModule
+from pointlora.training.run_folder import RunFolder
+from pointlora.training.trained_state import trained_state
+
+
+class BestEpoch(Callback):
+    """Keeps the trained weights of the epoch with the highest selection accuracy; the first of equals.
+
+    The weights travel in the checkpoint, so that the choice survives a resume, whatever was lost with the kill.
+    """
+
+    def __init__(self) -> None:
+        self.accuracy = -1.0
+        self.epoch = -1
+        self.weights: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, ClassificationModule)
+        metrics = pl_module.selection_metrics
+        if metrics is not None and metrics.accuracy > self.accuracy:
+            self.accuracy, self.epoch = metrics.accuracy, trainer.current_epoch
+            self.weights = trained_state(pl_module.model)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"accuracy": self.accuracy, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.accuracy, self.epoch = state_dict["accuracy"], state_dict["epoch"]
+        self.weights = state_dict["weights"]
+
+
+class History(Callback):
+    """A row of figures an epoch, in metrics.csv, in the logger, and as a line where there is no progress bar.
+
+    Args:
+        folder: of the run.
+        best: the best epoch's keeper; None in pre-training.
+        lines: print a line an epoch.
+    """
+
+    def __init__(self, folder: RunFolder, best: BestEpoch | None, lines: bool = True) -> None:
+        self.folder, self.best, self.lines = folder, best, lines
+        self.rows: list[dict[str, Any]] = []
+        self._clock = time.perf_counter()
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Mean over the run of an epoch's time, validation included, divided by its steps."""
+        steps = sum(row["steps"] for row in self.rows)
+        return sum(row["seconds"] for row in self.rows) / max(steps, 1)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._clock = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, TrainedModule)
+        loss, steps = pl_module.take_mean_loss()
+        row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, "train_loss": loss}
+        if self.best is not None:
+            assert isinstance(pl_module, ClassificationModule) and pl_module.selection_metrics is not None
+            row["selection_accuracy"] = pl_module.selection_metrics.accuracy
+            row["selection_class_mean_accuracy"] = pl_module.selection_metrics.class_mean_accuracy
+        before, self._clock = self._clock, time.perf_counter()
+        row |= {"steps": steps, "seconds": round(self._clock - before, 3)}
+        self.rows.append(row)
+        self.folder.write_history(self.rows)
+        for logger in trainer.loggers:
+            logger.log_metrics({key: value for key, value in row.items() if key != "epoch"}, step=row["epoch"])
+        if self.lines:
+            print(self._line(row, trainer.max_epochs or 0), file=sys.stderr, flush=True)
+
+    def _line(self, row: dict[str, Any], epochs: int) -> str:
+        parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['train_loss']:.4f}"]
+        if self.best is not None:
+            parts.append(f"accuracy {100 * row['selection_accuracy']:.2f} %")
+            parts.append(f"best {100 * self.best.accuracy:.2f} % (epoch {self.best.epoch + 1})")
+        return "  ".join([*parts, f"{row['seconds']:.1f} s"])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+
+
+class LastCheckpoint(Checkpoint):
+    """Writes last.ckpt at the end of every epoch, and every so many steps within it.
+
+    Lightning runs `Checkpoint` callbacks after all others, so the history and the best epoch are up to date in it.
+    """
+
+    def __init__(self, folder: RunFolder, every_steps: int | None) -> None:
+        self.folder, self.every_steps = folder, every_steps
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        # The last step of an epoch is left to the end of the epoch, after validation.
+        inside = batch_idx + 1 < trainer.num_training_batches
+        if self.every_steps is not None and inside and trainer.global_step % self.every_steps == 0:
+            trainer.save_checkpoint(self.folder.last)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.save_checkpoint(self.folder.last)

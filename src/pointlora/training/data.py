@@ -1,0 +1,132 @@
+"""The data of a run: its splits, its transforms and its loaders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
+from pointlora.data.loading import PointLoader, make_loader
+from pointlora.data.sampling import EpochBatchSampler, sample_generator
+from pointlora.data.transforms import TransformConfig
+from pointlora.errors import DataError
+from pointlora.training.recipe import PretrainRecipe, RunConfig, TrainRecipe
+from pointlora.training.recipe_parts import DataConfig
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a fine-tuning run trains on, chooses its best epoch on, and reports.
+
+    With the papers' protocol `selection` is the test set itself.
+    """
+
+    train: PointCloudDataset
+    selection: PointCloudDataset
+    test: PointCloudDataset
+
+
+def transform_config(data: DataConfig) -> TransformConfig:
+    """The transforms that a recipe asks for.
+
+    Raises:
+        ConfigError: for an unknown augmentation or a range that makes no sense.
+    """
+    return TransformConfig(
+        num_points=data.num_points,
+        normalize=data.normalize,
+        oversample=data.oversample,
+        augmentations=tuple(data.augmentations),
+        up_axis=data.up_axis,
+        **data.ranges,
+    )
+
+
+def open_splits(recipe: TrainRecipe) -> Splits:
+    """Open the data of a fine-tuning run and check that it can be trained on.
+
+    Raises:
+        ConfigError: for an unknown data set or option.
+        DataError: if it can't be read, has no labels, or its splits have different classes.
+    """
+    data, seed = recipe.data, recipe.training.seed
+    train = open_dataset(data.name, data.root, "train", data.label_fraction, seed, **data.options)
+    test = open_dataset(data.name, data.root, "test", **data.options)
+    for split in (train, test):
+        if not split.labelled:
+            raise DataError(f"data set {data.name}: the {split.split} split has no labels, and fine-tuning needs them")
+    if train.class_names != test.class_names:
+        differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(another order)"]
+        raise DataError(f"data set {data.name}: training and test classes differ: {', '.join(differing)}")
+    selection = test
+    if recipe.training.protocol == "validation":
+        train, selection = train_validation_split(train, data.validation_fraction, seed)
+    if len(train) < 2:
+        raise DataError(f"data set {data.name}: {len(train)} cloud is left for training, at least 2 are needed")
+    return Splits(train, selection, test)
+
+
+def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
+    """Shuffled, augmented batches; a last batch that isn't full is left out, unless it is the only one."""
+    batch_size = min(run.batch_size, len(dataset))
+    return make_loader(
+        dataset,
+        transform,
+        batch_size,
+        seed=run.seed,
+        train=True,
+        drop_last=True,
+        workers=run.workers,
+    )
+
+
+def evaluation_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
+    """Every cloud once, in order, without augmentation."""
+    return make_loader(dataset, transform, run.batch_size, seed=run.seed, train=False, workers=run.workers)
+
+
+class StreamSampler(EpochBatchSampler):
+    """Batches of `per_epoch` samples an epoch out of a data set that is larger than an epoch.
+
+    Epoch e takes the next `per_epoch` samples, so nothing repeats before the data set has been used up; then the
+    stream starts again in another order.
+    """
+
+    def __init__(self, size: int, per_epoch: int, batch_size: int, seed: int) -> None:
+        super().__init__(per_epoch, min(batch_size, per_epoch), seed=seed, drop_last=True)
+        self.size = size
+
+    def order(self, epoch: int) -> np.ndarray:
+        positions = np.arange(epoch * self.num_samples, (epoch + 1) * self.num_samples)
+        rounds = positions // self.size
+        chosen = np.empty(len(positions), dtype=np.int64)
+        for turn in np.unique(rounds):
+            permutation = sample_generator(self.seed, int(turn), 0, "stream").permutation(self.size)
+            chosen[rounds == turn] = permutation[positions[rounds == turn] % self.size]
+        return chosen
+
+
+def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
+    """The training split of a pre-training run; procedural data is made as large as the whole run needs."""
+    data, run = recipe.data, recipe.training
+    options = dict(data.options)
+    if data.name == "procedural" and run.samples_per_epoch is not None:
+        options["train_size"] = run.samples_per_epoch * run.epochs
+    return open_dataset(data.name, data.root, "train", **options)
+
+
+def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
+    """Shuffled, augmented batches, of `samples_per_epoch` clouds an epoch where the recipe says so."""
+    per_epoch = getattr(run, "samples_per_epoch", None)
+    loader = train_loader(dataset, transform, run)
+    if per_epoch is None:
+        return loader
+    sampler = StreamSampler(len(dataset), per_epoch, run.batch_size, run.seed)
+    return PointLoader(
+        loader.dataset,
+        batch_sampler=sampler,  # type: ignore[arg-type]
+        collate_fn=loader.collate_fn,
+        num_workers=run.workers,
+        persistent_workers=run.workers > 0,
+    )

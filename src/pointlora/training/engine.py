@@ -1,0 +1,156 @@
+"""Lightning's Trainer, set up for runs that can be killed at any step and repeated bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from pointlora.data.loading import PointLoader
+from pointlora.errors import ConfigError
+from pointlora.training.base_module import TrainedModule
+from pointlora.training.callbacks import History, LastCheckpoint
+from pointlora.training.checkpoint_io import AtomicCheckpointIO
+from pointlora.training.randomness import isolated_randomness
+from pointlora.training.recipe import RunConfig
+from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.training.run_folder import RunFolder
+
+
+class _Bar(TQDMProgressBar):
+    """Lightning's bar without its version number, which is the name of our folder."""
+
+    def get_metrics(self, trainer: Trainer, pl_module: Any) -> dict[str, Any]:
+        return {key: value for key, value in super().get_metrics(trainer, pl_module).items() if key != "v_num"}
+
+
+def run_training(
+    module: TrainedModule,
+    train_loader: PointLoader,
+    selection_loader: PointLoader | None,
+    folder: RunFolder,
+    run: RunConfig,
+    optimizer: OptimizerConfig,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Train to the end, from `last.ckpt` where there is one.
+
+    Raises:
+        ConfigError: if the device isn't there.
+        CheckpointError: if `last.ckpt` is damaged or belongs to other weights.
+        OSError: if the disk is full; the last checkpoint stays as it was.
+    """
+    check_device(run.accelerator)
+    bar = sys.stderr.isatty()
+    keepers = [*callbacks, LastCheckpoint(folder, run.checkpoint_every_steps), *([_Bar()] if bar else [])]
+    for callback in callbacks:
+        if isinstance(callback, History):
+            callback.lines = not bar
+    with quiet(), restored_settings(), isolated_randomness("run", run.seed):
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        trainer = Trainer(
+            accelerator="gpu" if run.accelerator == "cuda" else _available(run.accelerator),
+            devices=1,
+            max_epochs=run.epochs,
+            precision="bf16-mixed" if run.precision == "bf16" else "32-true",
+            deterministic="warn" if run.deterministic else False,
+            gradient_clip_val=optimizer.clip_norm,
+            callbacks=keepers,
+            plugins=[AtomicCheckpointIO()],
+            logger=make_loggers(folder, run),
+            default_root_dir=str(folder.path),
+            enable_progress_bar=bar,
+            enable_checkpointing=True,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            use_distributed_sampler=False,
+        )
+        module.train()
+        try:
+            trainer.fit(
+                module,
+                train_loader,
+                selection_loader,
+                ckpt_path=str(folder.last) if folder.last.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit as stopped:
+            # Lightning turns Ctrl-C into exit code 1.
+            if isinstance(stopped.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from stopped
+            raise
+
+
+def make_loggers(folder: RunFolder, run: RunConfig) -> list[Any]:
+    """TensorBoard, where it is wanted and installed."""
+    if not run.tensorboard:
+        return []
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    try:
+        return [TensorBoardLogger(str(folder.path), name="", version="tensorboard")]
+    except ModuleNotFoundError:
+        return []
+
+
+def check_device(accelerator: str) -> None:
+    """CUDA must be there when it is asked for.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.accelerator is 'cuda', but torch finds no CUDA device: use cpu or auto")
+
+
+def evaluation_device(accelerator: str) -> torch.device:
+    """The device that `accelerator` stands for."""
+    check_device(accelerator)
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _available(accelerator: str) -> str:
+    return "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's tips, its device listing, and its warnings about choices that are made on purpose."""
+    names = ("lightning", "lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def restored_settings() -> Iterator[None]:
+    """Puts back torch's global switches and the environment variables that a deterministic Trainer sets."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill, benchmark = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    environment = dict(os.environ)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
+        torch.backends.cudnn.benchmark = benchmark
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]

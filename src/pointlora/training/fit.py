@@ -1,0 +1,156 @@
+"""A fine-tuning run from its recipe to its folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pointlora.adapters.folder import save_adapter
+from pointlora.atomic import write_text_atomically
+from pointlora.data.loading import make_loader
+from pointlora.errors import DataError
+from pointlora.models.parameters import count_parameters
+from pointlora.training.callbacks import BestEpoch, History
+from pointlora.training.data import Splits, evaluation_loader, open_splits, train_loader, transform_config
+from pointlora.training.engine import check_device, evaluation_device, run_training
+from pointlora.training.evaluation import evaluate
+from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
+from pointlora.training.model_factory import build_classifier
+from pointlora.training.module import ClassificationModule
+from pointlora.training.recipe import TrainRecipe
+from pointlora.training.recipe_files import to_mapping
+from pointlora.training.recipe_method import method_config
+from pointlora.training.run_folder import RunFolder
+from pointlora.training.trained_state import load_trained_state
+
+SELECTED_ON = {"validation": "validation split", "paper": "test set (papers' protocol)"}
+
+
+def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
+    """Train, choose the best epoch, measure it on the test set, and write the run's folder.
+
+    Everything is checked before the folder is made. An unfinished run of the same recipe in the folder goes on, to the
+    same weights, bit for bit, that it would have had without the interruption.
+
+    Args:
+        recipe: what to do.
+        resume: insist on an unfinished run.
+
+    Returns:
+        what results.json holds.
+
+    Raises:
+        ConfigError, DataError, CheckpointError: for bad settings, data and weights.
+        OSError: if the folder can't be written.
+    """
+    started = time.perf_counter()
+    folder = RunFolder(recipe)
+    goes_on = folder.check(resume)
+    check_device(recipe.training.accelerator)
+    splits, transform = open_splits(recipe), transform_config(recipe.data)
+    model = build_classifier(recipe, splits.train.class_names)
+    try_first_clouds(model, splits, recipe)
+    folder.create()
+    counts = count_parameters(model)
+    _say(
+        f"{'resuming' if goes_on else 'training'} {recipe.method['name']} on {recipe.model.name}: "
+        f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
+        f"{len(splits.train)} clouds; best epoch chosen on the {SELECTED_ON[recipe.training.protocol]}"
+    )
+    best = BestEpoch()
+    history = History(folder, best, lines=True)
+    weight = float(getattr(method_config(recipe.method), "mask_loss_weight", 0.0))
+    module = ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
+    run_training(
+        module,
+        train_loader(splits.train, transform, recipe.training),
+        evaluation_loader(splits.selection, transform, recipe.training),
+        folder,
+        recipe.training,
+        recipe.optimizer,
+        [best, history],
+    )
+    load_trained_state(model, best.weights)
+    model.to(evaluation_device(recipe.training.accelerator))
+    metrics = evaluate(
+        model, splits.test, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
+    )
+    results = summarize(recipe, metrics, best, history, counts, time.perf_counter() - started)
+    write_outputs(model.cpu(), recipe, folder, metrics, results)
+    return results
+
+
+def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> None:
+    """Read a cloud of each split and put them through the model: what can't work fails before anything is written.
+
+    Raises:
+        DataError: if a cloud can't be read.
+        ShapeError: if it has too few points for the model's patches.
+    """
+    model.eval()
+    transform = transform_config(recipe.data)
+    for split in (splits.train, splits.selection, splits.test):
+        if len(split) == 0:
+            raise DataError(f"data set {split.name}: the {split.split} split is empty")
+        batch = next(iter(make_loader(split.subset([0]), transform, 1, train=False)))
+        with torch.no_grad():
+            model(batch.points)
+
+
+def summarize(
+    recipe: TrainRecipe,
+    metrics: ClassificationMetrics,
+    best: BestEpoch,
+    history: History,
+    counts: Any,
+    seconds: float,
+) -> dict[str, Any]:
+    """The content of results.json; accuracies are in [0, 1] and of the test set."""
+    return {
+        **metrics.as_dict(),
+        "selected_on": SELECTED_ON[recipe.training.protocol],
+        "selection_accuracy": best.accuracy,
+        "best_epoch": best.epoch + 1,
+        "epochs": recipe.training.epochs,
+        "seed": recipe.training.seed,
+        "trained_parameters": counts.trainable,
+        "total_parameters": counts.total,
+        "seconds": round(seconds, 3),
+        "seconds_per_step": history.seconds_per_step,
+        "recipe": to_mapping(recipe),
+    }
+
+
+def write_outputs(
+    model: nn.Module, recipe: TrainRecipe, folder: RunFolder, metrics: ClassificationMetrics, results: dict[str, Any]
+) -> None:
+    """The adapter, the confusion matrix, and last of all results.json."""
+    data = recipe.data
+    save_adapter(
+        model,
+        folder.adapter,
+        class_names=metrics.class_names,
+        preprocessing={"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis},
+        base_checkpoint=recipe.model.checkpoint,
+        initial_seed=recipe.training.seed,
+        data={"name": data.name, "root": data.root, "options": data.options},
+        selected_on=results["selected_on"],
+        metrics={"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy},
+    )
+    write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(metrics))
+    folder.write_results(results)
+
+
+def results_table(results: dict[str, Any]) -> str:
+    """The table that ends a run, with the protocol in its caption."""
+    metrics = ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))
+    return metrics_table(metrics, f"test accuracy; best epoch chosen on the {results['selected_on']}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

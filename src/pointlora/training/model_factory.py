@@ -1,0 +1,96 @@
+"""Models as recipes and adapters describe them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pointlora.adapters.folder import load_adapter
+from pointlora.adapters.folder_config import read_adapter_config
+from pointlora.adapters.methods import apply_method
+from pointlora.errors import AdapterError, CheckpointError
+from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.registry import create_model
+from pointlora.training.randomness import isolated_randomness
+from pointlora.training.recipe import PretrainRecipe, TrainRecipe
+from pointlora.training.recipe_method import method_config
+
+
+def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> nn.Module:
+    """The backbone with its pre-trained weights, if any, and the tuning method.
+
+    New weights are a function of the recipe's seed.
+
+    Raises:
+        ConfigError: for an unknown model or sizes that don't fit together.
+        CheckpointError: if the pre-trained file can't be read or doesn't fit.
+    """
+    config, seed = recipe.model, recipe.training.seed
+    model = _initial_model(seed, config.name, "classification", num_classes=len(class_names), **config.sizes)
+    if config.checkpoint is not None:
+        load_checkpoint(model, config.checkpoint)
+    with isolated_randomness("method", seed):
+        apply_method(model, method_config(recipe.method))
+    return model
+
+
+def build_autoencoder(recipe: PretrainRecipe) -> nn.Module:
+    """The masked autoencoder of a pre-training run; `model.checkpoint` goes on from weights of an earlier one.
+
+    Raises:
+        ConfigError, CheckpointError: as in `build_classifier`.
+    """
+    config = recipe.model
+    model = _initial_model(
+        recipe.training.seed, config.name, "pretraining", mask_ratio=recipe.mask_ratio, **config.sizes
+    )
+    if config.checkpoint is not None:
+        load_checkpoint(model, config.checkpoint)
+    return model
+
+
+def load_adapted_model(
+    folder: str | os.PathLike[str], base: str | os.PathLike[str] | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """An adapter on its backbone, in evaluation mode.
+
+    Args:
+        folder: written by `save_adapter` or `pointlora train`.
+        base: file with the backbone's weights; by default the one that the adapter names.
+
+    Returns:
+        the model, and the content of the adapter's `adapter_config.json`: `class_names`, `preprocessing` with
+        `num_points`, `normalize` and `up_axis`, and so on.
+
+    Raises:
+        AdapterError: if the adapter is damaged, or the backbone is missing or another one.
+        CheckpointError: if the backbone's file can't be read.
+    """
+    config = read_adapter_config(folder)
+    described = config["base_model"]
+    model = _initial_model(
+        config.get("initial_seed", 0),
+        described["name"],
+        described["task"],
+        **described["sizes"],
+        **described["options"],
+    )
+    checkpoint = base if base is not None else described.get("checkpoint")
+    if checkpoint is not None:
+        if not Path(checkpoint).exists():
+            hint = "" if base is not None else "; give its place with --base"
+            raise CheckpointError(f"{checkpoint}, the backbone of {folder}, does not exist{hint}")
+        load_checkpoint(model, checkpoint)
+    elif "initial_seed" not in config:
+        raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
+    return load_adapter(model, folder).eval(), config
+
+
+def _initial_model(seed: int, name: str, task: str, **options: Any) -> nn.Module:
+    """A model whose random weights are a function of the seed: an adapter trained on them can find them again."""
+    with isolated_randomness("weights", seed):
+        return create_model(name, task, **options)

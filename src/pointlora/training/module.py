@@ -1,0 +1,56 @@
+"""Fine-tuning for classification as a Lightning module."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointlora.data.loading import ClassificationBatch
+from pointlora.training.base_module import TrainedModule
+from pointlora.training.metrics import ClassificationMetrics, metrics_from
+from pointlora.training.recipe import TrainingConfig
+from pointlora.training.recipe_parts import OptimizerConfig
+
+
+class ClassificationModule(TrainedModule):
+    """Cross-entropy plus the method's own loss.
+
+    Args:
+        model: points (B, N, 3) to an output with `logits` and `auxiliary_loss`.
+        optimizer: see `OptimizerConfig`.
+        run: see `TrainingConfig`.
+        class_names: of the data.
+        auxiliary_weight: weight of the method's own loss (0.004 for PointLoRA's mask loss).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: OptimizerConfig,
+        run: TrainingConfig,
+        class_names: tuple[str, ...],
+        auxiliary_weight: float,
+    ) -> None:
+        super().__init__(model, optimizer, run)
+        self.label_smoothing = run.label_smoothing
+        self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
+        self._predicted: list[Tensor] = []
+        self._truth: list[Tensor] = []
+        self.selection_metrics: ClassificationMetrics | None = None
+
+    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
+        output = self.model(batch.points)
+        loss = functional.cross_entropy(output.logits.float(), batch.labels, label_smoothing=self.label_smoothing)
+        return self.track(loss + self.auxiliary_weight * output.auxiliary_loss.float())
+
+    def on_validation_epoch_start(self) -> None:
+        self._predicted, self._truth = [], []
+
+    def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> None:
+        self._predicted.append(self.model(batch.points).logits.argmax(-1))
+        self._truth.append(batch.labels)
+
+    def on_validation_epoch_end(self) -> None:
+        truth, predicted = torch.cat(self._truth).cpu().numpy(), torch.cat(self._predicted).cpu().numpy()
+        self.selection_metrics = metrics_from(truth, predicted, self.class_names)

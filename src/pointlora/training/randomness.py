@@ -1,0 +1,60 @@
+"""Stateless randomness of training: every draw is a function of the seed and of where in the run it is made.
+
+Nothing is carried from step to step, so a checkpoint holds no generator state, and a resumed run draws what the
+uninterrupted one would have drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointlora.data.sampling import sample_generator
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A 63-bit seed from a tuple; different tuples give unrelated seeds (BLAKE2b)."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@contextlib.contextmanager
+def isolated_randomness(*parts: int | str) -> Iterator[None]:
+    """Seed torch's generators from `parts` inside the block, and put the caller's state back after it."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(derive_seed(*parts))
+        yield
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seed torch for one training step: dropout and drop path become functions of (seed, step, rank).
+
+    Call it inside `isolated_randomness`.
+    """
+    torch.manual_seed(derive_seed("step", seed, step, rank))
+
+
+def patch_masks(seed: int, keys: Iterable[tuple[int, int]], num_groups: int, num_masked: int) -> Tensor:
+    """Masks of pre-training, each a function of (seed, epoch, index).
+
+    Args:
+        seed: of the run.
+        keys: (epoch, index) of each sample.
+        num_groups: patches a cloud, G.
+        num_masked: how many of them are masked.
+
+    Returns:
+        (B, G) booleans, True where masked.
+    """
+    rows = []
+    for epoch, index in keys:
+        row = np.zeros(num_groups, dtype=bool)
+        row[sample_generator(seed, epoch, index, "mask").permutation(num_groups)[:num_masked]] = True
+        rows.append(row)
+    return torch.from_numpy(np.stack(rows))

@@ -1,0 +1,139 @@
+"""Recipes: everything that defines a run, as plain dataclasses that check themselves.
+
+A recipe file is YAML with the same nesting; a setting that isn't named keeps its default. Nothing here imports torch,
+so that `pointlora train --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointlora.training.recipe_checks import check_choice, check_integer, check_number
+from pointlora.training.recipe_method import resolve_method
+from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
+
+
+@dataclass
+class RunConfig:
+    """How a run goes.
+
+    Args:
+        epochs: passes over the training data.
+        batch_size: clouds a step.
+        seed: chooses initial weights, batch order, augmentation, dropout and the validation split.
+        workers: processes that load data; 0 loads in the main one. The result doesn't depend on it.
+        precision: 32, or bf16 (mixed precision; losses stay in float32).
+        accelerator: auto, cpu or cuda.
+        deterministic: use deterministic kernels, where torch has them.
+        checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
+        tensorboard: write TensorBoard logs, where tensorboard is installed.
+    """
+
+    epochs: int = 300
+    batch_size: int = 32
+    seed: int = 0
+    workers: int = 2
+    precision: int | str = "32"
+    accelerator: str = "auto"
+    deterministic: bool = True
+    checkpoint_every_steps: int | None = None
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        self.precision = str(self.precision)
+        check_integer("training.epochs", self.epochs, 1)
+        check_integer("training.batch_size", self.batch_size, 1)
+        check_integer("training.seed", self.seed, 0, 2**32 - 1)
+        check_integer("training.workers", self.workers, 0, 256)
+        check_choice("training.precision", self.precision, ("32", "bf16"))
+        check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        if self.checkpoint_every_steps is not None:
+            check_integer("training.checkpoint_every_steps", self.checkpoint_every_steps, 1)
+
+
+@dataclass
+class TrainingConfig(RunConfig):
+    """How a fine-tuning run goes.
+
+    Args:
+        protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
+            chooses the best epoch on the test set, as the public codes do, and every output says so.
+        label_smoothing: of the cross-entropy, in [0, 1).
+    """
+
+    protocol: str = "validation"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
+        check_choice("training.protocol", self.protocol, ("validation", "paper"))
+        check_number("training.label_smoothing", self.label_smoothing, 0, 1)
+
+
+@dataclass
+class TrainRecipe:
+    """Fine-tune a pre-trained backbone for classification.
+
+    Args:
+        model: the backbone, its sizes and its pre-trained weights.
+        method: the tuning method and its settings, for example {name: pointlora, rank: 8}; `pointlora info` lists them.
+        data: the data set and what is done to it.
+        optimizer: AdamW and its schedule.
+        training: epochs, batch size, seed and so on.
+        output: the run's folder; an unfinished run of the same recipe in it is resumed.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    method: dict[str, Any] = field(default_factory=lambda: {"name": "pointlora"})
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    output: str = "runs/train"
+
+    def __post_init__(self) -> None:
+        self.method = resolve_method(self.method)
+
+
+@dataclass
+class PretrainRunConfig(RunConfig):
+    """How a pre-training run goes.
+
+    Args:
+        batch_size: clouds a step.
+        samples_per_epoch: clouds an epoch; by default the whole data set. Procedural data never repeats itself: each
+            epoch draws so many new shapes.
+    """
+
+    batch_size: int = 128
+    samples_per_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples_per_epoch is not None:
+            check_integer("training.samples_per_epoch", self.samples_per_epoch, 1)
+
+
+@dataclass
+class PretrainRecipe:
+    """Pre-train a backbone as a masked autoencoder (Point-MAE); labels are ignored.
+
+    Args:
+        model: the backbone and its sizes.
+        mask_ratio: share of the patches that is masked.
+        data: the data set and what is done to it.
+        optimizer: AdamW and its schedule.
+        training: epochs, batch size, seed and so on.
+        output: the run's folder; an unfinished run of the same recipe in it is resumed.
+    """
+
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(num_groups=64, group_size=32))
+    mask_ratio: float = 0.6
+    data: DataConfig = field(default_factory=lambda: DataConfig(num_points=1024))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
+    training: PretrainRunConfig = field(default_factory=PretrainRunConfig)
+    output: str = "runs/pretrain"
+
+    def __post_init__(self) -> None:
+        check_number("mask_ratio", self.mask_ratio, 0, 1, open_low=True)

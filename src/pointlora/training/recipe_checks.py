@@ -1,0 +1,37 @@
+"""Checks of single settings, with messages that name the key, the value and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pointlora.data.names import unknown_name
+from pointlora.errors import ConfigError
+
+
+def check_choice(key: str, value: object, allowed: Iterable[object]) -> None:
+    """`value` must be one of `allowed`."""
+    names = list(allowed)
+    if value not in names:
+        raise ConfigError(unknown_name(key, value, [str(name) for name in names]))
+
+
+def check_integer(key: str, value: Any, minimum: int, maximum: int | None = None) -> None:
+    """`value` must be an integer of at least `minimum` (and at most `maximum`)."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < minimum
+        or (maximum is not None and value > maximum)
+    ):
+        limit = f"of at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
+        raise ConfigError(f"{key} is {value!r}, but it must be an integer {limit}")
+
+
+def check_number(key: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> None:
+    """`value` must be a finite number in [low, high] (in (low, high] with `open_low`)."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not low <= value <= high or value == float("inf") or (open_low and value == low):
+        start = f"above {low:g}" if open_low else f"of at least {low:g}"
+        end = "" if high == float("inf") else f" and at most {high:g}"
+        raise ConfigError(f"{key} is {value!r}, but it must be a number {start}{end}")

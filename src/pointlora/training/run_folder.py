@@ -1,0 +1,93 @@
+"""A run's folder: whether it may be used, whether a run in it goes on, and what is in it.
+
+config.yaml            the recipe with every setting written out
+metrics.csv            a row an epoch
+checkpoints/last.ckpt  what an unfinished run resumes from
+adapter/               the best epoch (fine-tuning)
+model.safetensors      the weights (pre-training)
+results.json           written last: a folder that has it holds a finished run
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pointlora.atomic import write_text_atomically
+from pointlora.errors import ConfigError
+from pointlora.training.recipe_files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
+
+# Settings that don't change the result: a run may be moved, and resumed with other workers or logs.
+FREE_TO_CHANGE = ("output", "training.workers", "training.tensorboard", "training.checkpoint_every_steps")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        recipe: with `output`, the folder's path.
+    """
+
+    def __init__(self, recipe: Any) -> None:
+        self.recipe = recipe
+        self.path = Path(recipe.output)
+        self.config = self.path / "config.yaml"
+        self.metrics = self.path / "metrics.csv"
+        self.results = self.path / "results.json"
+        self.last = self.path / "checkpoints" / "last.ckpt"
+        self.adapter = self.path / "adapter"
+        self.weights = self.path / "model.safetensors"
+
+    def check(self, resume: bool = False) -> bool:
+        """Whether an unfinished run goes on here; changes nothing.
+
+        Args:
+            resume: insist on one.
+
+        Raises:
+            ConfigError: if the folder holds a finished run, a run of another recipe, or other files.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{self.path} is a file: choose another --output")
+        if self.results.exists():
+            raise ConfigError(f"{self.path} holds a finished run: choose another --output, or delete it")
+        if self.config.exists():
+            self._check_same_recipe()
+            return True
+        if resume:
+            raise ConfigError(f"{self.path} holds no run to resume")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise ConfigError(f"{self.path} is not empty and holds no run: choose another --output")
+        return False
+
+    def create(self) -> None:
+        """Make the folder with its config.yaml."""
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        if not self.config.exists():
+            write_text_atomically(self.config, write_yaml(to_mapping(self.recipe)))
+
+    def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """metrics.csv, a row an epoch; rewritten whole, so that a resumed run leaves no row twice."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text_atomically(self.metrics, text.getvalue())
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """results.json, which marks the run as finished."""
+        write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+    def _check_same_recipe(self) -> None:
+        before = flatten(to_mapping(from_mapping(type(self.recipe), read_mapping(self.config), f"{self.config}: ")))
+        now = flatten(to_mapping(self.recipe))
+        for key in dict.fromkeys([*before, *now]):
+            if key not in FREE_TO_CHANGE and before.get(key) != now.get(key):
+                raise ConfigError(
+                    f"{self.path} holds an unfinished run with {key} = {before.get(key)!r}, not {now.get(key)!r}: "
+                    "use the same settings to resume it, or choose another --output"
+                )
