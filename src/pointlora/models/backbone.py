@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,11 @@ from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
 from pointlora.ops import group_scales
+from pointlora.ops.grouping import Patches
 from pointlora.ops.validation import check_points
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Backbone(nn.Module):
@@ -23,7 +28,19 @@ class Backbone(nn.Module):
 
     Args:
         sizes: see `Sizes`.
+
+    Attributes:
+        name, task, options: what `create_model` was asked for.
+        task_parts: patterns of parameters that every method trains, because they are made anew for a task.
+        embedding_parts: patterns of parameters that take in points: the tokenizer's first stage, the positions.
     """
+
+    name: str
+    task: str
+    options: dict[str, Any]
+    tokenizer: Tokenizer
+    task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$")
+    embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -35,7 +52,7 @@ class Backbone(nn.Module):
         self.method = Method()
         self.apply(initialize_weights)
 
-    def build_tokenizer(self) -> nn.Module:
+    def build_tokenizer(self) -> Tokenizer:
         return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim)
 
     def build_position(self) -> nn.Module:
@@ -47,20 +64,30 @@ class Backbone(nn.Module):
         rates = drop_path_rates(sizes.drop_path_rate, sizes.depth)
         return nn.ModuleList(Block(sizes.embed_dim, sizes.num_heads, rate) for rate in rates)
 
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode, with the tokenizer's statistics kept frozen where the method says so."""
+        super().train(mode)
+        if self.method.freezes_statistics:
+            self.tokenizer.eval()
+        return self
+
     def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
         """Tokens (B, P, C) before the patches and their positions; none here."""
         empty = self.norm.weight.new_zeros(batch, 0, self.sizes.embed_dim)
         return empty, empty
 
-    def embed(self, points: Tensor) -> list[TokenSet]:
-        """Tokens, positions and centers of the backbone's own scale and of those that the method wants."""
+    def group(self, points: Tensor) -> list[Patches]:
+        """Patches of the backbone's own scale, then of those that the method wants."""
         check_points(points)
         scales = [self.sizes.scale, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
             raise ShapeError(f"clouds of {points.shape[1]} points are too small for patches of {wanted}: need {most}")
-        patches = group_scales(points, scales)
+        return group_scales(points, scales)
+
+    def embed(self, patches: Sequence[Patches]) -> list[TokenSet]:
+        """Tokens, positions and centers of each scale; positions are made once, for the scale with most patches."""
         centers = max((scale.centers for scale in patches), key=lambda centers: centers.shape[1])
         positions = self.position(centers)
         tokens = self.tokenizer.tokenize_scales(patches)
@@ -89,7 +116,7 @@ class Backbone(nn.Module):
         Returns:
             the normalised outputs (B, T, C) of those blocks, the sequence that went in, and the auxiliary loss.
         """
-        own, *others = self.embed(points)
+        own, *others = self.embed(self.group(points))
         sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
         return self.run_blocks(sequence, levels or (len(self.blocks) - 1,)), sequence, auxiliary_loss
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
+from pointlora.models.backbone import Backbone
 from pointlora.models.layouts import OWN_PRETRAINED, OWN_WHOLE, Layout
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.weight_files import read_weights
 
-# What may be absent from a pre-trained file: it is made anew for each task, and trained.
-_MADE_ANEW = re.compile(r"head\.|cls_token$|cls_position$|method\.|.*\.branches\.")
+# Parts of a tuning method.
+_ADDED = (r"method\.", r".*\.branches\.")
+_FIRST_NORM = re.compile(r"\b(norm1|ln_1)\.weight$")
 
 
 @dataclass
@@ -65,10 +67,10 @@ def load_checkpoint(
         CheckpointError: unreadable or unsafe file, another family (named), another size (named).
     """
     weights, name = read_weights(source)
-    layout = recognize(weights)
+    layout = recognize(weights, get_family(str(model.name)).layouts)
     if layout is None:
         raise CheckpointError(f"{name} is no weight file of a known model; its first keys are {sorted(weights)[:3]}")
-    _check_family(model, layout, name)
+    _check_family(model, layout, weights, name)
     report = LoadReport(layout.family, layout.stage)
     renamed = _rename(model, weights, layout, report)
     _fill(model, renamed, name, report)
@@ -77,31 +79,50 @@ def load_checkpoint(
     return report
 
 
-def recognize(keys: Mapping[str, Tensor] | list[str]) -> Layout | None:
-    """The layout that keys belong to, or None."""
+def recognize(keys: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:
+    """The layout that keys belong to, or None; where several fit, one of `preferred`."""
+    keys = list(keys)
     known = [layout for name in list_models() for layout in get_family(name).layouts]
-    return next((layout for layout in (*known, OWN_PRETRAINED, OWN_WHOLE) if layout.matches(keys)), None)
+    candidates = (*preferred, *known, OWN_PRETRAINED, OWN_WHOLE)
+    return next((layout for layout in candidates if layout.matches(keys)), None)
 
 
-def _check_family(model: nn.Module, layout: Layout, name: str) -> None:
+def models_reading(weights: Mapping[str, Tensor]) -> list[str]:
+    """Models that read an official file, those of its width only where there are any."""
+    keys = list(weights)
+    models = [name for name in list_models() if any(layout.matches(keys) for layout in get_family(name).layouts)]
+    width = next((value.shape[-1] for key, value in weights.items() if _FIRST_NORM.search(key)), None)
+    return [name for name in models if get_family(name).sizes.embed_dim == width] or models
+
+
+def _check_family(model: nn.Module, layout: Layout, weights: Mapping[str, Tensor], name: str) -> None:
     accepted = (*get_family(str(model.name)).layouts, OWN_PRETRAINED, OWN_WHOLE)
     if layout not in accepted:
+        calls = " or ".join(f"create_model({reader!r}, …)" for reader in models_reading(weights))
         raise CheckpointError(
-            f"{name} is a {layout.stage} {layout.family} file, but the model is {model.name}: "
-            f"use create_model({layout.family!r}, …)"
+            f"{name} is a {layout.stage} {layout.family} file, but the model is {model.name}: use {calls}"
         )
+
+
+def _made_anew(model: nn.Module) -> re.Pattern[str]:
+    """What may be absent from a pre-trained file: it is made anew for each task, and trained."""
+    parts = model.task_parts if isinstance(model, Backbone) else Backbone.task_parts
+    return re.compile("|".join((*parts, *_ADDED)))
 
 
 def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, report: LoadReport) -> dict[str, Tensor]:
     """Keys as the model has them; what the model has no place for goes into the report."""
     renamed: dict[str, Tensor] = {}
-    owned = {key: model.method.checkpoint_key(key) for key in weights} if hasattr(model, "method") else {}
+    owned = model.method.checkpoint_keys(weights) if isinstance(model, Backbone) else {}
     for key, value in weights.items():
         new = owned.get(key) or layout.rename(key)
         if new is not None and layout.stage == "pre-trained" and model.task != "pretraining":
-            new = new.removeprefix("encoder.") if new.startswith("encoder.") or new == key else None
+            if new.startswith("encoder."):
+                new = new.removeprefix("encoder.")
+            elif layout.knows(key):
+                new = None
         elif new is not None and layout.stage == "fine-tuned" and model.task == "pretraining":
-            new = None if _MADE_ANEW.match(new) else f"encoder.{new}"
+            new = None if _made_anew(model).match(new) else f"encoder.{new}"
         if new is None:
             report.ignored.append(key)
         else:
@@ -130,7 +151,7 @@ def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Lo
 
 
 def _check_complete(model: nn.Module, report: LoadReport, name: str) -> None:
-    lost = [key for key in report.missing if report.stage == "fine-tuned" or not _MADE_ANEW.match(key)]
+    lost = [key for key in report.missing if report.stage == "fine-tuned" or not _made_anew(model).match(key)]
     if model.task == "pretraining" and report.stage == "fine-tuned":
         lost = [key for key in lost if key.startswith("encoder.")]
     if lost:

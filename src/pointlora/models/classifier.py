@@ -21,11 +21,14 @@ class ClassifierOutput(NamedTuple):
     Attributes:
         logits: (B, classes) float32.
         auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted; 0 without a method.
+        generation_loss: the backbone's own second loss, a scalar, not yet weighted by the model's
+            `generation_weight`; 0 for all families but PointGPT.
         selected: centers (B, K, 3) of the selected patches, a tensor a scale.
     """
 
     logits: Tensor
     auxiliary_loss: Tensor
+    generation_loss: Tensor
     selected: tuple[Tensor, ...] = ()
 
 
@@ -35,9 +38,13 @@ class PointClassifier(Backbone):
     Args:
         sizes: see `Sizes`.
         num_classes: number of classes.
+
+    Attributes:
+        generation_weight: weight of `ClassifierOutput.generation_loss` in the training loss.
     """
 
     task = "classification"
+    generation_weight = 0.0
 
     def __init__(self, sizes: Sizes, num_classes: int) -> None:
         super().__init__(sizes)
@@ -75,5 +82,5 @@ class PointClassifier(Backbone):
             ShapeError: for a wrong shape, or clouds too small for the patches.
         """
         (tokens,), sequence, auxiliary_loss = self.encode(points)
-        logits = self.head(self.pool(tokens, sequence))
-        return ClassifierOutput(logits.float(), auxiliary_loss.float(), sequence.selected)
+        logits = self.head(self.pool(tokens, sequence)).float()
+        return ClassifierOutput(logits, auxiliary_loss.float(), logits.new_zeros(()), sequence.selected)

@@ -43,6 +43,10 @@ class Layout:
                 return None if replacement is None else match.expand(replacement) + key[match.end() :]
         return key
 
+    def knows(self, key: str) -> bool:
+        """Whether some rule is about this key."""
+        return any(re.match(pattern, key) for pattern, _ in self.rules)
+
 
 def encoder_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
     """Rules of the encoder that all families share, from `prefix` in the file to `target` in ours."""
@@ -52,12 +56,24 @@ def encoder_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...
         (source + r"pos_embed\.", target + "position."),
         (source + r"blocks\.blocks\.", target + "blocks."),
         (source + r"norm\.", target + "norm."),
-        (source + r"cls_token$", target + "cls_token"),
-        (source + r"cls_pos$", target + "cls_position"),
+        (source + r"(cls|img|text)_token$", target + r"\1_token"),
+        (source + r"(cls|img|text)_pos$", target + r"\1_position"),
         (source + r"cls_head_finetune\.", target + "head."),
     )
 
 
+# Networks without a part of their own have the same keys once fine-tuned (Point-MAE, ACT, ReCon without its second
+# branch): nothing in such a file says which of them it is, and all of them read it.
+PLAIN_FINE_TUNED = Layout(
+    family="point_mae",
+    stage="fine-tuned",
+    requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.", r"cls_pos$", r"cls_head_finetune\.1\."),
+    forbids=(r"blocks\.blocks\.0\.norm1_contrast\.", r"reduce_dim\."),
+    rules=encoder_rules("", ""),
+)
+
 # Files that this library wrote: our own keys, nothing to rename.
-OWN_PRETRAINED = Layout("pointlora", "pre-trained", requires=(r"encoder\.tokenizer\.", r"encoder\.blocks\."))
+OWN_PRETRAINED = Layout(
+    "pointlora", "pre-trained", requires=(r"encoder\.tokenizer\.", r"encoder\.blocks\."), rules=((r"", ""),)
+)
 OWN_WHOLE = Layout("pointlora", "fine-tuned", requires=(r"tokenizer\.", r"blocks\.0\.", r"head\."))

@@ -6,7 +6,7 @@ layers, which needs no cooperation from the backbone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -41,7 +41,13 @@ class TokenSequence(NamedTuple):
 
 
 class Method(nn.Module):
-    """A tuning method; override what it needs."""
+    """A tuning method; override what it needs.
+
+    Attributes:
+        freezes_statistics: keep the tokenizer's BatchNorm in evaluation mode while the model trains.
+    """
+
+    freezes_statistics = False
 
     @property
     def scales(self) -> Sequence[Scale]:
@@ -64,6 +70,6 @@ class Method(nn.Module):
         """Change the tokens (B, T, C), positions already added, that go into block `index`."""
         return tokens
 
-    def checkpoint_key(self, key: str) -> str | None:
-        """Our name for a key that belongs to the method in published checkpoints; None if it doesn't."""
-        return None
+    def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str]:
+        """Our names for those keys of a published checkpoint that belong to the method."""
+        return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.layouts import Layout, encoder_rules
+from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.sizes import Sizes
 
@@ -19,15 +19,8 @@ PRETRAINED = Layout(
         (r"MAE_decoder\.", "decoder."),
         (r"decoder_pos_embed\.", "decoder_position."),
         (r"increase_dim\.0\.", "rebuild."),
+        (r"mask_token$", "mask_token"),
     ),
-)
-
-FINE_TUNED = Layout(
-    family="point_mae",
-    stage="fine-tuned",
-    requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.", r"cls_pos$", r"cls_head_finetune\.1\."),
-    forbids=(r"blocks\.blocks\.0\.norm1_contrast\.", r"reduce_dim\."),
-    rules=encoder_rules("", ""),
 )
 
 _TASKS = {"classification": PointClassifier, "pretraining": MaskedAutoencoder}
@@ -38,13 +31,13 @@ FAMILIES = (
         description="Point-MAE, 22.1 M parameters, masked autoencoding (ECCV 2022)",
         sizes=Sizes(),
         tasks=_TASKS,
-        layouts=(PRETRAINED, FINE_TUNED),
+        layouts=(PRETRAINED, PLAIN_FINE_TUNED),
     ),
     Family(
         name="point_mae_tiny",
         description="Point-MAE at 192 x 6 with a narrow tokenizer, for CPUs",
         sizes=Sizes(embed_dim=192, depth=6, num_heads=3, num_groups=64, group_size=32, tokenizer_dims=(32, 64, 128)),
         tasks=_TASKS,
-        layouts=(PRETRAINED, FINE_TUNED),
+        layouts=(PRETRAINED, PLAIN_FINE_TUNED),
     ),
 )

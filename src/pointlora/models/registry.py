@@ -61,12 +61,11 @@ def create_model(name: str, task: str = "classification", **options: Any) -> nn.
     if "num_classes" in known:
         options.setdefault("num_classes", 40)
     own = {key: value for key, value in options.items() if key in known}
-    model = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
+    model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
     return model
 
 
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; known:"
-    return hint if near else f"{hint} {', '.join(known)}"
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"

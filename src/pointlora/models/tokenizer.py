@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.ops.grouping import Patches
 
 
@@ -45,7 +47,7 @@ class Tokenizer(nn.Module):
         batch, groups, size, _ = neighborhoods.shape
         with repeated_statistics(self, repeats if self.training else 1):
             features = self.first_conv(neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
-            join, norm, activation, last = self.second_conv
+            join, norm, activation, last = cast("tuple[nn.Linear, nn.Module, nn.Module, nn.Linear]", self.second_conv)
             # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
             # right half: the same numbers for a quarter less arithmetic than joining them first.
             left, right = join.weight.chunk(2, dim=1)
@@ -73,25 +75,26 @@ class Tokenizer(nn.Module):
 def repeated_statistics(module: nn.Module, repeats: int) -> Iterator[None]:
     """Within, a training-mode forward moves the running statistics as `repeats` equal forwards would.
 
-    One step takes r0 to r1 = (1 - m) r0 + m s, and n steps to s + (1 - m)^n (r0 - s); solved for s and applied after
-    the forward, so that it holds for any kind of batch normalisation.
+    A step takes r to (1 - m) r + m s; n of them with the same s are one step with momentum 1 - (1 - m)^n.
     """
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm) and norm.training] if repeats > 1 else []
-    before = [(norm.running_mean.clone(), norm.running_var.clone()) for norm in norms]
-    yield
-    for norm, statistics in zip(norms, before, strict=True):
-        keep = 1.0 - norm.momentum
-        factor = (1.0 - keep**repeats) / norm.momentum
-        for running, old in zip((norm.running_mean, norm.running_var), statistics, strict=True):
-            running.copy_(torch.lerp(old, running, factor))
-        norm.num_batches_tracked.add_(repeats - 1)
+    momenta = [norm.momentum or 0.0 for norm in norms]
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = 1 - (1 - momentum) ** repeats
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(repeats - 1)
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _pointwise(*widths: int) -> nn.Sequential:
     """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1."""
     layers: list[nn.Module] = []
-    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+    for width_in, width_out in pairwise(widths):
         if layers:
-            layers += [nn.BatchNorm1d(width_in), nn.ReLU(inplace=True)]
+            layers += [RowBatchNorm(width_in), nn.ReLU(inplace=True)]
         layers.append(nn.Linear(width_in, width_out))
     return nn.Sequential(*layers)

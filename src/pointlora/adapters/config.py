@@ -1,0 +1,184 @@
+"""Settings of the tuning methods. This module imports no torch, so that the command line can show them at once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pointlora.errors import ConfigError
+
+MASK_LOSSES = ("release", "polarize", "none")
+PROMPTS = ("shared", "none")
+PROMPT_INITS = ("release", "zero")
+BATCH_NORMS = ("batch", "frozen")
+# A linear layer's input carries the tokens themselves in these two, so that shared prompts make sense there.
+PROMPTED_LAYERS = ("qkv", "proj")
+
+
+@dataclass(frozen=True)
+class SelectionScale:
+    """One scale of token selection.
+
+    Attributes:
+        num_groups: patches that are cut and scored.
+        group_size: points a patch.
+        keep: how many of them, the best scored, join the sequence.
+        loss_weight: weight of this scale in the mask loss.
+    """
+
+    num_groups: int
+    group_size: int
+    keep: int
+    loss_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_groups", "group_size", "keep"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "a positive integer")
+        _check(self.keep <= self.num_groups, "keep", self.keep, f"at most num_groups = {self.num_groups}")
+
+
+@dataclass(frozen=True)
+class PointLoraConfig:
+    """PointLoRA (Wang et al., CVPR 2025, arXiv 2504.16023); the defaults equal its public release.
+
+    Attributes:
+        rank: r of the low-rank updates; 0 for none.
+        alpha: the update is scaled by alpha / r; None stands for alpha = r.
+        rslora: scale by alpha / sqrt(r) instead (Kalajdzievski, 2023).
+        dropout: on the input of the low-rank update, in training.
+        targets: last names of the linear layers that are adapted: `qkv`, `proj`, `fc1`, `fc2`, …
+        scales: the scales of token selection, coarse or fine in any number; () for none. None stands for the
+            release's two, in proportion to the backbone's own grouping G x K: all G x K patches, of which G / 4 are
+            kept, and G / 2 patches of 2K points, of which G / 16 are kept (loss weight 0.25).
+        straight_through: multiply a selected token by its score divided by itself, so that the task's gradient
+            reaches the scorer; the forward values don't change.
+        mask_loss: `release` minimises mean(p log p + (1-p) log(1-p)), which pulls scores to 0.5; `polarize` is its
+            negative, which pushes them to 0 or 1; `none`.
+        mask_loss_weight: its weight in the training loss.
+        prompts: `shared` adds the four prompt MLPs that all blocks share; `none`.
+        prompt_dim: hidden width of the prompt MLPs.
+        prompt_init: `release` draws their output layers from a truncated normal of 0.02; `zero` starts them at zero,
+            so that step 0 equals the backbone.
+        tokenizer_batchnorm: `batch` normalises with the batch's statistics in training and lets the running ones
+            drift, as the release does; `frozen` always uses the pre-trained ones.
+        train_embedding: train the tokenizer's first stage and the position embedding.
+    """
+
+    rank: int = 8
+    alpha: float | None = None
+    rslora: bool = False
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("qkv", "proj")
+    scales: tuple[SelectionScale, ...] | None = None
+    straight_through: bool = False
+    mask_loss: str = "release"
+    mask_loss_weight: float = 0.004
+    prompts: str = "shared"
+    prompt_dim: int = 32
+    prompt_init: str = "release"
+    tokenizer_batchnorm: str = "batch"
+    train_embedding: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(self.targets))
+        if self.scales is not None:
+            object.__setattr__(self, "scales", tuple(map(_as_scale, self.scales)))
+        _check(self.rank >= 0, "rank", self.rank, "0 or more")
+        _check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
+        _check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
+        _check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
+        _check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
+        for name, allowed in (
+            ("mask_loss", MASK_LOSSES),
+            ("prompts", PROMPTS),
+            ("prompt_init", PROMPT_INITS),
+            ("tokenizer_batchnorm", BATCH_NORMS),
+        ):
+            _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+
+    @property
+    def scaling(self) -> float:
+        """Factor of the low-rank update."""
+        alpha = self.rank if self.alpha is None else self.alpha
+        return alpha / (self.rank**0.5 if self.rslora else self.rank) if self.rank else 0.0
+
+    def scales_for(self, num_groups: int, group_size: int) -> tuple[SelectionScale, ...]:
+        """The scales of selection for a backbone that cuts `num_groups` patches of `group_size` points."""
+        if self.scales is not None:
+            return self.scales
+        half = max(num_groups // 2, 1)
+        return (
+            SelectionScale(num_groups, group_size, max(num_groups // 4, 1)),
+            SelectionScale(half, 2 * group_size, max(half // 8, 1), 0.25),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TunedPartsConfig:
+    """A method that adds nothing and trains a part of the network.
+
+    Attributes:
+        parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
+            its position are always trained: some pre-trained files don't have them.
+        tokenizer_batchnorm: see `PointLoraConfig`.
+    """
+
+    parts: str = "all"
+    tokenizer_batchnorm: str = "batch"
+
+    def __post_init__(self) -> None:
+        _check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
+        allowed = ", ".join(BATCH_NORMS)
+        _check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def _as_scale(value: Any) -> SelectionScale:
+    if isinstance(value, SelectionScale):
+        return value
+    if isinstance(value, dict):
+        try:
+            return SelectionScale(**value)
+        except TypeError as error:
+            raise ConfigError(f"scale {value} must have num_groups, group_size, keep and maybe loss_weight") from error
+    if isinstance(value, (list, tuple)) and len(value) in (3, 4):
+        return SelectionScale(*value)
+    raise ConfigError(f"scale {value!r} must be [num_groups, group_size, keep] with an optional loss weight")
+
+
+def _check(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} is {value!r}, but it must be {allowed}")
+
+
+MethodConfig = PointLoraConfig | TunedPartsConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named method: its settings and what it is, in one line."""
+
+    config: MethodConfig
+    description: str = field(compare=False)
+
+
+PRESETS: dict[str, Preset] = {
+    "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
+    "lora": Preset(
+        PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
+        "LoRA on qkv and proj, and the head",
+    ),
+    "token_selection": Preset(
+        PointLoraConfig(rank=0, prompts="none", train_embedding=False), "selected tokens and the head, no LoRA"
+    ),
+    "full": Preset(TunedPartsConfig("all"), "every parameter"),
+    "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
+    "bitfit": Preset(TunedPartsConfig("biases", "frozen"), "biases and the head"),
+}

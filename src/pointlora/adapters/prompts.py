@@ -1,0 +1,61 @@
+"""Shared prompts: four small MLPs that all blocks share (PointLoRA, CVPR 2025)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.models.method import TokenSequence
+
+
+def prompt_mlp(dim: int, hidden: int, out_dim: int, zero_init: bool) -> nn.Sequential:
+    """C -> hidden -> out with GELU, truncated normal of 0.02 and zero biases; `zero_init` makes it return 0."""
+    mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out_dim))
+    for layer in (mlp[0], mlp[2]):
+        assert isinstance(layer, nn.Linear)
+        nn.init.trunc_normal_(layer.weight, std=0.02)
+        nn.init.zeros_(layer.bias)
+    if zero_init:
+        nn.init.zeros_(layer.weight)
+    return mlp
+
+
+class SharedPrompts(nn.Module):
+    """Prompts for patch tokens and selected tokens before each block, and for the inputs of adapted layers within.
+
+    Args:
+        dim: width C.
+        hidden: hidden width of the MLPs.
+        layers: last name -> output width of the linear layers that get a prompt (`qkv`: 3C, `proj`: C).
+        zero_init: start at zero.
+    """
+
+    def __init__(self, dim: int, hidden: int, layers: dict[str, int], zero_init: bool) -> None:
+        super().__init__()
+        self.patch = prompt_mlp(dim, hidden, dim, zero_init)
+        self.selected = prompt_mlp(dim, hidden, dim, zero_init)
+        self.layers = nn.ModuleDict({name: prompt_mlp(dim, hidden, width, zero_init) for name, width in layers.items()})
+
+    def forward(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
+        """Add the prompts to patch tokens and to selected tokens; tokens before the patches stay as they are."""
+        sizes = [sequence.num_prefix, sequence.num_patches]
+        prefix, patches, selected = tokens.split([*sizes, tokens.shape[1] - sum(sizes)], 1)
+        parts = [prefix, patches + self.patch(patches)]
+        if selected.shape[1]:
+            parts.append(selected + self.selected(selected))
+        return torch.cat(parts, 1)
+
+
+class PromptBranch(nn.Module):
+    """gate * mlp(x) beside a linear layer; the MLP is shared, the gate a frozen scalar of 1 of the release.
+
+    The MLP is registered once, in `SharedPrompts`; here it is only referred to.
+    """
+
+    def __init__(self, mlp: nn.Module) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.ones(1), requires_grad=False)
+        self._shared = (mlp,)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._shared[0](x) * self.gate
