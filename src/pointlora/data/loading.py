@@ -30,12 +30,21 @@ class PointLoader(DataLoader):
         sampler: EpochBatchSampler = self.batch_sampler  # type: ignore[assignment]
         given = sampler.first_batch()
         epoch = sampler.epoch
-        for batch in super().__iter__():
+        iterator = super().__iter__()
+        for batch in iterator:
             if isinstance(batch, PointLoraError):
+                self._stop_workers(iterator)
                 raise batch
             given += 1
             self._position = (epoch, given)
             yield batch
+
+    def _stop_workers(self, iterator: Any) -> None:
+        """Stop the workers at once; torch takes 5 seconds a worker when an exception unwinds the loader."""
+        stop = getattr(iterator, "_shutdown_workers", None)
+        if stop is not None:
+            stop()
+            self._iterator = None
 
     def state_dict(self) -> dict[str, int]:
         """The epoch and how many of its batches have been given out."""

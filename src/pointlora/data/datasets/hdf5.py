@@ -52,8 +52,10 @@ def read_hdf5(path: Path, num_classes: int) -> tuple[NDArray[np.float32], NDArra
     try:
         with h5py.File(path, "r") as file:
             points, labels = (_read_array(h5py, file, key, path) for key in ("data", "label"))
-    except (OSError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except DataError:
+        raise
+    except Exception as error:  # h5py passes on what its C library finds as one of many types
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as HDF5 (truncated or damaged?): {reason}") from error
     check_clouds(points, f"{path}: array 'data'")
     return points.astype(np.float32, copy=False), check_labels(
