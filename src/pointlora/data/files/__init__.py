@@ -1,0 +1,24 @@
+"""Reading point clouds and meshes from files, and writing PLY: one function in, one function out, one kind of error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pointlora.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pointlora.data.files.ply_writer import write_ply
+    from pointlora.data.files.point_cloud import PointCloud
+    from pointlora.data.files.read import SUPPORTED_SUFFIXES, read_point_cloud
+
+__all__ = ["SUPPORTED_SUFFIXES", "PointCloud", "read_point_cloud", "write_ply"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "PointCloud": "point_cloud",
+        "SUPPORTED_SUFFIXES": "read",
+        "read_point_cloud": "read",
+        "write_ply": "ply_writer",
+    },
+)

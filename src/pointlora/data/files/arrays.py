@@ -1,0 +1,124 @@
+"""NumPy files: .npy with one table of points, .npz with named arrays."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from pointlora.data.files.columns import cloud_from_columns
+from pointlora.data.files.limits import MAX_FILE_BYTES, damaged, data_error, one_line
+from pointlora.data.files.point_cloud import PointCloud, as_labels
+
+# Deflate cannot do better than 1032:1, so a larger ratio is a forged size.
+_MAX_DEFLATE_RATIO = 1032
+_ROLES = {"labels": "labels", "label": "labels", "normals": "normals", "colors": "colors"}
+
+
+def read_npy(path: Path) -> PointCloud:
+    """Read a .npy file with an array (N, C >= 3); `cloud_from_columns` says what the columns mean.
+
+    Raises:
+        DataError: an object or text array, a wrong shape, a file shorter or longer than its header says.
+    """
+    with open(path, "rb") as file:
+        return cloud_from_columns(path, _read_array(path, path.name, file, path.stat().st_size))
+
+
+def read_npz(path: Path) -> PointCloud:
+    """Read a .npz file: array "points" (N, C >= 3), or the only array of such a shape.
+
+    "labels" or "label" (N,), "normals" (N, 3) and "colors" (N, 3) become attributes of the agreed dtype; further
+    numeric arrays of N rows keep their name and dtype, all others are ignored.
+
+    Raises:
+        DataError: not a zip file, a damaged member, sizes that cannot be true, no or several candidate arrays.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = _read_members(path, archive)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise damaged(path, f"is not a readable .npz archive ({one_line(error)})") from error
+    points = arrays.pop(_points_name(path, arrays))
+    attributes = {}
+    for name, values in arrays.items():
+        role = _ROLES.get(name)
+        if role is not None:
+            attributes[role] = _role_array(path, name, role, values, len(points))
+        elif values.shape[:1] == (len(points),) and values.dtype.kind in "biuf":
+            attributes[name] = values
+    return cloud_from_columns(path, points, attributes)
+
+
+def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    if len({info.filename for info in members}) != len(members):
+        raise damaged(path, "two arrays have the same name")
+    total = sum(info.file_size for info in members)
+    if total > MAX_FILE_BYTES:
+        problem = f"its arrays unpack to {total} bytes, the limit is {MAX_FILE_BYTES}"
+        raise data_error(path, problem, "split the cloud")
+    packed = path.stat().st_size
+    arrays = {}
+    for info in members:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise data_error(path, f"{info.filename} uses an unknown compression", "write it with np.savez")
+        ratio = 1 if info.compress_type == zipfile.ZIP_STORED else _MAX_DEFLATE_RATIO
+        if info.file_size > ratio * min(info.compress_size, packed):
+            raise damaged(path, f"{info.filename} declares {info.file_size} bytes, more than it can hold")
+        with archive.open(info) as member:
+            arrays[info.filename.removesuffix(".npy")] = _read_array(path, info.filename, member, info.file_size)
+    return arrays
+
+
+def _read_array(path: Path, name: str, file: IO[bytes], size: int) -> np.ndarray:
+    """Read one array from a file of `size` bytes after comparing its header with that size."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+    except Exception as error:
+        raise damaged(path, f"{name} has no valid .npy header ({one_line(error)})") from error
+    if dtype.hasobject or dtype.kind not in "biuf":
+        problem = f"{name} has dtype {one_line(ValueError(dtype))}"
+        raise data_error(path, problem, "store plain numbers, e.g. float32 of shape (N, 3)")
+    expected, real = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if min(shape, default=0) < 0 or expected != real:
+        raise damaged(path, f"{name} declares shape {shape} of {dtype}: {expected} bytes, it has {real}")
+    file.seek(0)
+    return cast(np.ndarray, np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _points_name(path: Path, arrays: dict[str, np.ndarray]) -> str:
+    if "points" in arrays:
+        return "points"
+    tables = [
+        name for name, values in arrays.items() if name not in _ROLES and values.ndim == 2 and values.shape[1] >= 3
+    ]
+    if len(tables) != 1:
+        found = ", ".join(f"{name} {values.shape}" for name, values in arrays.items()) or "nothing"
+        raise data_error(path, f"no array 'points' among {found}", "name the (N, 3) array 'points'")
+    return tables[0]
+
+
+def _role_array(path: Path, name: str, role: str, values: np.ndarray, number: int) -> np.ndarray:
+    """Return labels as int64, normals as float32, colours as uint8."""
+    if role == "labels":
+        labels = as_labels(values)
+        if labels is None or len(labels) != number:
+            problem = f"{name!r} has shape {values.shape} and dtype {values.dtype} for {number} points"
+            raise data_error(path, problem, "store one whole number a point")
+        return labels
+    if values.shape != (number, 3):
+        problem = f"{name!r} has shape {values.shape} for {number} points"
+        raise data_error(path, problem, f"store shape ({number}, 3)")
+    if role == "normals":
+        return values.astype(np.float32)
+    if values.dtype.kind == "f" and ((values >= 0) & (values <= 1)).all():
+        return np.round(values * 255).astype(np.uint8)
+    if not ((values >= 0) & (values <= 255)).all():
+        raise data_error(path, f"{name!r} has values outside 0..255", "store uint8, or floats from 0 to 1")
+    return values.astype(np.uint8)

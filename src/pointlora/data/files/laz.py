@@ -1,0 +1,79 @@
+"""Checks of LAZ files: their decompressor allocates what the file declares, chunk by chunk."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from pointlora.data.files.limits import check_declared, damaged
+
+LASZIP_RECORD = (b"laszip encoded", 22204)
+# Equal points compress to about 150 a byte (measured with lazrs); ten times that is no real scan.
+_MAX_POINTS_A_BYTE = 1500
+_LAYERED = 3
+# Item type -> number of layers; type 14 (extra bytes) has one a byte.
+_LAYERS = {10: 9, 11: 1, 12: 2, 13: 1}
+_EXTRA_BYTES = 14
+
+
+def check_laz(
+    path: Path, file: BinaryIO, size: int, data_start: int, num_points: int, point_bytes: int, record: bytes
+) -> None:
+    """Compare everything that lazrs allocates by with the bytes of the file.
+
+    Args:
+        path: the file, for messages.
+        file: the same, open.
+        size: its bytes.
+        data_start: where the points start, from the LAS header.
+        num_points: from the LAS header.
+        point_bytes: bytes of an unpacked point, from the LAS header.
+        record: content of the record "laszip encoded" (LASzip specification, section 3).
+
+    Raises:
+        DataError: a false point count, chunk table, item list or layer size.
+    """
+    check_declared(path, "points", num_points, 1, (size - data_start) * _MAX_POINTS_A_BYTE)
+    layers = _count_layers(path, record, point_bytes)
+    file.seek(data_start)
+    table = int.from_bytes(file.read(8), "little", signed=True)
+    if table == -1:
+        file.seek(size - 8)
+        table = int.from_bytes(file.read(8), "little", signed=True)
+    if not data_start + 8 <= table <= size - 8:
+        raise damaged(path, f"its chunk table is said to be at byte {table}, the file has {size} bytes")
+    file.seek(table + 4)
+    # Each chunk starts with one point that is not compressed.
+    number = int.from_bytes(file.read(4), "little")
+    check_declared(path, "chunks", number, point_bytes, table - data_start)
+    if layers:
+        _check_layers(path, file, data_start + 8, table, number, point_bytes, layers)
+
+
+def _count_layers(path: Path, record: bytes, point_bytes: int) -> int:
+    """Return the number of layers of a chunk, 0 for the older codec that has none."""
+    if len(record) < 34:
+        raise damaged(path, "has no record 'laszip encoded', which a LAZ file needs")
+    (compressor,), (number,) = struct.unpack_from("<H", record), struct.unpack_from("<H", record, 32)
+    if number == 0 or len(record) < 34 + 6 * number:
+        raise damaged(path, f"declares {number} compressed items in a record of {len(record)} bytes")
+    items = [struct.unpack_from("<HHH", record, 34 + 6 * index) for index in range(number)]
+    if sum(size for _, size, _ in items) != point_bytes:
+        raise damaged(path, f"its compressed items don't add up to points of {point_bytes} bytes")
+    if compressor != _LAYERED:
+        return 0
+    return sum(size if kind == _EXTRA_BYTES else _LAYERS.get(kind, 0) for kind, size, _ in items)
+
+
+def _check_layers(path: Path, file: BinaryIO, start: int, end: int, number: int, point_bytes: int, layers: int) -> None:
+    """Walk over the chunks: one plain point, the number of points, the size of each layer, then the layers."""
+    position = start
+    for index in range(number):
+        file.seek(position + point_bytes + 4)
+        sizes = file.read(4 * layers)
+        position += point_bytes + 4 + 4 * layers
+        if len(sizes) == 4 * layers:
+            position += sum(struct.unpack(f"<{layers}I", sizes))
+        if position > end:
+            raise damaged(path, f"chunk {index} of {number} reaches to byte {position}, the points end at {end}")

@@ -1,0 +1,57 @@
+"""What the columns of a table mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import file_samples as samples
+from pointlora.data.files.columns import cloud_from_columns
+from pointlora.errors import DataError
+
+PATH = Path("table.txt")
+
+
+def table(*parts: np.ndarray) -> np.ndarray:
+    return np.column_stack(parts).astype(np.float64)
+
+
+def test_three_columns() -> None:
+    assert cloud_from_columns(PATH, table(samples.POINTS)).attributes == {}
+
+
+def test_six_columns_are_normals() -> None:
+    columns = table(samples.POINTS, samples.NORMALS)
+    cloud = cloud_from_columns(PATH, columns)
+    assert set(cloud.attributes) == {"normals", "columns"}
+    np.testing.assert_array_equal(cloud.attributes["normals"], samples.NORMALS)
+    assert cloud.attributes["normals"].dtype == np.float32
+    np.testing.assert_array_equal(cloud.attributes["columns"], columns)
+
+
+def test_six_columns_of_bytes_are_colors() -> None:
+    cloud = cloud_from_columns(PATH, table(samples.POINTS, samples.COLORS))
+    assert set(cloud.attributes) == {"colors", "columns"}
+    np.testing.assert_array_equal(cloud.attributes["colors"], samples.COLORS)
+    assert cloud.attributes["colors"].dtype == np.uint8
+
+
+def test_seven_columns_are_normals_and_a_label() -> None:
+    cloud = cloud_from_columns(PATH, table(samples.POINTS, samples.NORMALS, samples.LABELS))
+    assert cloud.attributes["labels"].dtype == np.int64
+    np.testing.assert_array_equal(cloud.attributes["labels"], samples.LABELS)
+    np.testing.assert_array_equal(cloud.attributes["normals"], samples.NORMALS)
+
+
+def test_four_columns_are_a_label_only_if_whole() -> None:
+    whole = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS))
+    np.testing.assert_array_equal(whole.attributes["labels"], samples.LABELS)
+    broken = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS + 0.25))
+    assert set(broken.attributes) == {"columns"}
+
+
+def test_fewer_than_three_columns() -> None:
+    with pytest.raises(DataError, match="at least three columns"):
+        cloud_from_columns(PATH, np.zeros((5, 2)))

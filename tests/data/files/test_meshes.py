@@ -1,0 +1,49 @@
+"""Polygons to triangles, and meshes to clouds; trimesh is the independent reader where it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import file_samples as samples
+from pointlora.data.files import read_point_cloud
+from pointlora.data.files.mesh_sampling import sample_mesh
+from pointlora.data.files.meshes import cloud_from_mesh, fan_triangles
+from pointlora.errors import DataError
+
+PATH = Path("mesh.obj")
+
+
+def test_fans() -> None:
+    triangles = fan_triangles(PATH, [[4, 5, 6], [0, 1, 2, 3, 7], [8, 9, 1, 0]])
+    assert triangles.tolist() == [[4, 5, 6], [0, 1, 2], [0, 2, 3], [0, 3, 7], [8, 9, 1], [8, 1, 0]]
+    assert fan_triangles(PATH, np.array([[3, 2, 1, 0]])).tolist() == [[3, 2, 1], [3, 1, 0]]
+    assert fan_triangles(PATH, []).shape == (0, 3)
+
+
+def test_faces_that_are_none() -> None:
+    with pytest.raises(DataError, match="face 1 has only 2 vertices"):
+        fan_triangles(PATH, [[0, 1, 2], [0, 1]])
+    with pytest.raises(DataError, match="dtype float64"):
+        fan_triangles(PATH, np.array([[0.0, 1.0, 2.0]]))
+
+
+def test_far_mesh_keeps_its_shape() -> None:
+    vertices = samples.VERTICES.astype(np.float64) * 0.01 + np.array([3e5, 6e6, 0])
+    cloud = cloud_from_mesh(PATH, vertices, samples.TRIANGLES, 300, 0)
+    exact = sample_mesh(vertices, samples.TRIANGLES, 300, 0)
+    assert cloud.offset[1] > 5e6
+    np.testing.assert_allclose(cloud.points + cloud.offset, exact, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["mesh.off", "mesh.obj", "binary.stl", "text.stl", "mesh.ply"])
+def test_agrees_with_trimesh(tmp_path: Path, name: str) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    path = samples.write_sample(tmp_path, name)
+    mesh = trimesh.load_mesh(path, process=False)
+    assert mesh.area == pytest.approx(10.0)
+    points = read_point_cloud(path, 400).points
+    _, distances, _ = trimesh.proximity.closest_point_naive(mesh, points)
+    assert distances.max() < 1e-6
