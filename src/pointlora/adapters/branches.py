@@ -33,9 +33,10 @@ class BranchedLinear(nn.Linear):
 
 
 def find_linears(model: nn.Module, targets: tuple[str, ...]) -> Iterator[tuple[str, nn.Linear]]:
-    """Linear layers inside `model.blocks` whose last name is one of `targets`, with their full names."""
+    """Linear layers inside `model.blocks` whose name ends with one of `targets`, with their full names."""
+    ends = tuple(f".{target}" for target in targets)
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and name.startswith("blocks.") and name.rsplit(".", 1)[-1] in targets:
+        if isinstance(module, nn.Linear) and name.startswith("blocks.") and name.endswith(ends):
             yield name, module
 
 

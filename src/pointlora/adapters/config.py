@@ -12,7 +12,7 @@ PROMPTS = ("shared", "none")
 PROMPT_INITS = ("release", "zero")
 BATCH_NORMS = ("batch", "frozen")
 # A linear layer's input carries the tokens themselves in these two, so that shared prompts make sense there.
-PROMPTED_LAYERS = ("qkv", "proj")
+PROMPTED_LAYERS = ("attn.qkv", "attn.proj")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class PointLoraConfig:
         alpha: the update is scaled by alpha / r; None stands for alpha = r.
         rslora: scale by alpha / sqrt(r) instead (Kalajdzievski, 2023).
         dropout: on the input of the low-rank update, in training.
-        targets: last names of the linear layers that are adapted: `qkv`, `proj`, `fc1`, `fc2`, …
+        targets: last names of the linear layers that are adapted: `qkv`, `proj`, `fc1`, `fc2`, …, or longer ends of
+            their names, such as `attn.proj`; None stands for the projections of every attention of the model.
         scales: the scales of token selection, coarse or fine in any number; () for none. None stands for the
             release's two, in proportion to the backbone's own grouping G x K: all G x K patches, of which G / 4 are
             kept, and G / 2 patches of 2K points, of which G / 16 are kept (loss weight 0.25).
@@ -68,7 +69,7 @@ class PointLoraConfig:
     alpha: float | None = None
     rslora: bool = False
     dropout: float = 0.0
-    targets: tuple[str, ...] = ("qkv", "proj")
+    targets: tuple[str, ...] | None = None
     scales: tuple[SelectionScale, ...] | None = None
     straight_through: bool = False
     mask_loss: str = "release"
@@ -80,7 +81,8 @@ class PointLoraConfig:
     train_embedding: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "targets", tuple(self.targets))
+        if self.targets is not None:
+            object.__setattr__(self, "targets", tuple(self.targets))
         if self.scales is not None:
             object.__setattr__(self, "scales", tuple(map(_as_scale, self.scales)))
         _check(self.rank >= 0, "rank", self.rank, "0 or more")

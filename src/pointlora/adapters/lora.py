@@ -46,7 +46,7 @@ class LoraBranch(nn.Module):
 
 
 def add_lora(model: nn.Module, targets: tuple[str, ...], rank: int, scaling: float, dropout: float) -> list[str]:
-    """Put a LoRA branch beside every linear layer of the blocks whose last name is in `targets`.
+    """Put a LoRA branch beside every linear layer of the blocks whose name ends with one of `targets`.
 
     Returns:
         the full names of the adapted layers.
@@ -56,7 +56,7 @@ def add_lora(model: nn.Module, targets: tuple[str, ...], rank: int, scaling: flo
     """
     found = dict(find_linears(model, targets))
     for target in targets:
-        if not any(name.rsplit(".", 1)[-1] == target for name in found):
+        if not any(name.endswith(f".{target}") for name in found):
             names = sorted({name.rsplit(".", 1)[-1] for name, m in model.named_modules() if isinstance(m, nn.Linear)})
             raise ConfigError(
                 f"LoRA target {target!r} names no linear layer of the blocks; there are {', '.join(names)}"

@@ -95,8 +95,8 @@ def apply_pointlora(model: Backbone, config: PointLoraConfig) -> None:
             layers[name.rsplit(".", 1)[-1]] = layer.out_features
     method = PointLora(config, model.sizes, layers)
     if config.rank:
-        add_lora(model, config.targets, config.rank, config.scaling, config.dropout)
-    for name, _ in find_linears(model, tuple(layers)):
+        add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
+    for name, _ in find_linears(model, PROMPTED_LAYERS if layers else ()):
         add_branch(model, name, "prompt", PromptBranch(method.prompts.layers[name.rsplit(".", 1)[-1]]))
     model.method = method
     parts = (*model.task_parts, r"method\.", r".*\.branches\.lora\.")

@@ -33,6 +33,7 @@ class Backbone(nn.Module):
         name, task, options: what `create_model` was asked for.
         task_parts: patterns of parameters that every method trains, because they are made anew for a task.
         embedding_parts: patterns of parameters that take in points: the tokenizer's first stage, the positions.
+        attention_layers: last names of the linear layers of every attention in the blocks.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Backbone(nn.Module):
     tokenizer: Tokenizer
     task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$")
     embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
+    attention_layers: tuple[str, ...] = ("qkv", "proj")
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

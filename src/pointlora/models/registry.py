@@ -10,11 +10,13 @@ from typing import Any
 from torch import nn
 
 from pointlora.errors import ConfigError
-from pointlora.models import point_mae
+from pointlora.models import act, point_bert, point_gpt, point_mae, recon
 from pointlora.models.family import Family
 from pointlora.models.sizes import Sizes
 
-_FAMILIES: dict[str, Family] = {family.name: family for module in (point_mae,) for family in module.FAMILIES}
+# A new family is one more module here.
+_MODULES = (point_mae, point_bert, act, recon, point_gpt)
+_FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
 
 
 def list_models() -> list[str]:

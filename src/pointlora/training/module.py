@@ -14,10 +14,11 @@ from pointlora.training.recipe_parts import OptimizerConfig
 
 
 class ClassificationModule(TrainedModule):
-    """Cross-entropy plus the method's own loss.
+    """Cross-entropy plus the method's own loss and, for some backbones (PointGPT), the backbone's.
 
     Args:
-        model: points (B, N, 3) to an output with `logits` and `auxiliary_loss`.
+        model: points (B, N, 3) to an output with `logits`, `auxiliary_loss` and `generation_loss`; where it has a
+            `generation_weight`, that is the weight of the last.
         optimizer: see `OptimizerConfig`.
         run: see `TrainingConfig`.
         class_names: of the data.
@@ -35,6 +36,7 @@ class ClassificationModule(TrainedModule):
         super().__init__(model, optimizer, run)
         self.label_smoothing = run.label_smoothing
         self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
+        self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         self._predicted: list[Tensor] = []
         self._truth: list[Tensor] = []
         self.selection_metrics: ClassificationMetrics | None = None
@@ -42,7 +44,10 @@ class ClassificationModule(TrainedModule):
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
         output = self.model(batch.points)
         loss = functional.cross_entropy(output.logits.float(), batch.labels, label_smoothing=self.label_smoothing)
-        return self.track(loss + self.auxiliary_weight * output.auxiliary_loss.float())
+        loss = loss + self.auxiliary_weight * output.auxiliary_loss.float()
+        if self.generation_weight:
+            loss = loss + self.generation_weight * output.generation_loss
+        return self.track(loss)
 
     def on_validation_epoch_start(self) -> None:
         self._predicted, self._truth = [], []

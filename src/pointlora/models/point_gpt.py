@@ -1,0 +1,162 @@
+"""PointGPT (Chen et al., "PointGPT: auto-regressively generative pre-training from point clouds", NeurIPS 2023).
+
+Patches stand in an order along the shape and see only what comes before them; a second, small network predicts each
+patch from those before it, and its loss stays on while fine-tuning.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.models.classifier import ClassifierOutput, PointClassifier
+from pointlora.models.family import Family
+from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
+from pointlora.models.heads import classification_head
+from pointlora.models.layouts import Layout
+from pointlora.models.method import TokenSequence, TokenSet
+from pointlora.models.sizes import Sizes
+from pointlora.models.transformer import drop_path_rates, initialize_weights
+from pointlora.ops import gather_points
+from pointlora.ops.grouping import Patches
+
+
+class PointGptClassifier(PointClassifier):
+    """Head on [class token, maximum over patches and selected tokens] of the sequence [start, class, patches].
+
+    Tokens that a method adds follow the patches: they see every patch, and no patch sees them, so that the generator
+    predicts from patches alone.
+
+    Args:
+        sizes: see `Sizes`.
+        num_classes: number of classes.
+        generator_depth: blocks of the generator.
+    """
+
+    generation_weight = 3.0
+    task_parts = (*PointClassifier.task_parts, r"cls_norm\.")
+
+    def __init__(self, sizes: Sizes, num_classes: int, generator_depth: int = 4) -> None:
+        super().__init__(sizes, num_classes)
+        self.cls_norm = nn.LayerNorm(sizes.embed_dim)
+        self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
+        self.generator.apply(initialize_weights)
+
+    def build_position(self) -> nn.Module:
+        return SineCode(self.sizes.embed_dim)
+
+    def build_blocks(self) -> nn.ModuleList:
+        sizes = self.sizes
+        rates = drop_path_rates(sizes.drop_path_rate, sizes.depth)
+        return nn.ModuleList(GptBlock(sizes.embed_dim, sizes.num_heads, rate) for rate in rates)
+
+    def build_prefix(self) -> None:
+        super().build_prefix()
+        self.sos_token = nn.Parameter(torch.randn(self.sizes.embed_dim))
+        self.sos_position = nn.Parameter(torch.zeros(1, 1, self.sizes.embed_dim))
+
+    def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
+        tokens = torch.cat([self.sos_token.expand(1, 1, -1), self.cls_token], 1)
+        # The published network adds the two in this order, to [start, class]: the start token gets the class position.
+        positions = torch.cat([self.cls_position, self.sos_position], 1)
+        return tokens.expand(batch, -1, -1), positions.expand(batch, -1, -1)
+
+    def build_head(self) -> nn.Module:
+        return classification_head(2 * self.sizes.embed_dim, self.num_classes)
+
+    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
+        tokens = self.cls_norm(tokens)
+        return torch.cat([tokens[:, 1], tokens[:, sequence.num_prefix :].amax(1)], -1)
+
+    def forward(self, points: Tensor, generate: bool | None = None) -> ClassifierOutput:
+        """Classify clouds.
+
+        Args:
+            points: (B, N, 3), in a unit sphere as in training.
+            generate: compute the generation loss; by default in training mode only.
+
+        Raises:
+            ShapeError: for a wrong shape, or clouds too small for the patches.
+        """
+        patches = self.group(points)
+        own, *others = self.embed(patches)
+        order = greedy_order(own.centers)
+        own = TokenSet(*(gather_points(part, order) for part in own))
+        sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
+        (tokens,) = self.run_blocks(sequence, (len(self.blocks) - 1,))
+        logits = self.head(self.pool(tokens, sequence)).float()
+        loss = logits.new_zeros(())
+        if self.training if generate is None else generate:
+            loss = self.generator.loss(_before_each_patch(tokens, sequence), _reorder(patches[0], order))
+        return ClassifierOutput(logits, auxiliary_loss.float(), loss, sequence.selected)
+
+
+def _before_each_patch(tokens: Tensor, sequence: TokenSequence) -> Tensor:
+    """Outputs (B, G, C) from which each patch is predicted: the start token's, then those of the patches before it."""
+    end = sequence.num_prefix + sequence.num_patches
+    return torch.cat([tokens[:, :1], tokens[:, sequence.num_prefix : end - 1]], 1)
+
+
+def _reorder(patches: Patches, order: Tensor) -> Patches:
+    flat = gather_points(patches.neighborhoods.flatten(2), order)
+    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, (-1, 3)))
+
+
+def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
+    """Rules of a stack of blocks with `nn.MultiheadAttention`, whose packed projection is a linear layer here."""
+    names = {
+        "ln_1.": "norm1.",
+        "ln_2.": "norm2.",
+        "attn.in_proj_": "attn.qkv.",
+        "attn.out_proj.": "attn.proj.",
+        "mlp.0.": "mlp.fc1.",
+        "mlp.2.": "mlp.fc2.",
+    }
+    source = prefix.replace(".", r"\.") + r"layers\.(\d+)\."
+    return tuple((source + old.replace(".", r"\."), rf"{target}\1.{new}") for old, new in names.items())
+
+
+def _layout(stage: str, prefix: str, target: str) -> Layout:
+    source = prefix.replace(".", r"\.")
+    return Layout(
+        family="point_gpt",
+        stage=stage,
+        requires=(
+            rf"{source}encoder\.first_conv\.",
+            rf"{source}blocks\.sos$",
+            rf"{source}generator_blocks\.layers\.0\.ln_1\.",
+        ),
+        rules=(
+            (rf"{source}encoder\.(first_conv|second_conv)\.", rf"{target}tokenizer.\1."),
+            *_block_rules(f"{prefix}blocks.", f"{target}blocks."),
+            *_block_rules(f"{prefix}generator_blocks.", f"{target}generator.blocks."),
+            (rf"{source}blocks\.sos$", f"{target}sos_token"),
+            (rf"{source}blocks\.ln_f\.", f"{target}norm."),
+            (rf"{source}blocks\.cls_norm\.", f"{target}cls_norm."),
+            (rf"{source}blocks\.cls_head_finetune\.", f"{target}head."),
+            (rf"{source}generator_blocks\.ln_f\.", f"{target}generator.norm."),
+            (rf"{source}generator_blocks\.increase_dim\.0\.", f"{target}generator.rebuild."),
+            (rf"{source}(cls|sos)_pos$", rf"{target}\1_position"),
+            # Published networks hold these and never use them.
+            (rf"{source}(norm\.|blocks\.increase_dim\.|generator_blocks\.sos$)", None),
+        ),
+    )
+
+
+def _family(size: str, params: str, sizes: Sizes) -> Family:
+    return Family(
+        name=f"point_gpt_{size.lower()}",
+        description=f"PointGPT-{size}, {params} M parameters, autoregressive generation of patches (NeurIPS 2023)",
+        sizes=sizes,
+        tasks={"classification": PointGptClassifier},
+        layouts=(_layout("pre-trained", "GPT_Transformer.", "encoder."), _layout("fine-tuned", "", "")),
+    )
+
+
+_LARGE_TOKENIZER = (256, 512, 1024, 2048)
+
+FAMILIES = (
+    _family("S", "29.2", Sizes(drop_path_rate=0.0)),
+    _family("B", "120", Sizes(768, 12, 12, drop_path_rate=0.0, tokenizer_dims=_LARGE_TOKENIZER)),
+    _family("L", "360", Sizes(1024, 24, 16, drop_path_rate=0.0, tokenizer_dims=_LARGE_TOKENIZER)),
+)
