@@ -72,7 +72,7 @@ def load_checkpoint(
         raise CheckpointError(f"{name} is no weight file of a known model; its first keys are {sorted(weights)[:3]}")
     _check_family(model, layout, weights, name)
     report = LoadReport(layout.family, layout.stage)
-    renamed = _rename(model, weights, layout, report)
+    renamed = _rename(model, weights, layout, name, report)
     _fill(model, renamed, name, report)
     if strict:
         _check_complete(model, report, name)
@@ -110,10 +110,14 @@ def _made_anew(model: nn.Module) -> re.Pattern[str]:
     return re.compile("|".join((*parts, *_ADDED)))
 
 
-def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, report: LoadReport) -> dict[str, Tensor]:
+def _rename(
+    model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, name: str, report: LoadReport
+) -> dict[str, Tensor]:
     """Keys as the model has them; what the model has no place for goes into the report."""
     renamed: dict[str, Tensor] = {}
     owned = model.method.checkpoint_keys(weights) if isinstance(model, Backbone) else {}
+    if not owned and any("lora_" in key for key in weights):
+        raise CheckpointError(f"{name} holds PointLoRA's own weights too: call apply_method(model, 'pointlora') first")
     for key, value in weights.items():
         new = owned.get(key) or layout.rename(key)
         if new is not None and layout.stage == "pre-trained" and model.task != "pretraining":
@@ -157,10 +161,7 @@ def _check_complete(model: nn.Module, report: LoadReport, name: str) -> None:
     if lost:
         raise CheckpointError(f"{name} lacks {len(lost)} weights of the {model.name} model, the first is {lost[0]}")
     if report.unexpected:
-        hint = ""
-        if any("lora" in key or "prompt" in key for key in report.unexpected):
-            hint = "; for a file with PointLoRA's weights call apply_method(model, 'pointlora') first"
         raise CheckpointError(
             f"{name} has {len(report.unexpected)} weights that the {model.name} model has no place for, "
-            f"the first is {report.unexpected[0]}{hint}"
+            f"the first is {report.unexpected[0]}"
         )
