@@ -10,14 +10,13 @@ from pointlora.models.method import TokenSequence
 
 def prompt_mlp(dim: int, hidden: int, out_dim: int, zero_init: bool) -> nn.Sequential:
     """C -> hidden -> out with GELU, truncated normal of 0.02 and zero biases; `zero_init` makes it return 0."""
-    mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out_dim))
-    for layer in (mlp[0], mlp[2]):
-        assert isinstance(layer, nn.Linear)
+    first, last = nn.Linear(dim, hidden), nn.Linear(hidden, out_dim)
+    for layer in (first, last):
         nn.init.trunc_normal_(layer.weight, std=0.02)
         nn.init.zeros_(layer.bias)
     if zero_init:
-        nn.init.zeros_(layer.weight)
-    return mlp
+        nn.init.zeros_(last.weight)
+    return nn.Sequential(first, nn.GELU(), last)
 
 
 class SharedPrompts(nn.Module):

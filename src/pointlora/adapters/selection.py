@@ -36,7 +36,7 @@ def select_tokens(scale: TokenSet, scores: Tensor, keep: int, straight_through: 
     best = scores.topk(keep, dim=1)
     tokens = gather_points(scale.tokens, best.indices)
     if straight_through:
-        tokens = tokens * (1 + best.values - best.values.detach())[..., None].to(tokens.dtype)
+        tokens = tokens * (1 + (best.values - best.values.detach()))[..., None].to(tokens.dtype)
     return TokenSet(tokens, gather_points(scale.positions, best.indices), gather_points(scale.centers, best.indices))
 
 
