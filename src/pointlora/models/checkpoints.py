@@ -17,6 +17,7 @@ from pointlora.models.weight_files import read_weights
 
 # Parts of a tuning method.
 _ADDED = (r"method\.", r".*\.branches\.")
+_HEAD = re.compile(r"head\.")
 _FIRST_NORM = re.compile(r"\b(norm1|ln_1)\.weight$")
 
 
@@ -50,7 +51,7 @@ class LoadReport:
 
 
 def load_checkpoint(
-    model: nn.Module, source: str | os.PathLike[str] | Mapping[str, Tensor], strict: bool = True
+    model: nn.Module, source: str | os.PathLike[str] | Mapping[str, Tensor], strict: bool = True, head: bool = True
 ) -> LoadReport:
     """Fill a model from an official file of its family or one of ours.
 
@@ -58,6 +59,7 @@ def load_checkpoint(
         model: from `create_model`; with PointLoRA applied it also takes the files of the PointLoRA release.
         source: a `.pth`/`.pt` or `.safetensors` file, or a state dict; `module.` prefixes don't matter.
         strict: refuse a file that lacks weights of the backbone or has unknown ones; False only reports them.
+        head: False leaves out the head of a fine-tuned file, to start from a backbone that was tuned for other classes.
 
     Returns:
         a report. A pre-trained file leaves the head (and for Point-MAE the class token) in `missing`: these are
@@ -73,9 +75,11 @@ def load_checkpoint(
     _check_family(model, layout, weights, name)
     report = LoadReport(layout.family, layout.stage)
     renamed = _rename(model, weights, layout, name, report)
+    if not head:
+        renamed = {key: value for key, value in renamed.items() if not _HEAD.match(key)}
     _fill(model, renamed, name, report)
     if strict:
-        _check_complete(model, report, name)
+        _check_complete(model, report, name, head)
     return report
 
 
@@ -147,6 +151,7 @@ def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Lo
             raise CheckpointError(
                 f"{name}: {key} has shape {tuple(value.shape)}, but the model wants {tuple(own[key].shape)}: "
                 "create the model with the sizes (and num_classes) of the file; `pointlora info FILE` shows them"
+                + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")
             )
         fitting[key] = value
     report.loaded = sorted(fitting)
@@ -154,10 +159,12 @@ def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Lo
     model.load_state_dict(fitting, strict=False)
 
 
-def _check_complete(model: nn.Module, report: LoadReport, name: str) -> None:
+def _check_complete(model: nn.Module, report: LoadReport, name: str, head: bool) -> None:
     lost = [key for key in report.missing if report.stage == "fine-tuned" or not _made_anew(model).match(key)]
     if model.task == "pretraining" and report.stage == "fine-tuned":
         lost = [key for key in lost if key.startswith("encoder.")]
+    if not head:
+        lost = [key for key in lost if not _HEAD.match(key)]
     if lost:
         raise CheckpointError(f"{name} lacks {len(lost)} weights of the {model.name} model, the first is {lost[0]}")
     if report.unexpected:

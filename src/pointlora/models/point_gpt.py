@@ -136,6 +136,7 @@ def _layout(stage: str, prefix: str, target: str) -> Layout:
             (rf"{source}blocks\.cls_head_finetune\.", f"{target}head."),
             (rf"{source}generator_blocks\.ln_f\.", f"{target}generator.norm."),
             (rf"{source}generator_blocks\.increase_dim\.0\.", f"{target}generator.rebuild."),
+            (rf"{source}cls_token$", f"{target}cls_token"),
             (rf"{source}(cls|sos)_pos$", rf"{target}\1_position"),
             # Published networks hold these and never use them.
             (rf"{source}(norm\.|blocks\.increase_dim\.|generator_blocks\.sos$)", None),
