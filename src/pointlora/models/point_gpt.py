@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
-from pointlora.models.heads import classification_head
 from pointlora.models.layouts import Layout
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
@@ -60,9 +59,6 @@ class PointGptClassifier(PointClassifier):
         # The published network adds the two in this order, to [start, class]: the start token gets the class position.
         positions = torch.cat([self.cls_position, self.sos_position], 1)
         return tokens.expand(batch, -1, -1), positions.expand(batch, -1, -1)
-
-    def build_head(self) -> nn.Module:
-        return classification_head(2 * self.sizes.embed_dim, self.num_classes)
 
     def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         tokens = self.cls_norm(tokens)
