@@ -70,7 +70,8 @@ class History(Callback):
         loss, steps = pl_module.take_mean_loss()
         row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, "train_loss": loss}
         if self.best is not None:
-            assert isinstance(pl_module, ClassificationModule) and pl_module.selection_metrics is not None
+            assert isinstance(pl_module, ClassificationModule)
+            assert pl_module.selection_metrics is not None
             row["selection_accuracy"] = pl_module.selection_metrics.accuracy
             row["selection_class_mean_accuracy"] = pl_module.selection_metrics.class_mean_accuracy
         before, self._clock = self._clock, time.perf_counter()

@@ -24,6 +24,9 @@ from pointlora.training.recipe import RunConfig
 from pointlora.training.recipe_parts import OptimizerConfig
 from pointlora.training.run_folder import RunFolder
 
+# A module whose attribute is a property, which type checkers don't see.
+deterministic: Any = torch.utils.deterministic
+
 
 class _Bar(TQDMProgressBar):
     """Lightning's bar without its version number, which is the name of our folder."""
@@ -55,7 +58,7 @@ def run_training(
         if isinstance(callback, History):
             callback.lines = not bar
     with quiet(), restored_settings(), isolated_randomness("run", run.seed):
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic.fill_uninitialized_memory = False
         trainer = Trainer(
             accelerator="gpu" if run.accelerator == "cuda" else _available(run.accelerator),
             devices=1,
@@ -142,15 +145,15 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def restored_settings() -> Iterator[None]:
     """Puts back torch's global switches and the environment variables that a deterministic Trainer sets."""
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill, benchmark = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    fill, benchmark = deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
     environment = dict(os.environ)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        deterministic.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = benchmark
         for name in set(os.environ) - set(environment):
             del os.environ[name]

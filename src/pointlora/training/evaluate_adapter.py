@@ -1,0 +1,90 @@
+"""Measuring an adapter folder on a data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pointlora.data.datasets import open_dataset
+from pointlora.data.transforms import TransformConfig
+from pointlora.errors import AdapterError, ConfigError
+from pointlora.training.engine import evaluation_device
+from pointlora.training.evaluation import check_class_names, evaluate
+from pointlora.training.metrics import ClassificationMetrics
+from pointlora.training.model_factory import load_adapted_model
+
+
+def evaluate_adapter(
+    folder: str | os.PathLike[str],
+    *,
+    base: str | None = None,
+    data_name: str | None = None,
+    root: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    split: str = "test",
+    num_points: int | None = None,
+    votes: int = 1,
+    seed: int = 0,
+    batch_size: int = 32,
+    workers: int = 0,
+    accelerator: str = "auto",
+) -> tuple[ClassificationMetrics, dict[str, Any]]:
+    """Accuracy of an adapter.
+
+    Args:
+        folder: of the adapter.
+        base: file with the backbone's weights; by default the one that the adapter names.
+        data_name: data set; by default the one that the adapter was trained on, with its root and options.
+        root: its folder or file.
+        options: its own options.
+        split: which part of it.
+        num_points: points a cloud; by default as in training.
+        votes: see `evaluate`, like the rest.
+        seed, batch_size, workers: see `evaluate`.
+        accelerator: auto, cpu or cuda.
+
+    Returns:
+        the figures, and about them: `data`, `split`, `num_points`, `votes`, `selected_on`.
+
+    Raises:
+        AdapterError, CheckpointError: if the adapter or its backbone can't be loaded.
+        DataError: if the data set can't be read or has other classes than the adapter.
+    """
+    device = evaluation_device(accelerator)
+    model, config = load_adapted_model(folder, base)
+    if not config.get("class_names"):
+        raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
+    trained_on = config.get("data") or {}
+    if data_name is None and not trained_on.get("name"):
+        raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
+    own = data_name is None
+    dataset = open_dataset(
+        trained_on["name"] if own else str(data_name),
+        root if root is not None or not own else trained_on.get("root"),
+        split,
+        **{**(trained_on.get("options", {}) if own else {}), **(options or {})},
+    )
+    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    prepared = config.get("preprocessing") or {}
+    transform = TransformConfig(
+        num_points=num_points or prepared.get("num_points", 1024),
+        normalize=prepared.get("normalize", True),
+        up_axis=prepared.get("up_axis", "y"),
+    )
+    metrics = evaluate(
+        model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
+    )
+    about = {"data": dataset.name, "split": dataset.split, "num_points": transform.num_points, "votes": votes}
+    return metrics, {**about, "selected_on": config.get("selected_on")}
+
+
+def confusion_table(metrics: ClassificationMetrics) -> str:
+    """The confusion matrix for people: classes are numbered, and named at the left."""
+    width = max(len(name) for name in metrics.class_names)
+    cell = max(3, len(str(metrics.confusion.max(initial=0))))
+    header = " ".join(f"{number:>{cell}}" for number in range(len(metrics.class_names)))
+    lines = [f"{'':>{width + 5}}{header}"]
+    for number, (name, row) in enumerate(zip(metrics.class_names, metrics.confusion.tolist(), strict=True)):
+        lines.append(f"{number:>3} {name:<{width}} " + " ".join(f"{count or '.':>{cell}}" for count in row))
+    return "\n".join(lines)

@@ -1,0 +1,91 @@
+"""A pre-training run from its recipe to its folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from pointlora import __version__
+from pointlora.atomic import write_atomically
+from pointlora.data.loading import make_loader
+from pointlora.models.parameters import count_parameters
+from pointlora.training.callbacks import History
+from pointlora.training.data import open_pretraining, pretraining_loader, transform_config
+from pointlora.training.engine import check_device, run_training
+from pointlora.training.model_factory import build_autoencoder
+from pointlora.training.pretrain_module import PretrainingModule
+from pointlora.training.recipe import PretrainRecipe
+from pointlora.training.recipe_files import to_mapping
+from pointlora.training.run_folder import RunFolder
+
+
+def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
+    """Train a masked autoencoder and write its weights, encoder and decoder, to `model.safetensors`.
+
+    As in fine-tuning, everything is checked first, and an unfinished run of the same recipe goes on, bit for bit.
+
+    Args:
+        recipe: what to do.
+        resume: insist on an unfinished run.
+
+    Returns:
+        what results.json holds.
+
+    Raises:
+        ConfigError, DataError, CheckpointError: for bad settings, data and weights.
+        OSError: if the folder can't be written.
+    """
+    started = time.perf_counter()
+    folder = RunFolder(recipe)
+    goes_on = folder.check(resume)
+    check_device(recipe.training.accelerator)
+    dataset, transform = open_pretraining(recipe), transform_config(recipe.data)
+    model = build_autoencoder(recipe)
+    batch = next(iter(make_loader(dataset.subset([0]), transform, 1, train=False)))
+    with torch.no_grad():
+        model.eval()(batch.points, generator=torch.Generator().manual_seed(0))
+    loader = pretraining_loader(dataset, transform, recipe.training)
+    folder.create()
+    total = count_parameters(model).total
+    print(
+        f"{'resuming' if goes_on else 'pre-training'} {recipe.model.name}: {total:,} parameters, "
+        f"{len(loader)} steps an epoch",
+        file=sys.stderr,
+        flush=True,
+    )
+    history = History(folder, best=None)
+    module = PretrainingModule(model, recipe.optimizer, recipe.training)
+    run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
+    results = {
+        "train_loss": history.rows[-1]["train_loss"],
+        "epochs": recipe.training.epochs,
+        "seed": recipe.training.seed,
+        "total_parameters": total,
+        "seconds": round(time.perf_counter() - started, 3),
+        "seconds_per_step": history.seconds_per_step,
+        "recipe": to_mapping(recipe),
+    }
+    write_weights(model.cpu(), folder, recipe)
+    folder.write_results(results)
+    return results
+
+
+def write_weights(model: nn.Module, folder: RunFolder, recipe: PretrainRecipe) -> None:
+    """`model.safetensors`, with what it is in its metadata; `load_checkpoint` reads it."""
+    sizes: Any = model.sizes
+    metadata = {
+        "format": "pt",
+        "pointlora_version": __version__,
+        "model": recipe.model.name,
+        "task": "pretraining",
+        "sizes": json.dumps(sizes.as_dict()),
+        "recipe": json.dumps(to_mapping(recipe)),
+    }
+    weights = save({name: value.contiguous() for name, value in model.state_dict().items()}, metadata)
+    write_atomically(folder.weights, lambda file: file.write(weights))

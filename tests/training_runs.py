@@ -1,0 +1,98 @@
+"""Tiny runs for tests: recipes that train in a fraction of a second, and processes that are killed at a chosen step."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SIZES = {
+    "embed_dim": 16,
+    "depth": 2,
+    "num_heads": 2,
+    "num_groups": 16,
+    "group_size": 8,
+    "tokenizer_dims": [8, 8, 16],
+    "drop_path_rate": 0.3,
+}
+OPTIONS = {"num_points": 256, "categories": ["chair", "mug", "rocket"], "train_size": 36, "test_size": 12}
+
+
+def tiny_recipe(output: Path, **training: Any) -> dict[str, Any]:
+    """Fine-tuning in 3 epochs of 4 steps; `training` overrides."""
+    return {
+        "model": {"name": "point_mae", **SIZES},
+        "method": {"name": "pointlora", "rank": 2},
+        "data": {"name": "procedural", "num_points": 128, "options": dict(OPTIONS)},
+        "optimizer": {"warmup_epochs": 1, "lr": 0.002},
+        "training": {"epochs": 3, "batch_size": 8, "workers": 0, "tensorboard": False, "accelerator": "cpu"} | training,
+        "output": str(output),
+    }
+
+
+def tiny_pretraining(output: Path, **training: Any) -> dict[str, Any]:
+    """Pre-training in 3 epochs of 4 steps; `training` overrides."""
+    recipe = tiny_recipe(output, **training)
+    del recipe["method"]
+    return recipe
+
+
+def run_process(recipe: dict[str, Any], kill_at: int | None = None) -> int:
+    """Run a recipe in a process of its own, and send it SIGKILL after `kill_at` of its steps; returns the exit code.
+
+    The processes are forked from a server that has imported everything once.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretrain"])
+    process = context.Process(target=_run, args=(recipe, kill_at))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
+    from pointlora.training.base_module import TrainedModule
+    from pointlora.training.fit import fine_tune
+    from pointlora.training.pretrain import pretrain
+    from pointlora.training.recipe import PretrainRecipe, TrainRecipe
+    from pointlora.training.recipe_files import from_mapping
+
+    torch.set_num_threads(1)
+    if kill_at is not None:
+        seen, inner = iter(range(1, kill_at + 1)), TrainedModule.on_train_batch_start
+
+        def killing(self: Any, batch: Any, batch_idx: int) -> None:
+            if next(seen, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            inner(self, batch, batch_idx)
+
+        TrainedModule.on_train_batch_start = killing  # type: ignore[method-assign]
+    if "method" in recipe:
+        fine_tune(from_mapping(TrainRecipe, recipe))
+    else:
+        pretrain(from_mapping(PretrainRecipe, recipe))
+
+
+def differences(first: Any, second: Any, path: str = "") -> list[str]:
+    """Where two checkpoints differ in a single bit; wall-clock times are left out."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = [key for key in {**first, **second} if key != "seconds"]
+        return [
+            found
+            for key in keys
+            for found in (
+                differences(first[key], second[key], f"{path}/{key}")
+                if key in first and key in second
+                else [f"{path}/{key} is in only one"]
+            )
+        ]
+    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)) and len(first) == len(second):
+        pairs = enumerate(zip(first, second, strict=True))
+        return [found for index, (a, b) in pairs for found in differences(a, b, f"{path}[{index}]")]
+    same = torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second
+    return [] if same else [path]
