@@ -77,9 +77,10 @@ class ProceduralDataset(PointCloudDataset):
         if not 0 <= index < len(self):
             raise IndexError(index)
         seed = self.shape_seed(index)
-        shape = generate_shape(self.class_names[self.labels[index]], seed, num_points=self.num_points)
-        if self.variant == "scan":
-            shape = scan(shape, seed, num_points=self.num_points)
+        category = self.class_names[self.labels[index]]
+        # From the category, not from a finished shape: about half of the points are hidden or cut, so `scan` builds more.
+        build = scan if self.variant == "scan" else generate_shape
+        shape = build(category, seed, num_points=self.num_points)
         return np.ascontiguousarray(shape.points, dtype=np.float32)
 
 
