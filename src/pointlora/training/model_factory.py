@@ -32,7 +32,8 @@ def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> nn.Modu
     config, seed = recipe.model, recipe.training.seed
     model = _initial_model(seed, config.name, "classification", num_classes=len(class_names), **config.sizes)
     if config.checkpoint is not None:
-        load_checkpoint(model, config.checkpoint)
+        # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.
+        load_checkpoint(model, config.checkpoint, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
     return model
@@ -84,7 +85,7 @@ def load_adapted_model(
         if not Path(checkpoint).exists():
             hint = "" if base is not None else "; give its place with --base"
             raise CheckpointError(f"{checkpoint}, the backbone of {folder}, does not exist{hint}")
-        load_checkpoint(model, checkpoint)
+        load_checkpoint(model, checkpoint, head=False)
     elif "initial_seed" not in config:
         raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
     return load_adapter(model, folder).eval(), config
