@@ -16,6 +16,7 @@ COMMANDS = {
     "pretrain": ("pointlora.cli.pretrain", "pre-train a backbone as a masked autoencoder"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files"),
+    "demo": ("pointlora.cli.demo", "a few minutes: pre-train, adapt to scans, draw predictions"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),
 }
 

@@ -1,0 +1,57 @@
+"""Plain command lines, for commands without a recipe: argparse with one-line errors and the nearest name."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pointlora.data.names import nearest_name
+from pointlora.errors import ConfigError
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse` parser whose errors are `ConfigError`s, so that they end like all other errors.
+
+    Args:
+        command: name of the command.
+        description: what it does; its paragraphs are kept.
+    """
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(
+            prog=f"pointlora {command}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see `{self.prog} --help`")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """The arguments.
+
+        Raises:
+            ConfigError: for anything wrong with them; a misspelt option gets the nearest right one.
+        """
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in arguments:
+            if word == "--":
+                break
+            name = word.split("=", 1)[0]
+            if name.startswith("--") and name not in known:
+                near = nearest_name(name, known)
+                self.error(f"unknown option {name!r}" + (f": did you mean {near!r}?" if near else ""))
+        return self.parse_args(list(arguments))
+
+
+def positive_integer(text: str) -> int:
+    """An argparse type: an integer of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return value

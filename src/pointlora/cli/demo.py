@@ -1,0 +1,46 @@
+"""`pointlora demo`: the whole way from pre-training to a picture of predictions, in a few minutes on a CPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pointlora.cli.arguments import Parser
+
+DESCRIPTION = """\
+Pre-train a tiny backbone on clean procedural shapes, adapt it with PointLoRA to scans of them with a few labels, train
+only the head beside it with the same epochs, and draw some predictions. Takes about four minutes on two CPU cores and
+needs no download. The same seed gives the same figures on the same machine.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    options = make_parser().parse(arguments)
+    from pointlora.demo import run_demo
+    from pointlora.demo_report import demo_table, show_predictions
+
+    started = time.perf_counter()
+    output = Path(options.output)
+    results = run_demo(output, options.seed)
+    print(demo_table(results))
+    picture = show_predictions(output)
+    print(f"picture: {picture}   ({time.perf_counter() - started:.0f} s in all)")
+    print(f"try:     pointlora predict --adapter {output / 'pointlora' / 'adapter'} {output / 'scans'}")
+    return 0
+
+
+def make_parser() -> Parser:
+    """The parser; it needs no torch."""
+    parser = Parser("demo", DESCRIPTION)
+    parser.add_argument("--output", default="runs/demo", metavar="DIR", help="folder for everything (runs/demo)")
+    parser.add_argument("--seed", type=_seed, default=0, help="decides everything that is random (default 0)")
+    return parser
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise ValueError
+    return value

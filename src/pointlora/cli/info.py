@@ -1,0 +1,85 @@
+"""`pointlora info`: what a file is; without one, which models, methods, data sets and recipes there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pointlora.cli.arguments import Parser
+
+DESCRIPTION = """\
+Say what a file or folder is: weights (whose, of what stage, which sizes), an adapter, a run, a recipe, a point cloud,
+a mesh, a data set. Nothing in a file is ever executed. A file that can't be read, or that is none of these, gives one
+line on stderr and exit code 2.
+
+Without a file it lists the models, tuning methods, data sets and recipes that there are.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    options = make_parser().parse(arguments)
+    content = catalogue() if options.path is None else _described(options.path)
+    if options.json:
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    else:
+        print(catalogue_text(content) if options.path is None else describe_text(content))
+    return 0
+
+
+def make_parser() -> Parser:
+    """The parser; it needs no torch."""
+    parser = Parser("info", DESCRIPTION)
+    parser.add_argument("path", nargs="?", metavar="FILE", help="file or folder to look at")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Models, methods, data sets and recipes, each with a line on what it is."""
+    from pointlora.adapters.config import PRESETS
+    from pointlora.data.datasets.registry import list_datasets
+    from pointlora.models.registry import get_family, list_models
+    from pointlora.training.recipe_files import list_recipes
+
+    return {
+        "models": {name: get_family(name).description for name in list_models()},
+        "methods": {name: preset.description for name, preset in PRESETS.items()},
+        "data sets": dict.fromkeys(list_datasets(), ""),
+        "recipes": dict.fromkeys(list_recipes(), ""),
+    }
+
+
+def catalogue_text(content: dict[str, dict[str, str]]) -> str:
+    """The lists for people."""
+    width = max(len(name) for names in content.values() for name in names)
+    lines: list[str] = []
+    for section, names in content.items():
+        lines += [section, *(f"  {name:<{width}}  {text}".rstrip() for name, text in names.items())]
+    return "\n".join(lines)
+
+
+def describe_text(content: dict[str, Any]) -> str:
+    """A line for each value, for people: long lists and mappings are given in short."""
+    from pointlora.reports.tables import key_value_table
+
+    shown = {key: _shortened(key, value) for key, value in content.items()}
+    return key_value_table(shown)
+
+
+def _described(path: str) -> dict[str, Any]:
+    from pointlora.inspection import describe
+
+    return describe(path)
+
+
+def _shortened(key: str, value: Any) -> Any:
+    if key == "bytes":
+        return f"{value:,} ({value / 1e6:.2f} MB)"
+    if key in ("classes", "reads_into") and value:
+        return f"{len(value)}: {', '.join(map(str, value))}"
+    if isinstance(value, dict) and "per_class" in value:
+        inner = ", ".join(f"{name} {count}" for name, count in value["per_class"].items())
+        return f"{value['clouds']:,} clouds: {inner}"
+    return value

@@ -1,0 +1,69 @@
+"""What an adapter folder holds."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE, method_from_dict, read_adapter_config
+from pointlora.errors import AdapterError, PointLoraError
+
+
+def describe_adapter(folder: Path) -> dict[str, Any]:
+    """Method, sizes, base, classes and figures of an adapter.
+
+    Raises:
+        AdapterError: if it wasn't written by this library, or a file is missing or damaged.
+    """
+    config = read_adapter_config(folder)
+    base, method = config["base_model"], dict(config["method"])
+    trained, total = count_adapted(folder, config)
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise AdapterError(f"{folder} has no {WEIGHTS_FILE}")
+    described: dict[str, Any] = {
+        "kind": "adapter",
+        "folder": str(folder),
+        "method": method.get("name"),
+        "settings": {key: value for key, value in method.items() if key not in ("name", "kind")},
+        "task": base["task"],
+        "backbone": base["name"],
+        "sizes": base["sizes"],
+        "base_checkpoint": base.get("checkpoint"),
+        "base_fingerprint": base["fingerprint"],
+        "trained_parameters": trained,
+        "total_parameters": total,
+        "trained_percent": round(100 * trained / total, 3),
+        "classes": config.get("class_names"),
+        "preprocessing": config.get("preprocessing"),
+    }
+    for name in ("metrics", "selected_on"):
+        if config.get(name) is not None:
+            described[name] = config[name]
+    described["bytes"] = sum((folder / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
+    described["intact"] = hashlib.sha256(weights.read_bytes()).hexdigest() == config["weights_sha256"]
+    return described
+
+
+def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
+    """Trained and total parameters of an adapted model, counted on a model without memory.
+
+    Raises:
+        AdapterError: if the configuration names no model that can be built.
+    """
+    import torch
+
+    from pointlora.adapters.methods import apply_method
+    from pointlora.models.parameters import count_parameters
+    from pointlora.models.registry import create_model
+
+    base = config["base_model"]
+    try:
+        with torch.device("meta"):
+            model = create_model(base["name"], base["task"], **base["sizes"], **base["options"])
+            apply_method(model, method_from_dict(config["method"], folder))
+    except PointLoraError as error:
+        raise AdapterError(f"{folder / CONFIG_FILE} describes no model of this release: {error}") from error
+    counts = count_parameters(model)
+    return counts.trainable, counts.total

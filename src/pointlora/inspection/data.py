@@ -1,0 +1,191 @@
+"""What a file or folder of point clouds holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.errors import DataError
+
+_MESH_SUFFIXES = (".off", ".obj", ".stl")
+
+
+def describe_data_file(path: Path) -> dict[str, Any]:
+    """A cloud, a mesh, or a data set in one file.
+
+    Raises:
+        DataError: if it can't be read; coordinates that aren't finite are among the reasons.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5"):
+        return _describe_hdf5(path)
+    if suffix == ".npz" and _is_npz_dataset(path):
+        return _describe_npz(path)
+    return _describe_cloud(path)
+
+
+def describe_data_folder(folder: Path) -> dict[str, Any]:
+    """A data set that lies in a folder, or just clouds.
+
+    Raises:
+        DataError: if it holds neither.
+    """
+    from pointlora.data.datasets import open_dataset
+    from pointlora.data.file_names import expand_paths
+
+    for name, marks in _LAYOUTS.items():
+        if any(next(folder.glob(mark), None) is not None for mark in marks):
+            return _describe_splits(name, folder, [("train", {}), ("test", {})])
+    files = [path for path in expand_paths([str(folder)]) if isinstance(path, Path)]
+    if not files:
+        raise DataError(
+            f"{folder}: no adapter folder (no adapter_config.json), no run, and no point-cloud file or data set in it"
+        )
+    if all(path.parent != folder for path in files):
+        try:
+            open_dataset("folder", folder, "all")
+        except DataError:
+            pass
+        else:
+            return _describe_splits("folder", folder, [("train", {}), ("test", {})])
+    suffixes = sorted({path.suffix.lower() for path in files})
+    return {"kind": "folder of clouds", "folder": str(folder), "files": len(files), "formats": suffixes}
+
+
+# data set -> patterns of files that only it has
+_LAYOUTS = {
+    "scanobjectnn": (
+        "main_split*/*_objectdataset*.h5",
+        "h5_files/main_split*/*_objectdataset*.h5",
+    ),
+    "modelnet40": (
+        "modelnet40_shape_names.txt",
+        "ply_data_train*.h5",
+        "modelnet40_normal_resampled/modelnet40_shape_names.txt",
+        "modelnet40_ply_hdf5_2048/ply_data_train*.h5",
+    ),
+}
+
+
+def _describe_splits(name: str, folder: Path, splits: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    from pointlora.data.datasets import open_dataset
+
+    described: dict[str, Any] = {"kind": f"data set {name}", "folder": str(folder)}
+    for split, options in splits:
+        try:
+            dataset = open_dataset(name, folder, split, **options)
+        except DataError as error:
+            described[split] = f"not readable: {error}"
+            continue
+        described.setdefault("classes", list(dataset.class_names))
+        described[split] = _counts(dataset)
+    if all(isinstance(described[split], str) for split, _ in splits):
+        raise DataError(described[splits[0][0]].removeprefix("not readable: "))
+    return described
+
+
+def _counts(dataset: PointCloudDataset) -> dict[str, Any]:
+    per_class = dict(zip(dataset.class_names, dataset.class_counts().tolist(), strict=False))
+    return {"clouds": len(dataset), "per_class": per_class} if per_class else {"clouds": len(dataset)}
+
+
+def _describe_cloud(path: Path) -> dict[str, Any]:
+    from pointlora.data.files import read_point_cloud
+
+    cloud = read_point_cloud(path)
+    mesh = path.suffix.lower() in _MESH_SUFFIXES or (path.suffix.lower() == ".ply" and _ply_has_faces(path))
+    described: dict[str, Any] = {
+        "kind": "mesh" if mesh else "point cloud",
+        "file": str(path),
+        "format": path.suffix.lower().lstrip("."),
+        "points": len(cloud),
+    }
+    if mesh:
+        described["note"] = "points drawn from the surface, uniformly by area"
+    low, high = (getattr(cloud.points, end)(axis=0).astype(np.float64) + cloud.offset for end in ("min", "max"))
+    described["bounds"] = {"low": _numbers(low), "high": _numbers(high)}
+    described["extent"] = _numbers(high - low)
+    described["finite"] = True  # the reader refuses all others
+    described["attributes"] = {
+        name: f"{values.dtype} {values.shape[1:] if values.ndim > 1 else ''}".strip()
+        for name, values in cloud.attributes.items()
+    }
+    labels = cloud.attributes.get("labels")
+    if labels is not None:
+        described["labels"] = np.unique(labels)[:50].tolist()
+    described["bytes"] = path.stat().st_size
+    return described
+
+
+def _describe_npz(path: Path) -> dict[str, Any]:
+    from pointlora.data.datasets import open_dataset
+
+    dataset = open_dataset("npz", path, "all")
+    with np.load(path, allow_pickle=False) as archive:
+        has_split = "is_test" in archive.files
+    described: dict[str, Any] = {
+        "kind": "data set npz",
+        "file": str(path),
+        "clouds": len(dataset),
+        "points": len(dataset.cloud(0)),
+        "classes": list(dataset.class_names) or None,
+        "labelled": dataset.labelled,
+        "split": "in the file" if has_split else "none in the file: drawn by class when it is opened",
+    }
+    for split in ("train", "test"):
+        try:
+            described[split] = _counts(open_dataset("npz", path, split))
+        except DataError:
+            described[split] = {"clouds": 0}
+    described["finite"] = True  # the data set refuses all others
+    described["bytes"] = path.stat().st_size
+    return described
+
+
+def _describe_hdf5(path: Path) -> dict[str, Any]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(f"{path}: reading HDF5 needs h5py: pip install 'pointlora[io]'") from error
+    arrays: dict[str, Any] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            for name in sorted(file)[:50]:
+                item = file.get(name, getlink=True)
+                # Links into other files are not followed.
+                if isinstance(item, h5py.HardLink) and isinstance(file[name], h5py.Dataset):
+                    arrays[name] = f"{file[name].dtype} {tuple(file[name].shape)}"
+    except Exception as error:  # h5py passes on what its C library finds as one of many types
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: cannot be read as HDF5 (truncated or damaged?): {reason}") from error
+    if "data" not in arrays:
+        raise DataError(
+            f"{path}: no HDF5 data set of clouds: it has no array 'data' (found {', '.join(arrays) or '-'})"
+        )
+    return {"kind": "HDF5 file of clouds", "file": str(path), "arrays": arrays, "bytes": path.stat().st_size}
+
+
+def _is_npz_dataset(path: Path) -> bool:
+    """Whether the archive's array `points` has three axes; a damaged file is left to the reader of clouds."""
+    try:
+        with np.load(path, allow_pickle=False) as archive, archive.zip.open("points.npy") as member:
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            return len(read(member)[0]) == 3
+    except Exception:
+        return False
+
+
+def _ply_has_faces(path: Path) -> bool:
+    from pointlora.data.files.ply_header import parse_ply_header
+
+    faces = parse_ply_header(path).element("face")
+    return faces is not None and faces.count > 0
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]

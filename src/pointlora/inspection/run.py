@@ -1,0 +1,76 @@
+"""What a run's folder or a recipe holds."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from pointlora.errors import ConfigError, DataError
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `pointlora train` or `pointlora pretrain` wrote this folder."""
+    return (folder / "config.yaml").is_file() and (folder / "checkpoints").is_dir()
+
+
+def describe_run(folder: Path) -> dict[str, Any]:
+    """How far a run got, and its figures.
+
+    Raises:
+        ConfigError, DataError: if a file of it is damaged.
+    """
+    recipe = describe_recipe(folder / "config.yaml")
+    described: dict[str, Any] = {"kind": f"run of {recipe['command']}", "folder": str(folder)}
+    results = folder / "results.json"
+    described["finished"] = results.is_file()
+    described |= {key: recipe[key] for key in ("model", "method", "data") if key in recipe}
+    described["epochs"] = recipe["epochs"]
+    described["epochs_done"] = _epochs_done(folder / "metrics.csv")
+    if results.is_file():
+        try:
+            found = json.loads(results.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{results}: is damaged, it isn't JSON") from error
+        wanted = ("accuracy", "class_mean_accuracy", "selected_on", "train_loss", "seconds")
+        described |= {key: found[key] for key in wanted if key in found}
+    if (folder / "adapter").is_dir():
+        described["adapter"] = str(folder / "adapter")
+    if (folder / "model.safetensors").is_file():
+        described["weights"] = str(folder / "model.safetensors")
+    return described
+
+
+def describe_recipe(path: Path) -> dict[str, Any]:
+    """The gist of a recipe's file.
+
+    Raises:
+        ConfigError: if it isn't YAML, or no recipe of this library.
+    """
+    from pointlora.training.recipe import PretrainRecipe, TrainRecipe
+    from pointlora.training.recipe_files import from_mapping, read_mapping
+
+    mapping = read_mapping(path)
+    # What both recipes have is not enough to tell them apart; these only one of them has.
+    command = (
+        "pretrain" if "mask_ratio" in mapping or "samples_per_epoch" in (mapping.get("training") or {}) else "train"
+    )
+    kind: Any = {"train": TrainRecipe, "pretrain": PretrainRecipe}[command]
+    try:
+        recipe = from_mapping(kind, mapping)
+    except ConfigError as error:
+        raise ConfigError(f"{path} is no recipe that pointlora can run: {error}") from error
+    described: dict[str, Any] = {"kind": "recipe", "file": str(path), "command": f"pointlora {command}"}
+    described["model"] = recipe.model.name
+    if command == "train":
+        described["method"] = recipe.method["name"]
+    described |= {"data": recipe.data.name, "epochs": recipe.training.epochs, "output": recipe.output}
+    return described
+
+
+def _epochs_done(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    with open(path, encoding="utf-8", newline="") as file:
+        return sum(1 for _ in csv.DictReader(file))

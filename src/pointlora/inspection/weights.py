@@ -1,0 +1,129 @@
+"""What a weight file is: whose, of what stage, and of which sizes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pointlora.errors import CheckpointError
+from pointlora.models.checkpoints import models_reading, recognize
+from pointlora.models.layouts import Layout
+from pointlora.models.registry import list_models
+from pointlora.models.weight_files import read_file, read_weights
+
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+_LIGHTNING = {"state_dict", "loops", "optimizer_states"}
+_TUNED = re.compile(r"lora_[AB]|branches\.lora|prompt|lora_mask_predictor|method\.scorer")
+_HEAD_WIDTH = 64  # of an attention head, in every published model of this kind
+
+
+def describe_weights(path: Path) -> dict[str, Any]:
+    """Family, stage and sizes of a weight file.
+
+    Raises:
+        CheckpointError: if it is damaged, would run code, or isn't of a known family.
+    """
+    content = read_file(path)
+    if content.keys() >= _LIGHTNING:
+        return _describe_training_checkpoint(path, content)
+    weights, _ = read_weights(content)
+    layout = recognize(weights)
+    if layout is None:
+        raise CheckpointError(_unknown(path, weights))
+    own = layout.family == "pointlora"
+    described: dict[str, Any] = {
+        "kind": "checkpoint",
+        "file": str(path),
+        "family": "PointLoRA's own file" if own else layout.family,
+        "stage": layout.stage,
+        "layout": "own" if own else "official",
+    }
+    described |= guess_sizes(weights, layout)
+    described["parameters"] = count_weights(weights)
+    described["tensors"] = len(weights)
+    tuned = sorted(key for key in weights if _TUNED.search(key))
+    if tuned:
+        described["tuning"] = "PointLoRA" if any("prompt" in key for key in tuned) else "LoRA"
+        described["lora_rank"] = _lora_rank(weights)
+    described["reads_into"] = [name for name in list_models() if own] or models_reading(weights)
+    if own:
+        del described["reads_into"]
+    if isinstance(content.get("epoch"), int):
+        described["epoch"] = content["epoch"]
+    described["bytes"] = path.stat().st_size
+    return described
+
+
+def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]:
+    """The sizes that shapes tell, and the number of heads and of points a patch where they can be guessed."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for key, value in weights.items():
+        name = layout.rename(key)
+        if name is not None:
+            shapes.setdefault(name.removeprefix("encoder."), tuple(value.shape))
+    sizes: dict[str, Any] = {}
+    width = next((shape[0] for name, shape in shapes.items() if re.fullmatch(r"blocks\.0\.norm1\.weight", name)), None)
+    if width is not None:
+        sizes["embed_dim"] = width
+        sizes["depth"] = 1 + max(int(m[1]) for m in map(re.compile(r"blocks\.(\d+)\.norm1\.").match, shapes) if m)
+        if width % _HEAD_WIDTH == 0:
+            sizes["num_heads"] = f"{width // _HEAD_WIDTH} (guess: {_HEAD_WIDTH} channels each)"
+    dims = _layer_widths(shapes, "tokenizer.first_conv.") + _layer_widths(shapes, "tokenizer.second_conv.")
+    if dims:
+        sizes["tokenizer_dims"] = dims[:-1]
+    rebuild = shapes.get("rebuild.weight")
+    if rebuild is not None:
+        sizes["group_size"] = rebuild[0] // 3
+    head = _layer_widths(shapes, "head.")
+    if head:
+        sizes["num_classes"] = head[-1]
+    return sizes
+
+
+def count_weights(weights: Mapping[str, Tensor]) -> int:
+    """Parameters in a file; buffers of BatchNorm don't count."""
+    return sum(value.numel() for key, value in weights.items() if not key.endswith(_BUFFERS))
+
+
+def _layer_widths(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> list[int]:
+    """Output widths of the linear layers (or convolutions) below a name, in order."""
+    found = {}
+    for name, shape in shapes.items():
+        match = re.fullmatch(re.escape(prefix) + r"(\d+)\.weight", name)
+        if match and len(shape) >= 2:
+            found[int(match[1])] = shape[0]
+    return [found[index] for index in sorted(found)]
+
+
+def _lora_rank(weights: Mapping[str, Tensor]) -> int | None:
+    pattern = re.compile(r"lora_A(\.weight)?$|branches\.lora\.A$")
+    return next((min(value.shape) for key, value in weights.items() if pattern.search(key)), None)
+
+
+def _describe_training_checkpoint(path: Path, content: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "kind": "training checkpoint",
+        "file": str(path),
+        "epoch": content.get("epoch"),
+        "step": content.get("global_step"),
+        "use": "`pointlora train` with the same recipe and --output goes on from it",
+        "bytes": path.stat().st_size,
+    }
+
+
+def _unknown(path: Path, weights: Mapping[str, Tensor]) -> str:
+    if all(key.startswith("base_model.model.") for key in weights):
+        return f"{path} holds the weights of an adapter without its adapter_config.json: keep both in one folder"
+    return (
+        f"{path} holds {len(weights)} tensors ({_first(weights)}), but it is no checkpoint of a model that pointlora "
+        f"knows: {', '.join(list_models())}"
+    )
+
+
+def _first(keys: Iterable[str]) -> str:
+    names = sorted(keys)
+    return ", ".join(name[:60] for name in names[:2]) + (", …" if len(names) > 2 else "")

@@ -1,0 +1,223 @@
+"""Class probabilities of a user's own files, with the preprocessing that the adapter was trained with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.errors import AdapterError, CheckpointError, ConfigError, DataError
+
+if TYPE_CHECKING:
+    import torch
+
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says about one file.
+
+    Attributes:
+        source: the file.
+        num_points: points that the file holds (that were sampled, for a mesh).
+        class_names: C names.
+        probabilities: (C,) float64, their sum is 1.
+    """
+
+    source: Path
+    num_points: int
+    class_names: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    def top(self, count: int = 1) -> list[tuple[str, float]]:
+        """The `count` most probable classes with their probabilities, best first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return [(self.class_names[index], float(self.probabilities[index])) for index in order]
+
+
+@dataclass(frozen=True)
+class ClassifierResult:
+    """What a classifier says about a batch.
+
+    Attributes:
+        probabilities: (B, C) float64.
+        selected: centers (B, K, 3) of the patches that token selection chose, an array a scale.
+    """
+
+    probabilities: NDArray[np.float64]
+    selected: tuple[NDArray[np.float32], ...]
+
+
+class Predictor:
+    """An adapter on its backbone, ready for files.
+
+    Args:
+        adapter: folder of an adapter, or of a run that has one.
+        base: file with the backbone's weights; by default the one that the adapter names, looked for from the current
+            folder and from the adapter's.
+        device: `auto`, `cpu` or `cuda`.
+        up_axis: the axis that points up in the files (`x`, `y`, `z`) where it isn't the one of the training data.
+
+    Raises:
+        AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
+        CheckpointError: if the backbone's file can't be read.
+        ConfigError: for an unknown device or axis.
+    """
+
+    def __init__(
+        self,
+        adapter: str | os.PathLike[str],
+        base: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        up_axis: str | None = None,
+    ) -> None:
+        from pointlora.adapters.folder_config import read_adapter_config
+        from pointlora.data.transforms import PointTransform, TransformConfig
+        from pointlora.training.model_factory import load_adapted_model
+
+        inside = Path(adapter) / "adapter"
+        adapter = inside if inside.is_dir() else adapter
+        self.device = choose_device(device)
+        config = read_adapter_config(adapter)
+        if config["base_model"]["task"] != "classification":
+            raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
+        model, config = load_adapted_model(adapter, find_base(adapter, config, base))
+        self.model = model.to(self.device)
+        self.class_names = _class_names(config)
+        self.mesh_samples = (config.get("data") or {}).get("options", {}).get("mesh_samples")
+        settings = config.get("preprocessing") or {}
+        try:
+            kept = {key: settings[key] for key in ("num_points", "normalize", "up_axis") if key in settings}
+            self.transform = PointTransform(TransformConfig(**{"num_points": 1024, **kept}), train=False)
+        except (TypeError, ConfigError) as error:
+            raise AdapterError(f"{adapter} has a wrong preprocessing: {error}") from error
+        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
+
+    def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
+        """Predictions for files, in their order.
+
+        Raises:
+            DataError: for the first file that can't be read, naming it.
+        """
+        results = []
+        for result in self.predict_each(map(Path, files), batch_size):
+            if isinstance(result, DataError):
+                raise result
+            results.append(result)
+        return results
+
+    def predict_each(self, files: Iterable[Path | DataError], batch_size: int = 32) -> Iterator[Prediction | DataError]:
+        """One result a file, in order: a prediction, or the error of a file that can't be read.
+
+        Files are read and classified a batch at a time, so memory doesn't grow with their number. The result of a
+        file doesn't depend on which others are in its batch. Errors among `files` are passed on.
+        """
+        if batch_size < 1:
+            raise ConfigError(f"batch_size is {batch_size}, but it must be at least 1")
+        iterator = iter(files)
+        while batch := list(islice(iterator, batch_size)):
+            clouds = [self._read(path) for path in batch]
+            good = [cloud for cloud in clouds if not isinstance(cloud, DataError)]
+            rows = iter(self.probabilities(good) if good else ())
+            for path, cloud in zip(batch, clouds, strict=True):
+                if isinstance(cloud, DataError):
+                    yield cloud
+                else:
+                    assert isinstance(path, Path)
+                    yield Prediction(path, len(cloud), self.class_names, next(rows))
+
+    def probabilities(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Class probabilities (B, C) of raw clouds, each (N_i, 3)."""
+        return self.run(self.prepare(clouds)).probabilities
+
+    def prepare(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Raw clouds as the model sees them: (B, num_points, 3), in the unit sphere, turned to the up axis."""
+        turned = [np.roll(cloud, self.shift, axis=1) for cloud in clouds]
+        return self.transform(turned, [(0, index) for index in range(len(turned))])
+
+    def run(self, points: NDArray[np.float32]) -> ClassifierResult:
+        """Classify prepared clouds (B, num_points, 3)."""
+        import torch
+
+        with torch.no_grad():
+            output = self.model(torch.from_numpy(points).to(self.device))
+        selected = tuple(centers.cpu().float().numpy() for centers in getattr(output, "selected", ()))
+        return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
+
+    def _read(self, path: Path | DataError) -> NDArray[np.float32] | DataError:
+        from pointlora.data.files import read_point_cloud
+
+        if isinstance(path, DataError):
+            return path
+        try:
+            return read_point_cloud(path, num_samples=self.mesh_samples).points
+        except DataError as error:
+            return error
+
+
+def find_base(
+    folder: str | os.PathLike[str], config: dict[str, Any], base: str | os.PathLike[str] | None
+) -> str | os.PathLike[str] | None:
+    """Where the backbone's weights of an adapter are: `base`, or what the adapter names, seen from here or from it.
+
+    Returns:
+        a path, or None for an adapter that was trained on random weights (or doesn't say on which).
+
+    Raises:
+        CheckpointError: if there is no such file.
+    """
+    if base is not None:
+        if not Path(base).exists():
+            raise CheckpointError(f"no such weight file: {base}")
+        return base
+    named = config["base_model"].get("checkpoint")
+    if named is None:
+        return None
+    places = [Path(named), Path(folder) / named]
+    for place in places:
+        if place.exists():
+            return place
+    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device that `auto`, `cpu` or `cuda` stands for.
+
+    Raises:
+        ConfigError: for another name, or CUDA where there is none.
+    """
+    import torch
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device is {name!r}, but it must be auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device is 'cuda', but torch finds no CUDA device: use cpu or auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def axis_shift(up_axis: str | None, trained: str) -> int:
+    """By how many columns coordinates are rolled to bring the files' up axis to that of training: a rotation.
+
+    Raises:
+        ConfigError: for an unknown axis.
+    """
+    if up_axis is None:
+        return 0
+    if up_axis not in AXES:
+        raise ConfigError(f"up_axis is {up_axis!r}, but it must be x, y or z")
+    return AXES.index(trained) - AXES.index(up_axis)
+
+
+def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
+    count = config["base_model"]["options"].get("num_classes", 40)
+    names = config.get("class_names") or [f"class {number}" for number in range(count)]
+    if len(names) != count:
+        raise AdapterError(f"the adapter names {len(names)} classes, but its model has {count}: it is damaged")
+    return tuple(map(str, names))
