@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 from pointlora import list_models
-from pointlora.models import act
+from pointlora.models import act, registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,3 +24,12 @@ def test_the_example_of_a_new_family_is_the_smallest_one_and_runs():
     names: dict[str, object] = {}
     exec(compile(code, "adding-a-family.md", "exec"), names)
     assert names["FAMILIES"] == act.FAMILIES
+
+
+def test_no_familys_file_imports_anothers():
+    names = [module.__name__ for module in registry._MODULES]
+    for module in registry._MODULES:
+        source = Path(module.__file__).read_text(encoding="utf-8")
+        imported = set(re.findall(r"^\s*(?:from|import) (pointlora\.\S+)", source, re.M))
+        assert not imported & set(names), module.__name__
+        assert len(source.splitlines()) <= 200, module.__name__
