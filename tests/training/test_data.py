@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from pointlora.errors import ConfigError, DataError
+from pointlora.training.data import StreamSampler, open_pretraining, open_splits, pretraining_loader, transform_config
+from pointlora.training.recipe import PretrainRecipe, TrainRecipe
+from pointlora.training.recipe_files import from_mapping
+from training_runs import OPTIONS, tiny_recipe
+
+
+def open_with(**data):
+    recipe = tiny_recipe("unused")
+    training = data.pop("training", {})
+    return open_splits(from_mapping(TrainRecipe, recipe | {"data": recipe["data"] | data, "training": training}))
+
+
+def test_validation_is_cut_out_of_training_and_the_test_set_stays_whole():
+    splits = open_with(validation_fraction=0.25)
+    assert (len(splits.train), len(splits.selection), len(splits.test)) == (27, 9, 12)
+    assert splits.selection.class_counts().tolist() == [3, 3, 3]
+    assert not set(splits.train.sources) & set(splits.selection.sources)
+
+
+def test_the_papers_protocol_selects_on_the_test_set():
+    splits = open_with(training={"protocol": "paper"})
+    assert splits.selection is splits.test
+    assert len(splits.train) == 36
+
+
+def test_label_fraction():
+    splits = open_with(label_fraction=0.5, validation_fraction=1 / 3)
+    assert (len(splits.train), len(splits.selection), len(splits.test)) == (12, 6, 12)
+
+
+def test_unknown_augmentation():
+    recipe = TrainRecipe()
+    recipe.data.augmentations = ["rotat"]
+    with pytest.raises(ConfigError, match="did you mean 'rotate'"):
+        transform_config(recipe.data)
+
+
+def test_unlabelled_data_cannot_be_fine_tuned_on(tmp_path):
+    np.savez(tmp_path / "clouds.npz", points=np.random.default_rng(0).random((8, 64, 3), dtype=np.float32))
+    with pytest.raises(DataError):
+        open_with(name="npz", root=str(tmp_path / "clouds.npz"), options={"test_fraction": 0.25})
+
+
+def test_the_stream_repeats_nothing_before_the_data_is_used_up():
+    sampler = StreamSampler(size=10, per_epoch=4, batch_size=2, seed=1)
+    orders = [sampler.order(epoch).tolist() for epoch in range(5)]
+    assert sorted(sum(orders, [])) == sorted([*range(10), *range(10)])
+    assert sorted(sum(orders[:2], []) + orders[2][:2]) == list(range(10))
+    sampler.set_epoch(3)
+    assert [index for batch in sampler for _, index in batch] == orders[3]
+    assert len(sampler) == 2
+
+
+def test_procedural_pretraining_is_endless():
+    recipe = from_mapping(
+        PretrainRecipe,
+        {
+            "data": {"num_points": 32, "options": OPTIONS | {"num_points": 64}},
+            "training": {"epochs": 3, "samples_per_epoch": 6, "batch_size": 3, "workers": 0},
+        },
+    )
+    dataset = open_pretraining(recipe)
+    assert len(dataset) == 18
+    loader = pretraining_loader(dataset, transform_config(recipe.data), recipe.training)
+    seen = []
+    for epoch in range(3):
+        loader.batch_sampler.set_epoch(epoch)
+        seen += [index for batch in loader for index in batch.index.tolist()]
+    assert sorted(seen) == list(range(18))

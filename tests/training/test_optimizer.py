@@ -1,0 +1,63 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from pointlora.errors import ConfigError
+from pointlora.models.registry import create_model
+from pointlora.training.optimizer import learning_rate, make_optimizer, parameter_groups
+from pointlora.training.recipe_parts import OptimizerConfig
+from training_runs import SIZES
+
+
+def test_schedule_by_hand():
+    config = OptimizerConfig(lr=5e-4, warmup_epochs=10, warmup_lr=1e-6, min_lr=1e-6)
+    rates = [learning_rate(epoch, 300, config) for epoch in range(300)]
+    assert rates[0] == 1e-6
+    assert rates[5] == pytest.approx(1e-6 + 0.5 * (5e-4 - 1e-6))
+    # The cosine's phase counts the warm-up, so epoch 10 is already past the top.
+    assert rates[10] == pytest.approx(1e-6 + 4.99e-4 * (1 + math.cos(math.pi / 30)) / 2)
+    assert rates[150] == pytest.approx((5e-4 + 1e-6) / 2)
+    assert rates[299] == pytest.approx(1e-6 + 4.99e-4 * (1 - math.cos(math.pi / 300)) / 2)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_no_warm_up_starts_at_the_top():
+    assert learning_rate(0, 10, OptimizerConfig(lr=0.1, warmup_epochs=0)) == pytest.approx(0.1)
+
+
+def test_no_decay_on_vectors_biases_and_tokens():
+    model = create_model("point_mae", "classification", num_classes=3, **SIZES)
+    plain, decayed = parameter_groups(model.named_parameters(), 0.05)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    free = {names[id(parameter)] for parameter in plain["params"]}
+    assert plain["weight_decay"] == 0.0
+    assert decayed["weight_decay"] == 0.05
+    assert {"cls_token", "cls_position", "norm.weight", "blocks.0.attn.proj.bias"} <= free
+    assert all(parameter.ndim >= 2 for parameter in decayed["params"])
+    assert len(plain["params"]) + len(decayed["params"]) == len(names)
+    assert "position.0.weight" not in free
+
+
+def test_frozen_parameters_are_left_out():
+    layer = nn.Linear(2, 2)
+    layer.weight.requires_grad_(False)
+    (group,) = make_optimizer(layer, OptimizerConfig()).param_groups
+    assert [parameter is layer.bias for parameter in group["params"]] == [True]
+    layer.bias.requires_grad_(False)
+    with pytest.raises(ConfigError, match="trains no parameter"):
+        make_optimizer(layer, OptimizerConfig())
+
+
+def test_weight_decay_shrinks_only_matrices():
+    model = nn.Linear(2, 2)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        model.bias.fill_(1.0)
+    optimizer = make_optimizer(model, OptimizerConfig(lr=0.1, weight_decay=0.5))
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert torch.allclose(model.weight, torch.full((2, 2), 0.95))
+    assert torch.equal(model.bias, torch.ones(2))

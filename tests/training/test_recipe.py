@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import pytest
+
+from pointlora.errors import ConfigError
+from pointlora.training.recipe import PretrainRecipe, TrainRecipe
+from pointlora.training.recipe_files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping
+from pointlora.training.recipe_method import method_config
+
+
+def test_defaults_are_the_releases():
+    recipe = TrainRecipe()
+    optimizer = recipe.optimizer
+    assert (optimizer.lr, optimizer.weight_decay, optimizer.clip_norm) == (5e-4, 0.05, 10.0)
+    assert (optimizer.warmup_epochs, optimizer.warmup_lr, optimizer.min_lr) == (10, 1e-6, 1e-6)
+    assert (recipe.training.epochs, recipe.training.batch_size, recipe.training.protocol) == (300, 32, "validation")
+    assert recipe.method["rank"] == 8
+    assert recipe.method["mask_loss_weight"] == 0.004
+    pretraining = PretrainRecipe()
+    assert (pretraining.optimizer.lr, pretraining.training.batch_size, pretraining.data.num_points) == (1e-3, 128, 1024)
+    assert (pretraining.model.num_groups, pretraining.mask_ratio) == (64, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"training": {"epochs": 0}}, ["training.epochs", "0", "at least 1"]),
+        ({"training": {"batch_size": 1}}, ["training.batch_size", "1", "at least 2"]),
+        ({"training": {"precision": 16}}, ["training.precision", "'16'", "bf16"]),
+        ({"training": {"protocol": "papr"}}, ["training.protocol", "'papr'", "did you mean 'paper'"]),
+        ({"training": {"seed": 2**32}}, ["training.seed", str(2**32)]),
+        ({"training": {"label_smoothing": float("nan")}}, ["training.label_smoothing", "nan"]),
+        ({"optimizer": {"lr": 0}}, ["optimizer.lr", "above 0"]),
+        ({"optimizer": {"lr": 1e-4, "min_lr": 1}}, ["optimizer.min_lr", "at most 0.0001"]),
+        ({"data": {"num_points": True}}, ["data.num_points", "True"]),
+        ({"data": {"label_fraction": 0}}, ["data.label_fraction", "above 0"]),
+        ({"data": {"ranges": {"scale_lo": 1}}}, ["scale_lo", "did you mean 'scale_low'"]),
+        ({"model": {"depth": 2.5}}, ["model.depth", "2.5", "integer"]),
+        ({"model": {"drop_path_rate": -1}}, ["model.drop_path_rate", "-1"]),
+        ({"method": {"name": "pointlra"}}, ["method.name", "did you mean 'pointlora'"]),
+        ({"method": {"name": "pointlora", "rnk": 4}}, ["'rnk'", "did you mean 'rank'"]),
+        ({"method": {"name": "pointlora", "rank": 2.0}}, ["method.rank", "2.0", "integer"]),
+        ({"method": {"name": "pointlora", "prompts": "none", "mask_loss": "x"}}, ["method.mask_loss", "polarize"]),
+        ({"method": {"name": "pointlora", "straight_through": 1}}, ["method.straight_through", "true or false"]),
+        ({"method": {"rank": 4}}, ["method", "name"]),
+        ({"training": {"epoch": 3}}, ["'training.epoch'", "did you mean 'training.epochs'"]),
+        ({"epochs": 3}, ["'epochs'", "did you mean 'training.epochs'"]),
+        ({"training": 3}, ["training is 3", "mapping"]),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_value_in_one_line(changes, words):
+    with pytest.raises(ConfigError) as caught:
+        from_mapping(TrainRecipe, changes)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_recipe_survives_its_own_mapping():
+    recipe = from_mapping(TrainRecipe, {"method": {"name": "lora", "rank": 4}, "training": {"precision": "bf16"}})
+    again = from_mapping(TrainRecipe, to_mapping(recipe))
+    assert again == recipe
+    assert again.method["rank"] == 4
+    assert method_config(again.method).scales == ()
+
+
+def test_bundled_recipes_are_valid():
+    names = list_recipes()
+    assert {"scanobjectnn_objbg", "scanobjectnn_objonly", "scanobjectnn_pb", "modelnet40"} <= set(names)
+    for name in names:
+        kind = PretrainRecipe if "pretrain" in name else TrainRecipe
+        from_mapping(kind, read_mapping(find_recipe(name)), f"{name}: ")
+    published = from_mapping(TrainRecipe, read_mapping(find_recipe("scanobjectnn_pb")))
+    assert round(published.data.num_points * published.data.oversample) == 2400
+    assert published.model.drop_path_rate == 0.3
+    modelnet = from_mapping(TrainRecipe, read_mapping(find_recipe("modelnet40")))
+    assert round(modelnet.data.num_points * modelnet.data.oversample) == 1200
+
+
+def test_finding_recipes(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("training: {epochs: 2}\n")
+    assert find_recipe(str(own)) == own
+    with pytest.raises(ConfigError, match="did you mean 'modelnet40'"):
+        find_recipe("modelnet4")
+    with pytest.raises(ConfigError, match="folder"):
+        find_recipe(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "\udc80"])
+def test_files_that_are_no_recipes(tmp_path, text):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError, match=r"bad\.yaml") as caught:
+        read_mapping(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_recipes_needs_neither_torch_nor_numpy():
+    code = "import sys, pointlora.training.recipe; print({'torch', 'numpy', 'yaml', 'lightning'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
