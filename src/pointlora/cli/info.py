@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pointlora.cli.arguments import Parser
@@ -41,13 +42,13 @@ def catalogue() -> dict[str, dict[str, str]]:
     from pointlora.adapters.config import PRESETS
     from pointlora.data.datasets.registry import list_datasets
     from pointlora.models.registry import get_family, list_models
-    from pointlora.training.recipe_files import list_recipes
+    from pointlora.training.recipe_files import find_recipe, list_recipes
 
     return {
         "models": {name: get_family(name).description for name in list_models()},
         "methods": {name: preset.description for name, preset in PRESETS.items()},
         "data sets": dict.fromkeys(list_datasets(), ""),
-        "recipes": dict.fromkeys(list_recipes(), ""),
+        "recipes": {name: _first_comment(find_recipe(name)) for name in list_recipes()},
     }
 
 
@@ -66,6 +67,12 @@ def describe_text(content: dict[str, Any]) -> str:
 
     shown = {key: _shortened(key, value) for key, value in content.items()}
     return key_value_table(shown)
+
+
+def _first_comment(path: Path) -> str:
+    """The first line of a recipe says what it is."""
+    line = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    return line.removeprefix("#").strip().rstrip(".") if line.startswith("#") else ""
 
 
 def _described(path: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from pointlora.inspection.describe import describe
+    from pointlora.inspection.kinds import describe
 
 __all__ = ["describe"]
 
-__getattr__ = lazy_names(__name__, {"describe": "describe"})
+__getattr__ = lazy_names(__name__, {"describe": "kinds"})

@@ -1,0 +1,51 @@
+# Every target sets up .venv first, once, and again only when pyproject.toml or constraints.txt have changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := src tests benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format bench clean
+
+help:
+	@echo "make demo       a few minutes: pre-train, adapt to scans, draw predictions (runs/demo)"
+	@echo "make test       format, lint, types and the fast tests"
+	@echo "make test-slow  the tests that take minutes"
+	@echo "make lint       format, lint and types only"
+	@echo "make format     reformat the code"
+	@echo "make bench      benchmarks of the operators and of a training step"
+	@echo "make setup      only .venv, with everything in it"
+
+setup: $(STAMP)
+
+# torch first, by itself: what pip picks for it decides between the CPU build and the CUDA one.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/pointlora demo --output runs/demo
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+format: $(STAMP)
+	$(BIN)/ruff format $(wildcard $(SOURCES))
+	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
+
+bench: $(STAMP)
+	for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

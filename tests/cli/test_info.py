@@ -1,0 +1,186 @@
+"""`pointlora info` on everything it knows, and on what it doesn't."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import pointlora
+from adapter_samples import CLASS_NAMES, SIZES, write_adapter, write_base
+from file_samples import ply_mesh, ply_points
+from goldens import load_golden
+from pointlora.cli.main import main
+
+
+def info(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["info", str(path), "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["info", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+# The counts are those of the published networks with the classes of the golden files.
+@pytest.mark.parametrize(
+    ("golden", "family", "stage"),
+    [
+        ("point_mae_cls_full", "point_mae", "fine-tuned"),
+        ("point_bert_cls_full", "point_bert", "fine-tuned"),
+        ("recon_cls_full", "recon", "fine-tuned"),
+        ("point_gpt_s_cls_full", "point_gpt", "fine-tuned"),
+        ("pointlora_full", "point_mae", "fine-tuned"),
+    ],
+)
+def test_official_checkpoints(
+    golden: str, family: str, stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = load_golden(golden).state_dict
+    path = tmp_path / "best.pth"
+    torch.save({"base_model": {f"module.{k}": v for k, v in weights.items()}, "epoch": 7, "optimizer": {}}, path)
+    found = info(path, capsys)
+    assert (found["family"], found["stage"], found["layout"]) == (family, stage, "official")
+    assert (found["embed_dim"], found["depth"], found["epoch"]) == (384, 12, 7)
+    assert found["num_heads"].startswith("6 (guess")
+    assert found["tokenizer_dims"] == [128, 256, 512]
+    head = [value for key, value in weights.items() if "cls_head" in key and value.ndim == 2]
+    assert found["num_classes"] == head[-1].shape[0]
+    names = ("running_mean", "running_var", "num_batches_tracked")
+    assert found["parameters"] == sum(v.numel() for k, v in weights.items() if not k.endswith(names))
+    if golden == "pointlora_full":
+        assert (found["tuning"], found["lora_rank"]) == ("PointLoRA", 8)
+        assert found["parameters"] == 22_513_960
+    else:
+        assert "tuning" not in found
+
+
+def test_own_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = info(write_base(tmp_path / "model.safetensors"), capsys)
+    assert (found["kind"], found["layout"], found["stage"]) == ("checkpoint", "own", "pre-trained")
+    assert {key: found[key] for key in ("embed_dim", "depth", "group_size")} == {
+        key: SIZES[key] for key in ("embed_dim", "depth", "group_size")
+    }
+    assert found["tokenizer_dims"] == list(SIZES["tokenizer_dims"])
+    model = pointlora.create_model("point_mae_tiny", "pretraining", **SIZES)
+    assert found["parameters"] == pointlora.count_parameters(model).total
+    assert main(["info", str(tmp_path / "model.safetensors")]) == 0
+    assert "family" in capsys.readouterr().out
+
+
+def test_adapter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_adapter(tmp_path / "mine", selected_on="validation split")
+    found = info(folder, capsys)
+    model = pointlora.create_model("point_mae_tiny", num_classes=3, **SIZES)
+    counts = pointlora.count_parameters(pointlora.apply_method(model, "pointlora"))
+    assert (found["trained_parameters"], found["total_parameters"]) == (counts.trainable, counts.total)
+    assert (found["method"], found["backbone"], found["classes"]) == ("pointlora", "point_mae_tiny", list(CLASS_NAMES))
+    assert found["metrics"] == {"accuracy": 0.75}
+    assert found["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
+    assert found["intact"] is True
+    assert info(folder / "adapter_config.json", capsys) == found
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert info(folder, capsys)["intact"] is False
+
+
+def test_cloud_and_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "points.ply").write_bytes(ply_points("<"))
+    found = info(tmp_path / "points.ply", capsys)
+    assert (found["kind"], found["format"], found["points"], found["finite"]) == ("point cloud", "ply", 5, True)
+    assert found["bounds"] == {"low": [-2.5, -3.5, -6.75], "high": [9.0, 7.0, 8.5]}
+    assert found["attributes"]["colors"] == "uint8 (3,)"
+    assert found["labels"] == [0, 2, 3, 7]
+    (tmp_path / "mesh.ply").write_bytes(ply_mesh())
+    mesh = info(tmp_path / "mesh.ply", capsys)
+    assert (mesh["kind"], mesh["points"]) == ("mesh", 8192)
+
+
+def test_data_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = np.random.default_rng([3]).normal(size=(6, 20, 3)).astype(np.float32)
+    split = np.array([0, 0, 0, 0, 1, 1], bool)
+    np.savez(tmp_path / "set.npz", points=points, labels=[0, 1, 1, 0, 1, 0], classes=["a", "b"], is_test=split)
+    found = info(tmp_path / "set.npz", capsys)
+    assert (found["kind"], found["clouds"], found["points"], found["classes"]) == ("data set npz", 6, 20, ["a", "b"])
+    assert found["train"] == {"clouds": 4, "per_class": {"a": 2, "b": 2}}
+    assert found["test"]["clouds"] == 2
+    for name in ("cat", "dog"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number in range(5):
+            np.savetxt(tmp_path / "own" / name / f"{number}.xyz", points[number])
+    folder = info(tmp_path / "own", capsys)
+    assert (folder["kind"], folder["classes"]) == ("data set folder", ["cat", "dog"])
+    assert folder["train"]["clouds"] + folder["test"]["clouds"] == 10
+    plain = info(tmp_path / "own" / "cat", capsys)
+    assert (plain["kind"], plain["files"], plain["formats"]) == ("folder of clouds", 5, [".xyz"])
+
+
+def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    recipes = Path(__file__).parents[2] / "recipes"
+    train, pretrain = (info(recipes / f"{name}.yaml", capsys) for name in ("scanobjectnn_pb", "point_mae_pretrain"))
+    assert (train["command"], train["method"]) == ("pointlora train", "pointlora")
+    assert (pretrain["command"], pretrain["epochs"]) == ("pointlora pretrain", 300)
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(Path(self.path)), "w")  # type: ignore[attr-defined]
+
+
+def test_nothing_is_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bomb, crater = _Bomb(), tmp_path / "crater"
+    bomb.path = str(crater)  # type: ignore[attr-defined]
+    torch.save({"model": bomb}, tmp_path / "bomb.pth")
+    (tmp_path / "bomb.pkl").write_bytes(pickle.dumps(bomb))
+    (tmp_path / "bomb").write_bytes(pickle.dumps(bomb))
+    assert "refused without running it" in refused(tmp_path / "bomb.pth", capsys)
+    assert "a pickle" in refused(tmp_path / "bomb.pkl", capsys)
+    assert "a pickle" in refused(tmp_path / "bomb", capsys)
+    assert not crater.exists()
+
+
+def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_file({"layer1.0.conv1.weight": torch.zeros(2, 2)}, tmp_path / "resnet.safetensors")
+    message = refused(tmp_path / "resnet.safetensors", capsys)
+    assert "holds 1 tensors (layer1.0.conv1.weight)" in message
+    assert "no checkpoint of a model that pointlora knows" in message
+    save_file({"base_model.model.x.lora_A.weight": torch.zeros(2, 2)}, tmp_path / "a.safetensors")
+    assert "adapter without its adapter_config.json" in refused(tmp_path / "a.safetensors", capsys)
+    (tmp_path / "paper").write_bytes(b"%PDF-1.7 ...")
+    assert "looks like a PDF document" in refused(tmp_path / "paper", capsys)
+    (tmp_path / "notes").write_text("hello")
+    assert "looks like text" in refused(tmp_path / "notes", capsys)
+    (tmp_path / "half.safetensors").write_bytes(b"\x10\x00\x00")
+    assert "half.safetensors is damaged" in refused(tmp_path / "half.safetensors", capsys)
+    (tmp_path / "other.yaml").write_text("jobs: {build: 1}")
+    assert "no recipe" in refused(tmp_path / "other.yaml", capsys)
+    (tmp_path / "empty").mkdir()
+    assert "no adapter folder" in refused(tmp_path / "empty", capsys)
+    assert "no such file or folder" in refused(tmp_path / "nothing", capsys)
+    (tmp_path / "nan.xyz").write_text("0 0 0\nnan 0 0\n")
+    assert "NaN" in refused(tmp_path / "nan.xyz", capsys)
+    (tmp_path / "peft").mkdir()
+    (tmp_path / "peft" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert "was not written by pointlora" in refused(tmp_path / "peft", capsys)
+
+
+def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"models", "methods", "data sets", "recipes"}
+    assert list(found["models"]) == pointlora.list_models()
+    assert sorted(found["methods"]) == pointlora.list_methods()
+    assert all(found["recipes"].values())
+    assert main(["info"]) == 0
+    assert "  pointlora " in capsys.readouterr().out
