@@ -20,7 +20,8 @@ from pointlora.data.datasets import open_dataset
 from pointlora.data.loading import make_loader
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, CheckpointError, ConfigError, DataError
-from pointlora.prediction import Predictor, axis_shift
+from pointlora.prediction import Predictor
+from pointlora.prediction.settings import axis_shift
 from pointlora.training.evaluation import probabilities
 
 
@@ -150,6 +151,24 @@ def test_python_errors(adapter: Path, tmp_path: Path) -> None:
         Predictor(adapter, up_axis="w")
     with pytest.raises(ConfigError, match="device is 'tpu'"):
         Predictor(adapter, device="tpu")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("class_names", ["a"], "not the names of 3 classes"),
+        ("class_names", 5, "not the names of 3 classes"),
+        ("preprocessing", {"num_points": -1}, "wrong preprocessing: num_points must be at least 1"),
+        ("preprocessing", 7, "wrong preprocessing"),
+    ],
+)
+def test_damaged_descriptions(adapter: Path, tmp_path: Path, key: str, value: object, message: str) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(adapter, folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {key: value, "data": "x"}))
+    with pytest.raises(AdapterError, match=message):
+        Predictor(folder, base=adapter.parent / "base.safetensors")
 
 
 @pytest.mark.parametrize(

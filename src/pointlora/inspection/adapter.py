@@ -63,7 +63,7 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
         with torch.device("meta"):
             model = create_model(base["name"], base["task"], **base["sizes"], **base["options"])
             apply_method(model, method_from_dict(config["method"], folder))
-    except PointLoraError as error:
+    except (PointLoraError, TypeError) as error:
         raise AdapterError(f"{folder / CONFIG_FILE} describes no model of this release: {error}") from error
     counts = count_parameters(model)
     return counts.trainable, counts.total

@@ -42,6 +42,8 @@ def describe_weights(path: Path) -> dict[str, Any]:
         "stage": layout.stage,
         "layout": "own" if own else "official",
     }
+    if own and path.suffix == ".safetensors":
+        described |= _own_metadata(path)
     described |= guess_sizes(weights, layout)
     described["parameters"] = count_weights(weights)
     described["tensors"] = len(weights)
@@ -56,6 +58,15 @@ def describe_weights(path: Path) -> dict[str, Any]:
         described["epoch"] = content["epoch"]
     described["bytes"] = path.stat().st_size
     return described
+
+
+def _own_metadata(path: Path) -> dict[str, str]:
+    """The model's name, where the file says it."""
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    return {"model": metadata["model"]} if "model" in metadata else {}
 
 
 def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]:
@@ -110,7 +121,7 @@ def _describe_training_checkpoint(path: Path, content: Mapping[Any, Any]) -> dic
         "file": str(path),
         "epoch": content.get("epoch"),
         "step": content.get("global_step"),
-        "use": "`pointlora train` with the same recipe and --output goes on from it",
+        "use": "`pointlora train` (or pretrain) with the same recipe and --output goes on from it",
         "bytes": path.stat().st_size,
     }
 

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.errors import AdapterError, CheckpointError, ConfigError, DataError
-
-if TYPE_CHECKING:
-    import torch
-
-AXES = ("x", "y", "z")
+from pointlora.errors import AdapterError, ConfigError, DataError
+from pointlora.prediction.settings import (
+    axis_shift,
+    choose_device,
+    find_base,
+    read_class_names,
+    read_mesh_samples,
+    read_transform,
+)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,6 @@ class Predictor:
         up_axis: str | None = None,
     ) -> None:
         from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.data.transforms import PointTransform, TransformConfig
         from pointlora.training.model_factory import load_adapted_model
 
         inside = Path(adapter) / "adapter"
@@ -90,14 +91,9 @@ class Predictor:
             raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
         model, config = load_adapted_model(adapter, find_base(adapter, config, base))
         self.model = model.to(self.device)
-        self.class_names = _class_names(config)
-        self.mesh_samples = (config.get("data") or {}).get("options", {}).get("mesh_samples")
-        settings = config.get("preprocessing") or {}
-        try:
-            kept = {key: settings[key] for key in ("num_points", "normalize", "up_axis") if key in settings}
-            self.transform = PointTransform(TransformConfig(**{"num_points": 1024, **kept}), train=False)
-        except (TypeError, ConfigError) as error:
-            raise AdapterError(f"{adapter} has a wrong preprocessing: {error}") from error
+        self.class_names = read_class_names(config)
+        self.mesh_samples = read_mesh_samples(config)
+        self.transform = read_transform(adapter, config)
         self.shift = axis_shift(up_axis, self.transform.config.up_axis)
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
@@ -160,64 +156,3 @@ class Predictor:
             return read_point_cloud(path, num_samples=self.mesh_samples).points
         except DataError as error:
             return error
-
-
-def find_base(
-    folder: str | os.PathLike[str], config: dict[str, Any], base: str | os.PathLike[str] | None
-) -> str | os.PathLike[str] | None:
-    """Where the backbone's weights of an adapter are: `base`, or what the adapter names, seen from here or from it.
-
-    Returns:
-        a path, or None for an adapter that was trained on random weights (or doesn't say on which).
-
-    Raises:
-        CheckpointError: if there is no such file.
-    """
-    if base is not None:
-        if not Path(base).exists():
-            raise CheckpointError(f"no such weight file: {base}")
-        return base
-    named = config["base_model"].get("checkpoint")
-    if named is None:
-        return None
-    places = [Path(named), Path(folder) / named]
-    for place in places:
-        if place.exists():
-            return place
-    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device that `auto`, `cpu` or `cuda` stands for.
-
-    Raises:
-        ConfigError: for another name, or CUDA where there is none.
-    """
-    import torch
-
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device is {name!r}, but it must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is 'cuda', but torch finds no CUDA device: use cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def axis_shift(up_axis: str | None, trained: str) -> int:
-    """By how many columns coordinates are rolled to bring the files' up axis to that of training: a rotation.
-
-    Raises:
-        ConfigError: for an unknown axis.
-    """
-    if up_axis is None:
-        return 0
-    if up_axis not in AXES:
-        raise ConfigError(f"up_axis is {up_axis!r}, but it must be x, y or z")
-    return AXES.index(trained) - AXES.index(up_axis)
-
-
-def _class_names(config: dict[str, Any]) -> tuple[str, ...]:
-    count = config["base_model"]["options"].get("num_classes", 40)
-    names = config.get("class_names") or [f"class {number}" for number in range(count)]
-    if len(names) != count:
-        raise AdapterError(f"the adapter names {len(names)} classes, but its model has {count}: it is damaged")
-    return tuple(map(str, names))
