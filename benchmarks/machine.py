@@ -1,0 +1,103 @@
+"""What the machine itself can do, measured in the same run: copy bandwidths and matrix-product rates."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from .timing import clock
+
+MEMORY_BYTES = 128 << 20
+CACHE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Measured limits.
+
+    Attributes:
+        name: processor or GPU.
+        threads: of torch.
+        memory_bandwidth: bytes/s read and written by a copy much larger than the caches.
+        cache_bandwidth: bytes/s read and written by a copy of 1 MiB.
+        float32_rate, bfloat16_rate: operations/s of a large square matrix product, by torch's fastest way here.
+    """
+
+    name: str
+    threads: int
+    memory_bandwidth: float
+    cache_bandwidth: float
+    float32_rate: float
+    bfloat16_rate: float
+
+    def best_of(self, other: Machine) -> Machine:
+        """The higher of two measurements of each limit: other processes can only lower them."""
+        mine, theirs = asdict(self), asdict(other)
+        limits = {key: max(value, theirs[key]) for key, value in mine.items() if isinstance(value, float)}
+        return Machine(self.name, self.threads, **limits)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, {self.threads} threads: copies {self.memory_bandwidth / 1e9:.1f} GB/s "
+            f"(in cache {self.cache_bandwidth / 1e9:.0f}), matrix products {self.float32_rate / 1e9:.0f} GFLOP/s "
+            f"in float32, {self.bfloat16_rate / 1e9:.0f} in bfloat16"
+        )
+
+
+def measure_machine(device: torch.device) -> Machine:
+    """Measure the limits of a device; takes less than a second."""
+    size = 8192 if device.type == "cuda" else 1024
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    return Machine(
+        name,
+        torch.get_num_threads(),
+        _copy(device, MEMORY_BYTES),
+        _copy(device, CACHE_BYTES),
+        _product(device, size, torch.float32),
+        _product(device, size, torch.bfloat16),
+    )
+
+
+def processor_name() -> str:
+    """The processor's own name where the system tells it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return f"{line.split(':', 1)[1].strip()} ({os.cpu_count()} cores)"
+    except OSError:
+        pass
+    return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
+
+
+def _best_seconds(function: Any, device: torch.device, repetitions: int, inner: int) -> float:
+    function()
+    best = float("inf")
+    for _ in range(repetitions):
+        start = clock(device)
+        for _ in range(inner):
+            function()
+        best = min(best, (clock(device) - start) / inner)
+    return best
+
+
+def _copy(device: torch.device, size: int) -> float:
+    source = torch.zeros(size // 8, dtype=torch.float32, device=device)
+    target = torch.empty_like(source)
+    inner = max(1, (16 << 20) // size)
+    return size / _best_seconds(lambda: target.copy_(source), device, 5, inner)
+
+
+def _product(device: torch.device, size: int, dtype: torch.dtype) -> float:
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(left)
+    seconds = _best_seconds(lambda: torch.mm(left, right, out=out), device, 5, 1)
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        # oneDNN has wider instructions on processors for which MKL takes its generic path.
+        product = torch.ops.mkldnn._linear_pointwise
+        seconds = min(seconds, _best_seconds(lambda: product(left, right, None, "none", [], ""), device, 5, 1))
+    return 2 * size**3 / seconds

@@ -1,0 +1,144 @@
+"""Results as an aligned table, as JSON, and as ratios that can be compared with stored ones."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from pointlora.reports.tables import text_table
+
+from .machine import Machine
+from .settings import Case
+from .timing import Samples, Spread, ratios, spread
+
+# Full fine-tuning does another thing than the plain form of PointLoRA: their ratio says nothing about either.
+NOT_COMPARED = ("plain", "full")
+HEADER = (
+    "part",
+    "variant",
+    "wall ms",
+    "quartiles",
+    "CPU ms",
+    "plain / ours",
+    "quartiles",
+    "by CPU",
+    "floor ms",
+    "of floor",
+)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One variant of one case; seconds, and ratios plain / this.
+
+    Attributes:
+        wall, cpu: seconds a call.
+        ratio, cpu_ratio: None for what isn't compared with `plain`.
+        floor: least seconds that this machine needs; None where it isn't known.
+    """
+
+    case: str
+    variant: str
+    wall: Spread
+    cpu: Spread
+    ratio: Spread | None
+    cpu_ratio: Spread | None
+    floor: float | None
+
+    @property
+    def share(self) -> float | None:
+        """Floor / time: 1 would be as fast as the machine allows."""
+        return None if self.floor is None else self.floor / self.wall.median
+
+
+def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine) -> list[Timing]:
+    """The rows of a case."""
+    rows, plain = [], samples["plain"]
+    fixed = None if case.fixed_floor is None else case.fixed_floor()
+    for variant, own in samples.items():
+        dtype = torch.bfloat16 if variant.endswith("bf16") else torch.float32
+        compared = variant not in NOT_COMPARED
+        floor = case.floor.seconds(machine, dtype) if fixed is None else fixed
+        rows.append(
+            Timing(
+                name,
+                variant,
+                spread(own.wall),
+                spread(own.cpu),
+                ratios(plain.wall, own.wall) if compared else None,
+                ratios(plain.cpu, own.cpu) if compared else None,
+                floor if compared else None,
+            )
+        )
+    return rows
+
+
+def timing_table(rows: list[Timing]) -> str:
+    """All timings, a line each."""
+    return text_table(HEADER, [_cells(row) for row in rows])
+
+
+def _cells(row: Timing) -> list[object]:
+    def milliseconds(seconds: float) -> str:
+        return f"{1e3 * seconds:.2f}" if seconds < 1 else f"{1e3 * seconds:.0f}"
+
+    def times(ratio: Spread | None) -> str | None:
+        return None if ratio is None else f"{ratio.median:.2f}"
+
+    return [
+        row.case,
+        row.variant,
+        milliseconds(row.wall.median),
+        f"{milliseconds(row.wall.low)} - {milliseconds(row.wall.high)}",
+        milliseconds(row.cpu.median),
+        times(row.ratio),
+        None if row.ratio is None else f"{row.ratio.low:.2f} - {row.ratio.high:.2f}",
+        times(row.cpu_ratio),
+        None if row.floor is None else milliseconds(row.floor),
+        None if row.share is None else f"{100 * row.share:.0f} %",
+    ]
+
+
+def memory_table(measured: dict[str, dict[str, float]]) -> str:
+    """Highest memory of a training step by variant."""
+    full, plain = measured["full"], measured["plain"]
+    header = (
+        "memory of a training step",
+        "resident MiB",
+        "of plain",
+        "of full",
+        "tensors of the step MiB",
+        "of plain",
+        "of full",
+    )
+    rows = []
+    for variant, own in measured.items():
+        cells: list[object] = [variant]
+        for kind in ("resident", "tensors"):
+            cells += [f"{own[kind] / 2**20:.0f}"]
+            cells += [f"{100 * own[kind] / other[kind]:.0f} %" for other in (plain, full)]
+        rows.append(cells)
+    return text_table(header, rows)
+
+
+def collect_ratios(rows: list[Timing], measured: dict[str, dict[str, float]] | None) -> dict[str, dict[str, float]]:
+    """`case/variant` -> ratios by kind; more is better in all of them."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.ratio is not None and row.cpu_ratio is not None:
+            found[f"{row.case}/{row.variant}"] = {"wall": row.ratio.median, "cpu": row.cpu_ratio.median}
+    if measured is not None:
+        for other in ("plain", "full"):
+            found[f"memory/ours to {other}"] = {
+                kind: measured[other][kind] / measured["ours"][kind] for kind in ("resident", "tensors")
+            }
+    return found
+
+
+def as_dict(rows: list[Timing], samples: dict[str, dict[str, Samples]]) -> list[dict[str, Any]]:
+    """Every timing with its single samples, for JSON."""
+    return [
+        {**asdict(row), "share_of_floor": row.share, "samples": asdict(samples[row.case][row.variant])} for row in rows
+    ]

@@ -1,0 +1,98 @@
+"""Timing several variants in turns, so that a slow minute of the machine hits all of them alike."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+SHORTEST = 0.02  # seconds; shorter functions are called several times a sample
+
+
+@dataclass
+class Samples:
+    """Seconds a call: wall time, and processor time of all threads and child processes."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def clock(device: torch.device) -> float:
+    """Wall time after everything that was given to the device has been done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def processor_seconds() -> float:
+    """Processor time of this process, all of its threads, and its finished children."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+def interleave(
+    variants: Mapping[str, Callable[[], Any]], repetitions: int, budget: float, device: torch.device
+) -> dict[str, Samples]:
+    """Time each variant once a round, the order turning from round to round, after one warm-up of each.
+
+    Args:
+        variants: name -> what to time.
+        repetitions: rounds.
+        budget: seconds after which no further round is begun, once there have been two.
+        device: that is waited for.
+    """
+    calls = {name: _calls_a_sample(function, device) for name, function in variants.items()}
+    samples = {name: Samples() for name in variants}
+    names, begin = list(variants), time.perf_counter()
+    for turn in range(repetitions):
+        if turn >= 2 and time.perf_counter() - begin > budget:
+            break
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            start, start_cpu = clock(device), processor_seconds()
+            for _ in range(calls[name]):
+                variants[name]()
+            samples[name].wall.append((clock(device) - start) / calls[name])
+            samples[name].cpu.append((processor_seconds() - start_cpu) / calls[name])
+    return samples
+
+
+def _calls_a_sample(function: Callable[[], Any], device: torch.device) -> int:
+    """Warm up; how many calls make a sample that is long enough to be timed."""
+    seconds = _seconds(function, device)
+    if seconds < 10 * SHORTEST:
+        # The first call also loads and allocates; the second one tells how long a call takes.
+        seconds = _seconds(function, device)
+    return max(1, math.ceil(SHORTEST / max(seconds, 1e-6)))
+
+
+def _seconds(function: Callable[[], Any], device: torch.device) -> float:
+    start = clock(device)
+    function()
+    return clock(device) - start
+
+
+def spread(values: list[float]) -> Spread:
+    """Median and quartiles of some values."""
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return Spread(float(median), float(low), float(high))
+
+
+def ratios(numerators: list[float], denominators: list[float]) -> Spread:
+    """Spread of the ratios of values that were measured in the same round."""
+    return spread([above / max(below, 1e-12) for above, below in zip(numerators, denominators, strict=True)])

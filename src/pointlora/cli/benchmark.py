@@ -1,0 +1,72 @@
+"""`pointlora benchmark`: measure this library against a plain implementation and against the machine's limits.
+
+The measurements themselves lie in `benchmarks/` at the root of the source tree, and inside the package once installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from pointlora.cli.arguments import Parser, positive_integer
+from pointlora.errors import ConfigError
+
+PACKAGE = "pointlora.benchmarks"
+DESCRIPTION = """\
+Time and memory of every part, ours and a plain implementation in turns, on the same weights.
+
+Both must first give the same logits within 1e-4, or nothing is timed. Ratios are plain / ours, so more is better. A
+floor is what the machine's own measured bandwidth and matrix rates allow for the bytes and operations that a part can't
+do without.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code: 1 after a failed check against stored ratios."""
+    options = make_parser().parse(arguments)
+    code: int = benchmark_module("command").run(options)
+    return code
+
+
+def make_parser() -> Parser:
+    """The parser; it needs no torch."""
+    parser = Parser("benchmark", DESCRIPTION)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller batches: about a minute")
+    parser.add_argument("--only", metavar="NAMES", help="these parts alone, with commas (--list shows them)")
+    parser.add_argument("--list", action="store_true", help="show the parts and end")
+    parser.add_argument("--model", default="point_mae", choices=("point_mae", "point_mae_tiny"), help="which sizes")
+    parser.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds a batch (8; tiny 32; quick 4)")
+    parser.add_argument("--repetitions", type=positive_integer, metavar="N", help="timed runs of each variant")
+    parser.add_argument("--threads", type=positive_integer, default=2, metavar="N", help="threads of torch (default 2)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
+    parser.add_argument("--json", metavar="FILE", help="also write every measurement as JSON")
+    parser.add_argument("--check", metavar="FILE", help="compare ratios with stored ones; exit code 1 if any is worse")
+    parser.add_argument("--tolerance", type=float, default=0.25, metavar="X", help="share that a ratio may lose (0.25)")
+    parser.add_argument("--save-ratios", metavar="FILE", help="store this run's ratios for --check")
+    parser.add_argument(
+        "--child", metavar="SPEC", help="measure one variant in this process (used by the command itself)"
+    )
+    return parser
+
+
+def benchmark_module(name: str) -> ModuleType:
+    """A module of the benchmarks, from the package or from the source tree.
+
+    Raises:
+        ConfigError: where the benchmarks are in neither.
+    """
+    if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
+        folder = Path(__file__).resolve().parents[3] / "benchmarks"
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        if not (folder / "__init__.py").is_file() or spec is None or spec.loader is None:
+            raise ConfigError(f"there are no benchmarks at {folder}: run the command in a source tree of the library")
+        package = importlib.util.module_from_spec(spec)
+        sys.modules[PACKAGE] = package
+        spec.loader.exec_module(package)
+    return importlib.import_module(f"{PACKAGE}.{name}")

@@ -1,0 +1,54 @@
+"""The command as a whole, on the smallest parts."""
+
+import json
+
+import pytest
+import torch
+
+from pointlora.cli.benchmark import benchmark_module
+from pointlora.cli.main import main
+
+memory = benchmark_module("cases.memory")
+SMALL = ["--model", "point_mae_tiny", "--batch-size", "2", "--repetitions", "2", "--threads", "1", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def _same_threads_afterwards():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_part_is_measured_stored_and_checked(tmp_path, capsys):
+    stored, written = tmp_path / "ratios.json", tmp_path / "all.json"
+    arguments = ["benchmark", "--only", "head", *SMALL]
+    assert main([*arguments, "--save-ratios", str(stored), "--json", str(written)]) == 0
+    output = capsys.readouterr().out
+    assert "logits of both sides differ by" in output
+    assert "plain / ours" in output
+    found = json.loads(written.read_text())
+    assert [row["variant"] for row in found["timings"]] == ["ours", "ours bf16", "plain"]
+    assert all(len(row["samples"]["wall"]) == 2 for row in found["timings"])
+    assert found["agreement"]["logits"] < 1e-4
+    ratio = found["timings"][0]["ratio"]["median"]
+    assert found["ratios"]["head/ours"]["wall"] == ratio > 0
+    key = "point_mae_tiny, batch 2, cpu, 1 threads"
+    stored.write_text(json.dumps({key: {"head/ours": {"wall": 1e6, "cpu": 1e6}}}))
+    assert main([*arguments, "--check", str(stored)]) == 1
+    assert "worse than" in capsys.readouterr().out
+
+
+def test_wrong_names_are_one_line(capsys):
+    assert main(["benchmark", "--only", "tokeniser"]) == 2
+    assert "did you mean 'tokenizer'?" in capsys.readouterr().err
+
+
+def test_the_highest_memory_of_a_call_is_counted():
+    def function():
+        first = torch.empty(1000, 1000)
+        del first
+        second, third = torch.empty(500, 1000), torch.empty(750, 1000)
+        return second.shape, third.shape
+
+    assert memory.allocated_by(function) == 4 * 1250 * 1000
+    assert memory.highest_resident() > 50e6

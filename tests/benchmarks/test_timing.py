@@ -1,0 +1,44 @@
+"""Turns, budgets, medians."""
+
+import time
+
+import pytest
+import torch
+
+from pointlora.cli.benchmark import benchmark_module
+
+timing = benchmark_module("timing")
+CPU = torch.device("cpu")
+
+
+def test_variants_take_turns_and_the_order_turns():
+    calls = []
+
+    def variant(name):
+        def function():
+            calls.append(name)
+            time.sleep(0.025)
+
+        return function
+
+    samples = timing.interleave({name: variant(name) for name in "abc"}, 3, 60, CPU)
+    assert "".join(calls) == "aabbcc" + "abc" + "bca" + "cab"
+    assert [len(own.wall) for own in samples.values()] == [3, 3, 3]
+    assert min(samples["a"].wall) >= 0.025
+    assert max(samples["a"].cpu) < 0.025
+
+
+def test_the_budget_ends_after_two_rounds():
+    samples = timing.interleave({"a": lambda: time.sleep(0.03)}, 50, 0.01, CPU)
+    assert len(samples["a"].wall) == 2
+
+
+def test_short_functions_are_repeated_within_a_sample():
+    calls = []
+    timing.interleave({"a": lambda: (calls.append(0), time.sleep(0.001))}, 2, 60, CPU)
+    assert len(calls) > 10
+
+
+def test_ratios_are_of_the_same_round():
+    found = timing.ratios([2.0, 30.0, 4.0], [1.0, 10.0, 1.0])
+    assert (found.median, found.low, found.high) == pytest.approx((3.0, 2.5, 3.5))
