@@ -10,6 +10,7 @@ import pytest
 from pointlora.data.datasets import open_dataset
 from pointlora.demo import CLASSES, DemoSize, run_demo, usable_precision, write_scans
 from pointlora.demo_report import demo_table, show_predictions
+from pointlora.errors import ConfigError
 
 SMALL = DemoSize(pretrain_epochs=1, pretrain_clouds=64, epochs=1, train_per_class=5, test_per_class=2)
 
@@ -47,3 +48,5 @@ def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert run_demo(tmp_path / "demo", 0, SMALL) == results
     assert capsys.readouterr().err.count("finished before") == 3
+    with pytest.raises(ConfigError, match="holds a finished run"):
+        run_demo(tmp_path / "demo", 1, SMALL)

@@ -64,11 +64,12 @@ def run_demo(output: Path, seed: int = 0, size: DemoSize | None = None) -> dict[
     size = size or DemoSize()
     precision = usable_precision()
     output.mkdir(parents=True, exist_ok=True)
-    _say("1/4  scans: a few labelled ones to learn from, others to test on")
-    scans = write_scans(output / "scans.npz", seed, size)
-    _say("2/4  pre-training on clean shapes, without labels")
+    # Pre-training comes first: it refuses a folder of another seed or size, so that scans are never mixed.
+    _say("1/4  pre-training on clean shapes, without labels")
     pretrained = output / "pretrain"
     _finish(pretrain_recipe(pretrained, seed, precision, size))
+    _say("2/4  scans: a few labelled ones to learn from, others to test on")
+    scans = write_scans(output / "scans.npz", seed, size)
     results = {}
     for number, method in enumerate(METHODS):
         _say(f"{number + 3}/4  fine-tuning on the labelled scans: {method}")
