@@ -63,11 +63,14 @@ def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
     from pointlora.training.recipe_files import from_mapping
 
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # of the loader's workers, which would import all anew
     if kill_at is not None:
         seen, inner = iter(range(1, kill_at + 1)), TrainedModule.on_train_batch_start
 
         def killing(self: Any, batch: Any, batch_idx: int) -> None:
             if next(seen, None) is None:
+                workers = [process.pid for process in multiprocessing.active_children()]
+                Path(f"{recipe['output']}.workers").write_text(" ".join(map(str, workers)))
                 os.kill(os.getpid(), signal.SIGKILL)
             inner(self, batch, batch_idx)
 

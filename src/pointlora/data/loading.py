@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -76,6 +79,22 @@ def _identity(batch: Any) -> Any:
     return batch
 
 
+def _end_with_parent(worker: int) -> None:
+    """Let a worker end when the training process does, by SIGKILL too.
+
+    torch's own check watches the parent process, which with the start method `forkserver` isn't the one that trains:
+    killed runs would leave their workers behind for ever.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
 def make_loader(
     dataset: PointCloudDataset,
     transform: PointTransform | TransformConfig,
@@ -131,6 +150,7 @@ def make_loader(
         _ErrorsAsBatches(ClassificationLoaderDataset(dataset, transform, min_points)),
         batch_sampler=sampler,  # type: ignore[arg-type]
         collate_fn=_identity,
+        worker_init_fn=_end_with_parent,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,

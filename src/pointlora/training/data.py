@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
-from pointlora.data.loading import PointLoader, make_loader
+from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, make_loader
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
-from pointlora.data.transforms import TransformConfig
+from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import DataError
 from pointlora.training.recipe import PretrainRecipe, RunConfig, TrainRecipe
 from pointlora.training.recipe_parts import DataConfig
@@ -127,6 +128,19 @@ def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, r
         loader.dataset,
         batch_sampler=sampler,  # type: ignore[arg-type]
         collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
         num_workers=run.workers,
         persistent_workers=run.workers > 0,
     )
+
+
+def first_cloud(dataset: PointCloudDataset, transform: TransformConfig) -> Tensor:
+    """The first cloud (1, n, 3) as a model sees it: what can't be read fails here.
+
+    Raises:
+        DataError: if there is none, or it can't be read.
+    """
+    if len(dataset) == 0:
+        raise DataError(f"data set {dataset.name}: the {dataset.split} split is empty")
+    inner = ClassificationLoaderDataset(dataset, PointTransform(transform, train=False))
+    return inner[(0, 0)].points

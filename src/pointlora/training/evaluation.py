@@ -12,6 +12,7 @@ from pointlora.data.loading import ClassificationBatch, make_loader, voting_batc
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError, DataError
 from pointlora.training.metrics import ClassificationMetrics, metrics_from
+from pointlora.training.randomness import isolated_randomness
 
 
 @torch.no_grad()
@@ -48,8 +49,9 @@ def evaluate(
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(len(dataset), len(dataset.class_names), dtype=torch.float64)
-    for batch in _batches(dataset, transform, batch_size, votes, seed, workers):
-        total[batch.index] += probabilities(model, batch.points.to(device))
+    with isolated_randomness("evaluation", seed):  # a DataLoader draws from torch's global generator
+        for batch in _batches(dataset, transform, batch_size, votes, seed, workers):
+            total[batch.index] += probabilities(model, batch.points.to(device))
     return metrics_from(dataset.labels, total.argmax(1).numpy(), dataset.class_names)
 
 

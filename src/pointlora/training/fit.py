@@ -12,11 +12,9 @@ from torch import nn
 
 from pointlora.adapters.folder import save_adapter
 from pointlora.atomic import write_text_atomically
-from pointlora.data.loading import make_loader
-from pointlora.errors import DataError
 from pointlora.models.parameters import count_parameters
 from pointlora.training.callbacks import BestEpoch, History
-from pointlora.training.data import Splits, evaluation_loader, open_splits, train_loader, transform_config
+from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader, transform_config
 from pointlora.training.engine import check_device, evaluation_device, run_training
 from pointlora.training.evaluation import evaluate
 from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
@@ -94,12 +92,9 @@ def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> N
     """
     model.eval()
     transform = transform_config(recipe.data)
-    for split in (splits.train, splits.selection, splits.test):
-        if len(split) == 0:
-            raise DataError(f"data set {split.name}: the {split.split} split is empty")
-        batch = next(iter(make_loader(split.subset([0]), transform, 1, train=False)))
-        with torch.no_grad():
-            model(batch.points)
+    with torch.no_grad():
+        for split in (splits.train, splits.selection, splits.test):
+            model(first_cloud(split, transform))
 
 
 def summarize(

@@ -13,10 +13,9 @@ from torch import nn
 
 from pointlora import __version__
 from pointlora.atomic import write_atomically
-from pointlora.data.loading import make_loader
 from pointlora.models.parameters import count_parameters
 from pointlora.training.callbacks import History
-from pointlora.training.data import open_pretraining, pretraining_loader, transform_config
+from pointlora.training.data import first_cloud, open_pretraining, pretraining_loader, transform_config
 from pointlora.training.engine import check_device, run_training
 from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.pretrain_module import PretrainingModule
@@ -47,9 +46,8 @@ def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
     check_device(recipe.training.accelerator)
     dataset, transform = open_pretraining(recipe), transform_config(recipe.data)
     model = build_autoencoder(recipe)
-    batch = next(iter(make_loader(dataset.subset([0]), transform, 1, train=False)))
     with torch.no_grad():
-        model.eval()(batch.points, generator=torch.Generator().manual_seed(0))
+        model.eval()(first_cloud(dataset, transform), generator=torch.Generator().manual_seed(0))
     loader = pretraining_loader(dataset, transform, recipe.training)
     folder.create()
     total = count_parameters(model).total

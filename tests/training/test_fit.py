@@ -1,0 +1,141 @@
+"""Whole fine-tuning runs, in this process."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pointlora.errors import ConfigError
+from pointlora.training.callbacks import BestEpoch
+from pointlora.training.evaluate_adapter import evaluate_adapter
+from pointlora.training.fit import fine_tune
+from pointlora.training.model_factory import load_adapted_model
+from pointlora.training.recipe import TrainRecipe
+from pointlora.training.recipe_files import from_mapping, read_mapping
+from training_runs import OPTIONS, tiny_recipe
+
+
+def train(output, method=None, **training):
+    recipe = tiny_recipe(output, **training)
+    recipe["method"] = method or recipe["method"]
+    return fine_tune(from_mapping(TrainRecipe, recipe))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fit") / "run"
+    torch.manual_seed(1)
+    results = train(folder)
+    return folder, results, torch.rand(1)
+
+
+def test_every_output_is_there(run):
+    folder, results, _ = run
+    assert json.loads((folder / "results.json").read_text()) == results
+    assert from_mapping(TrainRecipe, read_mapping(folder / "config.yaml")).method["rank"] == 2
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["lr"]) for row in rows] == pytest.approx([1e-6, 0.00150025, 0.00050075])
+    assert max(float(row["selection_accuracy"]) for row in rows) == results["selection_accuracy"]
+    confusion = np.loadtxt((folder / "confusion_matrix.csv").open(), delimiter=",", skiprows=1, usecols=(1, 2, 3))
+    assert confusion.tolist() == results["confusion_matrix"]
+    assert confusion.sum(1).tolist() == [4, 4, 4]
+    assert results["accuracy"] == pytest.approx(confusion.trace() / 12)
+    assert results["selected_on"] == "validation split"
+    assert 0 < results["trained_parameters"] < results["total_parameters"]
+
+
+def test_the_callers_randomness_and_settings_are_untouched(run):
+    torch.manual_seed(1)
+    assert torch.equal(torch.rand(1), run[2])
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_adapter_gives_the_reported_figures(run):
+    folder, results, _ = run
+    metrics, about = evaluate_adapter(folder / "adapter", batch_size=5)
+    assert metrics.confusion.tolist() == results["confusion_matrix"]
+    assert about == {
+        "data": "procedural",
+        "split": "test",
+        "num_points": 128,
+        "votes": 1,
+        "selected_on": "validation split",
+    }
+    model, config = load_adapted_model(folder / "adapter")
+    assert config["class_names"] == OPTIONS["categories"]
+    assert config["preprocessing"] == {"num_points": 128, "normalize": True, "up_axis": "y"}
+    assert not model.training
+
+
+def test_votes_are_stateless(run):
+    folder = run[0] / "adapter"
+    first = evaluate_adapter(folder, votes=3, num_points=96, batch_size=4)[0]
+    again = evaluate_adapter(folder, votes=3, num_points=96, batch_size=12, workers=1)[0]
+    assert first.count == 12
+    assert first.confusion.tolist() == again.confusion.tolist()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(run, tmp_path):
+    train(tmp_path / "same", workers=2)
+    train(tmp_path / "other", seed=1)
+    weights = [
+        load_file(f / "adapter" / "adapter_model.safetensors") for f in (run[0], tmp_path / "same", tmp_path / "other")
+    ]
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    assert not all(torch.equal(value, weights[2][key]) for key, value in weights[0].items())
+
+
+def test_the_papers_protocol_says_so_everywhere(tmp_path, capsys):
+    results = train(tmp_path / "run", protocol="paper", epochs=1)
+    assert results["selected_on"] == "test set (papers' protocol)"
+    assert results["selection_accuracy"] == results["accuracy"]
+    assert load_adapted_model(tmp_path / "run" / "adapter")[1]["selected_on"] == results["selected_on"]
+    assert "chosen on the test set" in capsys.readouterr().err
+
+
+def test_full_fine_tuning_in_bf16_learns_the_training_set(tmp_path):
+    recipe = tiny_recipe(tmp_path / "run", epochs=25, precision="bf16")
+    recipe["method"] = {"name": "full"}
+    recipe["model"]["drop_path_rate"] = 0.0
+    results = fine_tune(from_mapping(TrainRecipe, recipe))
+    losses = [float(row["train_loss"]) for row in csv.DictReader((tmp_path / "run" / "metrics.csv").open())]
+    assert losses[-1] < 0.6 * losses[0]
+    assert results["accuracy"] >= 0.75  # three classes: chance is 0.33
+    assert results["trained_parameters"] == results["total_parameters"]
+    assert evaluate_adapter(tmp_path / "run" / "adapter")[0].accuracy == results["accuracy"]
+
+
+def test_the_first_of_equal_epochs_is_kept():
+    class Trainer:
+        current_epoch = 0
+
+    class Metrics:
+        accuracy = 0.5
+
+    from pointlora.training.module import ClassificationModule
+    from pointlora.training.recipe import TrainingConfig
+    from pointlora.training.recipe_parts import OptimizerConfig
+
+    layer = torch.nn.Linear(1, 1)
+    module = ClassificationModule(layer, OptimizerConfig(), TrainingConfig(), ("a",), 0.0)
+    module.selection_metrics = Metrics()
+    best = BestEpoch()
+    for epoch, accuracy in enumerate([0.5, 0.7, 0.7, 0.6]):
+        Trainer.current_epoch, Metrics.accuracy = epoch, accuracy
+        with torch.no_grad():
+            layer.weight.fill_(epoch)
+        best.on_validation_end(Trainer(), module)
+    assert (best.epoch, best.accuracy, best.weights["weight"].item()) == (1, 0.7, 1.0)
+
+
+def test_a_folder_is_never_overwritten(run, tmp_path):
+    with pytest.raises(ConfigError, match="finished run"):
+        train(run[0])
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="not empty"):
+        train(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
