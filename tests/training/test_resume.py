@@ -67,20 +67,23 @@ def test_killed_pretraining_ends_alike(tmp_path):
     ).read_bytes()[-1000:]
 
 
+@pytest.fixture(scope="module")
+def long_uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("long") / "run"
+    assert run_process(tiny_recipe(folder, epochs=10)) == 0
+    return end_of(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("every", [None, 1, 3])
-def test_ten_kills_at_random_steps(tmp_path, uninterrupted, workers, every):
+def test_ten_kills_at_random_steps(tmp_path, long_uninterrupted, workers, every):
     generator = random.Random(f"{workers} {every}")
-    recipe = tiny_recipe(tmp_path / "run", workers=workers, checkpoint_every_steps=every)
+    recipe = tiny_recipe(tmp_path / "run", epochs=10, workers=workers, checkpoint_every_steps=every)
     for _ in range(10):
-        # Few steps each time, so that ten kills fit into one run's checkpoints.
-        assert run_process(recipe, generator.randrange(4)) in (SIGKILLED, 0)
-        if (tmp_path / "run" / "results.json").exists():
-            break
-    if not (tmp_path / "run" / "results.json").exists():
-        assert run_process(recipe) == 0
-    assert differences(end_of(tmp_path / "run"), uninterrupted) == []
+        assert run_process(recipe, generator.randrange(7 if every is None else 5)) == SIGKILLED
+    assert run_process(recipe) == 0
+    assert differences(end_of(tmp_path / "run"), long_uninterrupted) == []
 
 
 def test_differences_sees_a_single_bit():
