@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from pointlora.models.transformer import Attention, Block, DropPath, drop_path_rates
+from pointlora.models.transformer import Attention, Block, DropPath, attend, drop_path_rates
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -40,3 +40,19 @@ def test_block_is_pre_norm_with_residuals():
     tokens = torch.randn(1, 4, 12)
     middle = tokens + block.attn(block.norm1(tokens))
     torch.testing.assert_close(block(tokens), middle + block.mlp(block.norm2(middle)))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_in_bfloat16_equals_the_fused_kernel(causal):
+    generator = torch.Generator().manual_seed(0)
+    queries, keys, values = (
+        torch.randn(2, 3, 40, 16, generator=generator).bfloat16().requires_grad_() for _ in range(3)
+    )
+    ours = attend(queries, keys, values, causal)
+    exact = torch.nn.functional.scaled_dot_product_attention(
+        queries.float(), keys.float(), values.float(), is_causal=causal
+    )
+    assert ours.dtype == torch.bfloat16
+    torch.testing.assert_close(ours.float(), exact, atol=0.02, rtol=0.02)
+    gradients = [torch.autograd.grad(value.float().square().sum(), queries)[0] for value in (ours, exact)]
+    torch.testing.assert_close(*gradients, atol=0.1, rtol=0.05)

@@ -6,8 +6,10 @@ the same backbone before and after a method is applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -27,9 +29,51 @@ class BranchedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.linear(x, self.weight, self.bias)
-        for branch in self.branches.values():
+        branches = [cast(Branch, branch) for branch in self.branches.values() if branch.active]
+        if len(branches) > 1 and all(branch.stacks for branch in branches):
+            return y + stacked(branches, x)
+        for branch in branches:
             y = y + branch(x)
         return y
+
+
+class Branch(nn.Module):
+    """A branch up(activate(down(x))) beside a linear layer, down and up linear.
+
+    Attributes:
+        active: whether it adds anything at present.
+        stacks: whether its first layer may be stacked on that of other branches, because it reads x itself.
+    """
+
+    active = True
+    stacks = True
+
+    def down(self) -> tuple[Tensor, Tensor | None]:
+        """Weight (r, in) and bias (r,) of the first layer."""
+        raise NotImplementedError
+
+    def activate(self, hidden: Tensor) -> Tensor:
+        """What lies between the layers."""
+        return hidden
+
+    def up(self) -> tuple[Tensor, Tensor | None]:
+        """Weight (out, r) and bias (out,) of the last layer."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(self.activate(F.linear(x, *self.down())), *self.up())
+
+
+def stacked(branches: Sequence[Branch], x: Tensor) -> Tensor:
+    """The sum of branches of the same x, with one matrix product for all first layers and one for all last ones."""
+    downs, ups = [branch.down() for branch in branches], [branch.up() for branch in branches]
+    sizes = [len(weight) for weight, _ in downs]
+    biases = [weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in downs]
+    hidden = F.linear(x, torch.cat([weight for weight, _ in downs]), torch.cat(biases))
+    parts = [branch.activate(part) for branch, part in zip(branches, hidden.split(sizes, -1), strict=True)]
+    bias = sum((bias for _, bias in ups if bias is not None), start=torch.zeros((), device=x.device))
+    weight = torch.cat([weight for weight, _ in ups], 1)
+    return F.linear(torch.cat(parts, -1), weight, bias if bias.ndim else None)
 
 
 def find_linears(model: nn.Module, targets: tuple[str, ...]) -> Iterator[tuple[str, nn.Linear]]:

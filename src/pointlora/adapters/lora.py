@@ -6,13 +6,12 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from pointlora.adapters.branches import BranchedLinear, add_branch, find_linears
+from pointlora.adapters.branches import Branch, BranchedLinear, add_branch, find_linears
 from pointlora.errors import AdapterError, ConfigError
 
 
-class LoraBranch(nn.Module):
+class LoraBranch(Branch):
     """scaling * B A dropout(x): A (r, in) starts Kaiming-uniform, B (out, r) at zero, so the branch starts at zero.
 
     Args:
@@ -31,11 +30,22 @@ class LoraBranch(nn.Module):
         self.merged = False
         nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
 
+    @property
+    def active(self) -> bool:  # type: ignore[override]
+        return not self.merged
+
+    @property
+    def stacks(self) -> bool:  # type: ignore[override]
+        return not self.training or self.dropout.p == 0
+
+    def down(self) -> tuple[Tensor, None]:
+        return self.A, None
+
+    def up(self) -> tuple[Tensor, None]:
+        return (self.B if self.scaling == 1 else self.B * self.scaling), None
+
     def forward(self, x: Tensor) -> Tensor:
-        if self.merged:
-            return x.new_zeros(())
-        update = F.linear(F.linear(self.dropout(x), self.A), self.B)
-        return update if self.scaling == 1 else update * self.scaling
+        return super().forward(self.dropout(x))
 
     def delta(self) -> Tensor:
         """The update of the weight, (out, in)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from pointlora.adapters.branches import add_branch, find_linears
 from pointlora.adapters.config import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.adapters.lora import add_lora
-from pointlora.adapters.prompts import PromptBranch, SharedPrompts
+from pointlora.adapters.prompts import PromptBranch, PromptMlp, SharedPrompts
 from pointlora.adapters.selection import TokenScorer, mask_loss, select_tokens
 from pointlora.adapters.tuned_parts import TunedMethod, train_only
 from pointlora.models.backbone import Backbone
@@ -97,7 +98,7 @@ def apply_pointlora(model: Backbone, config: PointLoraConfig) -> None:
     if config.rank:
         add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
     for name, _ in find_linears(model, PROMPTED_LAYERS if layers else ()):
-        add_branch(model, name, "prompt", PromptBranch(method.prompts.layers[name.rsplit(".", 1)[-1]]))
+        add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, method.prompts.layers[name.rsplit(".", 1)[-1]])))
     model.method = method
     parts = (*model.task_parts, r"method\.", r".*\.branches\.lora\.")
     train_only(model, (*parts, *model.embedding_parts) if config.train_embedding else parts)

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from pointlora.adapters.branches import Branch
 from pointlora.models.method import TokenSequence
 
 
-def prompt_mlp(dim: int, hidden: int, out_dim: int, zero_init: bool) -> nn.Sequential:
+class PromptMlp(nn.Sequential):
     """C -> hidden -> out with GELU, truncated normal of 0.02 and zero biases; `zero_init` makes it return 0."""
-    first, last = nn.Linear(dim, hidden), nn.Linear(hidden, out_dim)
-    for layer in (first, last):
-        nn.init.trunc_normal_(layer.weight, std=0.02)
-        nn.init.zeros_(layer.bias)
-    if zero_init:
-        nn.init.zeros_(last.weight)
-    return nn.Sequential(first, nn.GELU(), last)
+
+    def __init__(self, dim: int, hidden: int, out_dim: int, zero_init: bool) -> None:
+        super().__init__(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out_dim))
+        for layer in (self.first, self.last):
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        if zero_init:
+            nn.init.zeros_(self.last.weight)
+
+    @property
+    def first(self) -> nn.Linear:
+        """C -> hidden."""
+        return cast(nn.Linear, self[0])
+
+    @property
+    def last(self) -> nn.Linear:
+        """hidden -> out."""
+        return cast(nn.Linear, self[2])
 
 
 class SharedPrompts(nn.Module):
@@ -31,9 +46,9 @@ class SharedPrompts(nn.Module):
 
     def __init__(self, dim: int, hidden: int, layers: dict[str, int], zero_init: bool) -> None:
         super().__init__()
-        self.patch = prompt_mlp(dim, hidden, dim, zero_init)
-        self.selected = prompt_mlp(dim, hidden, dim, zero_init)
-        self.layers = nn.ModuleDict({name: prompt_mlp(dim, hidden, width, zero_init) for name, width in layers.items()})
+        self.patch = PromptMlp(dim, hidden, dim, zero_init)
+        self.selected = PromptMlp(dim, hidden, dim, zero_init)
+        self.layers = nn.ModuleDict({name: PromptMlp(dim, hidden, width, zero_init) for name, width in layers.items()})
 
     def forward(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         """Add the prompts to patch tokens and to selected tokens; tokens before the patches stay as they are."""
@@ -45,16 +60,24 @@ class SharedPrompts(nn.Module):
         return torch.cat(parts, 1)
 
 
-class PromptBranch(nn.Module):
+class PromptBranch(Branch):
     """gate * mlp(x) beside a linear layer; the MLP is shared, the gate a frozen scalar of 1 of the release.
 
     The MLP is registered once, in `SharedPrompts`; here it is only referred to.
     """
 
-    def __init__(self, mlp: nn.Module) -> None:
+    def __init__(self, mlp: PromptMlp) -> None:
         super().__init__()
         self.gate = nn.Parameter(torch.ones(1), requires_grad=False)
         self._shared = (mlp,)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._shared[0](x) * self.gate
+    def down(self) -> tuple[Tensor, Tensor | None]:
+        first = self._shared[0].first
+        return first.weight, first.bias
+
+    def activate(self, hidden: Tensor) -> Tensor:
+        return F.gelu(hidden)
+
+    def up(self) -> tuple[Tensor, Tensor | None]:
+        last = self._shared[0].last
+        return last.weight * self.gate, last.bias * self.gate

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pointlora.models.batch_norm import RowBatchNorm
+from pointlora.models.max_pool import max_over_points
 from pointlora.ops.grouping import Patches
 
 
@@ -51,9 +52,9 @@ class Tokenizer(nn.Module):
             # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
             # right half: the same numbers for a quarter less arithmetic than joining them first.
             left, right = join.weight.chunk(2, dim=1)
-            joined = F.linear(features, right) + F.linear(features.amax(1), left, join.bias)[:, None]
+            joined = F.linear(features, right) + F.linear(max_over_points(features), left, join.bias)[:, None]
             hidden = activation(norm(joined.flatten(0, 1)))
-            return last(hidden).view(batch, groups, size, -1).amax(2)
+            return max_over_points(last(hidden).view(batch * groups, size, -1)).view(batch, groups, -1)
 
     def tokenize_scales(self, scales: Sequence[Patches]) -> list[Tensor]:
         """Tokens of each scale; scales that share their patches are tokenized once.
