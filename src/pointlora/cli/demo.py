@@ -10,8 +10,8 @@ from pointlora.cli.arguments import Parser
 
 DESCRIPTION = """\
 Pre-train a tiny backbone on clean procedural shapes, adapt it with PointLoRA to scans of them with a few labels, train
-only the head beside it with the same epochs, and draw some predictions. Takes about four minutes on two CPU cores and
-needs no download. The same seed gives the same figures on the same machine.
+only the head beside it with the same epochs, and draw some predictions. Takes a few minutes on two CPU cores and needs
+no download. The same seed gives the same figures on the same machine.
 """
 
 
