@@ -110,7 +110,7 @@ def check_classifiers(pair: Pair, points: Tensor) -> float:
     """
     output, (logits, mask_loss) = pair.ours(points), pair.plain(points)
     difference = (output.logits - logits).abs().max().item()
-    return _checked("logits", max(difference, abs(output.auxiliary_loss.item() - mask_loss.item())))
+    return checked("logits", max(difference, abs(output.auxiliary_loss.item() - mask_loss.item())))
 
 
 @torch.no_grad()
@@ -121,10 +121,15 @@ def check_autoencoders(pair: Pair, points: Tensor, mask: Tensor) -> float:
         DisagreementError: if it is above 1e-4.
     """
     ours, plain = pair.ours(points, mask=mask).loss.item(), pair.plain(points, mask).item()
-    return _checked("pre-training loss", abs(ours - plain) / max(abs(plain), 1.0))
+    return checked("pre-training loss", abs(ours - plain) / max(abs(plain), 1.0))
 
 
-def _checked(what: str, difference: float) -> float:
+def checked(what: str, difference: float) -> float:
+    """The difference, if it is within the tolerance.
+
+    Raises:
+        DisagreementError: if it isn't.
+    """
     if not difference <= TOLERANCE:
         raise DisagreementError(
             f"{what} of the library and of the plain implementation differ by {difference:.2g}, "

@@ -15,6 +15,7 @@ from .timing import Samples, Spread, ratios, spread
 
 # Full fine-tuning does another thing than the plain form of PointLoRA: their ratio says nothing about either.
 NOT_COMPARED = ("plain", "full")
+GUARDED = 2e-3  # seconds; ratios of anything shorter are noise, so they are not stored
 HEADER = (
     "part",
     "variant",
@@ -127,7 +128,7 @@ def collect_ratios(rows: list[Timing], measured: dict[str, dict[str, float]] | N
     """`case/variant` -> ratios by kind; more is better in all of them."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row.ratio is not None and row.cpu_ratio is not None:
+        if row.ratio is not None and row.cpu_ratio is not None and row.wall.median >= GUARDED:
             found[f"{row.case}/{row.variant}"] = {"wall": row.ratio.median, "cpu": row.cpu_ratio.median}
     if measured is not None:
         for other in ("plain", "full"):

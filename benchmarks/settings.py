@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .models import Pair
 
 BATCH_SIZES = {"point_mae": 8, "point_mae_tiny": 32}
-QUICK_BATCH_SIZES = {"point_mae": 4, "point_mae_tiny": 16}
+QUICK_BATCH_SIZES = {"point_mae": 2, "point_mae_tiny": 8}
 NUM_POINTS = {"point_mae": 2048, "point_mae_tiny": 1024}
 
 

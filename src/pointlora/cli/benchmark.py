@@ -35,11 +35,15 @@ def run(arguments: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """The parser; it needs no torch."""
     parser = Parser("benchmark", DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller batches: about a minute")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer repetitions and smaller batches: under a minute on an idle machine"
+    )
     parser.add_argument("--only", metavar="NAMES", help="these parts alone, with commas (--list shows them)")
     parser.add_argument("--list", action="store_true", help="show the parts and end")
     parser.add_argument("--model", default="point_mae", choices=("point_mae", "point_mae_tiny"), help="which sizes")
-    parser.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds a batch (8; tiny 32; quick 4)")
+    parser.add_argument(
+        "--batch-size", type=positive_integer, metavar="N", help="clouds a batch (8; tiny 32; quick 2; tiny 8)"
+    )
     parser.add_argument("--repetitions", type=positive_integer, metavar="N", help="timed runs of each variant")
     parser.add_argument("--threads", type=positive_integer, default=2, metavar="N", help="threads of torch (default 2)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
