@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pointlora.data.checking import checked_cloud
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.sampling import Key
 from pointlora.data.transforms import PointTransform
-from pointlora.errors import DataError
 
 
 class ClassificationBatch(NamedTuple):
@@ -57,19 +57,8 @@ class ClassificationLoaderDataset(Dataset[ClassificationBatch]):
         Raises:
             DataError: if a cloud cannot be read, has too few points or holds NaN.
         """
-        points = self.transform([self._checked_cloud(index) for _, index in keys], keys)
+        points = self.transform([checked_cloud(self.dataset, index, self.min_points) for _, index in keys], keys)
         index = np.array([index for _, index in keys], dtype=np.int64)
         return ClassificationBatch(
             torch.from_numpy(points), torch.from_numpy(self.dataset.labels[index]), torch.from_numpy(index)
         )
-
-    def _checked_cloud(self, index: int) -> np.ndarray:
-        cloud = self.dataset.cloud(index)
-        source = self.dataset.sources[index]
-        if len(cloud) < self.min_points:
-            raise DataError(
-                f"{source}: has {len(cloud)} points; at least {self.min_points} are needed (the group size)"
-            )
-        if not np.isfinite(cloud).all():
-            raise DataError(f"{source}: holds NaN or infinite coordinates")
-        return cloud

@@ -12,6 +12,7 @@ from torch import nn
 
 from pointlora.adapters.folder import save_adapter
 from pointlora.atomic import write_text_atomically
+from pointlora.data.checking import check_clouds
 from pointlora.models.parameters import count_parameters
 from pointlora.training.callbacks import BestEpoch, History
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader, transform_config
@@ -52,6 +53,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
     check_device(recipe.training.accelerator)
     splits, transform = open_splits(recipe), transform_config(recipe.data)
     model = build_classifier(recipe, splits.train.class_names)
+    check_clouds((splits.train, splits.selection, splits.test), model.sizes.group_size)
     try_first_clouds(model, splits, recipe)
     folder.create()
     counts = count_parameters(model)

@@ -13,6 +13,7 @@ from torch import nn
 
 from pointlora import __version__
 from pointlora.atomic import write_atomically
+from pointlora.data.checking import check_clouds
 from pointlora.models.parameters import count_parameters
 from pointlora.training.callbacks import History
 from pointlora.training.data import first_cloud, open_pretraining, pretraining_loader, transform_config
@@ -46,6 +47,7 @@ def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
     check_device(recipe.training.accelerator)
     dataset, transform = open_pretraining(recipe), transform_config(recipe.data)
     model = build_autoencoder(recipe)
+    check_clouds([dataset], model.sizes.group_size)
     with torch.no_grad():
         model.eval()(first_cloud(dataset, transform), generator=torch.Generator().manual_seed(0))
     loader = pretraining_loader(dataset, transform, recipe.training)

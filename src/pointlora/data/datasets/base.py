@@ -23,7 +23,10 @@ class PointCloudDataset(ABC):
         class_names: name of each label.
         labels: (n,) int64; all -1 when the data set has no labels.
         sources: where each cloud comes from (`file` or `file[index]`), for error messages.
+        generated: whether clouds are made by a function, so that none can be damaged.
     """
+
+    generated = False
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class SubsetDataset(PointCloudDataset):
         self.indices: NDArray[np.int64] = chosen
         if isinstance(parent, SubsetDataset):
             self.parent, self.indices = parent.parent, parent.indices[chosen]
+        self.generated = self.parent.generated
         super().__init__(
             parent.name,
             split or parent.split,

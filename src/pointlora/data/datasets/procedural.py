@@ -35,6 +35,8 @@ class ProceduralDataset(PointCloudDataset):
         ConfigError: for an unknown split, variant or category, or a size below 1.
     """
 
+    generated = True
+
     def __init__(
         self,
         root: Root = None,
@@ -78,7 +80,7 @@ class ProceduralDataset(PointCloudDataset):
             raise IndexError(index)
         seed = self.shape_seed(index)
         category = self.class_names[self.labels[index]]
-        # From the category, not from a finished shape: about half of the points are hidden or cut, so `scan` builds more.
+        # From the category, not from a finished shape: half of the points are hidden or cut, so `scan` builds more.
         build = scan if self.variant == "scan" else generate_shape
         shape = build(category, seed, num_points=self.num_points)
         return np.ascontiguousarray(shape.points, dtype=np.float32)
