@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -14,13 +14,15 @@ from pointlora.adapters.folder_config import read_adapter_config
 from pointlora.adapters.methods import apply_method
 from pointlora.errors import AdapterError, CheckpointError
 from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.classifier import PointClassifier
+from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.registry import create_model
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_method import method_config
 
 
-def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> nn.Module:
+def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> PointClassifier:
     """The backbone with its pre-trained weights, if any, and the tuning method.
 
     New weights are a function of the recipe's seed.
@@ -36,10 +38,10 @@ def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> nn.Modu
         load_checkpoint(model, config.checkpoint, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
-    return model
+    return cast(PointClassifier, model)
 
 
-def build_autoencoder(recipe: PretrainRecipe) -> nn.Module:
+def build_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
     """The masked autoencoder of a pre-training run; `model.checkpoint` goes on from weights of an earlier one.
 
     Raises:
@@ -51,7 +53,7 @@ def build_autoencoder(recipe: PretrainRecipe) -> nn.Module:
     )
     if config.checkpoint is not None:
         load_checkpoint(model, config.checkpoint)
-    return model
+    return cast(MaskedAutoencoder, model)
 
 
 def load_adapted_model(
