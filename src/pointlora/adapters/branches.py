@@ -11,7 +11,8 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from pointlora.models.linear import linear
 
 
 class BranchedLinear(nn.Linear):
@@ -28,7 +29,7 @@ class BranchedLinear(nn.Linear):
         self.branches = nn.ModuleDict()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self.weight, self.bias)
+        y = linear(x, self.weight, self.bias)
         branches = [cast(Branch, branch) for branch in self.branches.values() if branch.active]
         if len(branches) > 1 and all(branch.stacks for branch in branches):
             return y + stacked(branches, x)
@@ -61,7 +62,7 @@ class Branch(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(self.activate(F.linear(x, *self.down())), *self.up())
+        return linear(self.activate(linear(x, *self.down())), *self.up())
 
 
 def stacked(branches: Sequence[Branch], x: Tensor) -> Tensor:
@@ -69,11 +70,11 @@ def stacked(branches: Sequence[Branch], x: Tensor) -> Tensor:
     downs, ups = [branch.down() for branch in branches], [branch.up() for branch in branches]
     sizes = [len(weight) for weight, _ in downs]
     biases = [weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in downs]
-    hidden = F.linear(x, torch.cat([weight for weight, _ in downs]), torch.cat(biases))
+    hidden = linear(x, torch.cat([weight for weight, _ in downs]), torch.cat(biases))
     parts = [branch.activate(part) for branch, part in zip(branches, hidden.split(sizes, -1), strict=True)]
     bias = sum((bias for _, bias in ups if bias is not None), start=torch.zeros((), device=x.device))
     weight = torch.cat([weight for weight, _ in ups], 1)
-    return F.linear(torch.cat(parts, -1), weight, bias if bias.ndim else None)
+    return linear(torch.cat(parts, -1), weight, bias if bias.ndim else None)
 
 
 def find_linears(model: nn.Module, targets: tuple[str, ...]) -> Iterator[tuple[str, nn.Linear]]:

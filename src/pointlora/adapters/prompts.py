@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.adapters.branches import Branch
+from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence
 
 
@@ -16,7 +17,7 @@ class PromptMlp(nn.Sequential):
     """C -> hidden -> out with GELU, truncated normal of 0.02 and zero biases; `zero_init` makes it return 0."""
 
     def __init__(self, dim: int, hidden: int, out_dim: int, zero_init: bool) -> None:
-        super().__init__(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, out_dim))
+        super().__init__(Linear(dim, hidden), nn.GELU(), Linear(hidden, out_dim))
         for layer in (self.first, self.last):
             nn.init.trunc_normal_(layer.weight, std=0.02)
             nn.init.zeros_(layer.bias)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.errors import ShapeError
+from pointlora.models.linear import Linear
 from pointlora.models.method import Method, TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
@@ -59,7 +60,7 @@ class Backbone(nn.Module):
 
     def build_position(self) -> nn.Module:
         """Centers (B, G, 3) to position embeddings (B, G, C)."""
-        return nn.Sequential(nn.Linear(3, 128), nn.GELU(), nn.Linear(128, self.sizes.embed_dim))
+        return nn.Sequential(Linear(3, 128), nn.GELU(), Linear(128, self.sizes.embed_dim))
 
     def build_blocks(self) -> nn.ModuleList:
         sizes = self.sizes

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora.models.linear import Linear
 from pointlora.models.transformer import Block
 from pointlora.ops import chamfer_distance
 from pointlora.ops.grouping import Patches
@@ -86,7 +87,7 @@ class PatchGenerator(nn.Module):
         self.position = SineCode(dim)
         self.blocks = nn.ModuleList(GptBlock(dim, num_heads) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        self.rebuild = nn.Linear(dim, 3 * group_size)
+        self.rebuild = Linear(dim, 3 * group_size)
 
     def forward(self, tokens: Tensor, centers: Tensor) -> Tensor:
         """Generated patches (B, G, K, 3) from the outputs (B, G, C) before each, for centers (B, G, 3) in order."""

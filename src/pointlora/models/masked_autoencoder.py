@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.models.backbone import Backbone
+from pointlora.models.linear import Linear
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
 from pointlora.ops import chamfer_distance, gather_points, group_scales
@@ -76,9 +77,9 @@ class MaskedAutoencoder(nn.Module):
         width = sizes.embed_dim
         self.encoder = Backbone(sizes)
         self.mask_token = nn.Parameter(torch.empty(1, 1, width))
-        self.decoder_position = nn.Sequential(nn.Linear(3, 128), nn.GELU(), nn.Linear(128, width))
+        self.decoder_position = nn.Sequential(Linear(3, 128), nn.GELU(), Linear(128, width))
         self.decoder = Decoder(width, decoder_depth, decoder_num_heads or sizes.num_heads, sizes.drop_path_rate)
-        self.rebuild = nn.Linear(width, 3 * sizes.group_size)
+        self.rebuild = Linear(width, 3 * sizes.group_size)
         nn.init.trunc_normal_(self.mask_token, std=0.02)
         for part in (self.decoder_position, self.decoder, self.rebuild):
             part.apply(initialize_weights)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.layouts import Layout, encoder_rules
+from pointlora.models.linear import Linear
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 
@@ -20,7 +21,7 @@ class ReducedTokenizer(Tokenizer):
 
     def __init__(self, dims: tuple[int, ...], inner_dim: int, out_dim: int) -> None:
         super().__init__(dims, inner_dim)
-        self.reduce = nn.Linear(inner_dim, out_dim)
+        self.reduce = Linear(inner_dim, out_dim)
 
     def forward(self, neighborhoods: Tensor, repeats: int = 1) -> Tensor:
         return self.reduce(super().forward(neighborhoods, repeats))
@@ -36,7 +37,7 @@ class PointBertClassifier(PointClassifier):
     def build_head(self) -> nn.Module:
         width = self.sizes.embed_dim
         return nn.Sequential(
-            nn.Linear(2 * width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(256, self.num_classes)
+            Linear(2 * width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, self.num_classes)
         )
 
 

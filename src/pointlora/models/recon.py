@@ -14,6 +14,7 @@ from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.heads import classification_head
 from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
+from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import Block, Mlp, drop_path_rates
@@ -27,9 +28,9 @@ class CrossAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.q = nn.Linear(dim, dim, bias=False)
-        self.kv = nn.Linear(dim, 2 * dim, bias=False)
-        self.proj = nn.Linear(dim, dim)
+        self.q = Linear(dim, dim, bias=False)
+        self.kv = Linear(dim, 2 * dim, bias=False)
+        self.proj = Linear(dim, dim)
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
         batch, _, width = tokens.shape

@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pointlora.models.batch_norm import RowBatchNorm
+from pointlora.models.linear import Linear, linear
 from pointlora.models.max_pool import max_over_points
 from pointlora.ops.grouping import Patches
 
@@ -52,7 +52,7 @@ class Tokenizer(nn.Module):
             # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
             # right half: the same numbers for a quarter less arithmetic than joining them first.
             left, right = join.weight.chunk(2, dim=1)
-            joined = F.linear(features, right) + F.linear(max_over_points(features), left, join.bias)[:, None]
+            joined = linear(features, right) + linear(max_over_points(features), left, join.bias)[:, None]
             hidden = activation(norm(joined.flatten(0, 1)))
             return max_over_points(last(hidden).view(batch * groups, size, -1)).view(batch, groups, -1)
 
@@ -97,5 +97,5 @@ def _pointwise(*widths: int) -> nn.Sequential:
     for width_in, width_out in pairwise(widths):
         if layers:
             layers += [RowBatchNorm(width_in), nn.ReLU(inplace=True)]
-        layers.append(nn.Linear(width_in, width_out))
+        layers.append(Linear(width_in, width_out))
     return nn.Sequential(*layers)

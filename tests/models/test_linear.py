@@ -1,0 +1,65 @@
+import time
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pointlora.models import linear as module
+from pointlora.models.linear import Linear, linear
+
+
+@pytest.fixture(autouse=True)
+def every_size_counts(monkeypatch):
+    monkeypatch.setattr(module, "_WORTHWHILE", 0)
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (3, 5, 12), (2, 3, 4, 12)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("most_rows", [0, 1 << 14])
+def test_values_and_gradients_equal_those_of_torch(monkeypatch, shape, bias, most_rows):
+    monkeypatch.setattr(module, "_MOST_ROWS", most_rows)
+    torch.manual_seed(0)
+    layer, x = Linear(12, 20, bias=bias), torch.randn(shape, requires_grad=True)
+    gradient = torch.randn(*shape[:-1], 20)
+    inputs = [x, *layer.parameters()]
+    ours, theirs = layer(x), F.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    for own, other in zip(*(torch.autograd.grad(y, inputs, gradient) for y in (ours, theirs)), strict=True):
+        torch.testing.assert_close(own, other, atol=1e-5, rtol=1e-5)
+
+
+def test_frozen_weights_and_inputs_get_no_gradient():
+    layer, x = Linear(12, 20), torch.randn(4, 12, requires_grad=True)
+    layer.weight.requires_grad_(False)
+    layer(x).sum().backward()
+    assert layer.weight.grad is None
+    torch.testing.assert_close(x.grad, layer.weight.sum(0).expand(4, 12), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer.bias.grad, torch.full((20,), 4.0))
+    x.grad = None
+    layer.weight.requires_grad_(True)
+    layer(x.detach()).sum().backward()
+    assert x.grad is None
+    assert layer.weight.grad is not None
+
+
+def test_other_types_and_autocast_take_the_usual_way():
+    layer, x = Linear(12, 20), torch.randn(4, 12)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    assert linear(x.double(), layer.weight.double()).dtype == torch.float64
+
+
+def test_a_gradient_or_weight_with_gaps_is_not_a_thousand_times_slower():
+    layer, x = Linear(256, 256), torch.randn(512, 256, requires_grad=True)
+    wide = torch.randn(256, 512)
+    linear(x, wide[:, 256:]).sum().backward()
+    started = time.process_time()
+    linear(x, wide[:, 256:]).mean().backward()
+    layer(x).mean().backward()
+    assert time.process_time() - started < 2
+
+
+def test_without_the_operator_it_is_torch_itself(monkeypatch):
+    monkeypatch.setattr(module, "_PRODUCT", None)
+    layer, x = Linear(12, 20), torch.randn(4, 12)
+    assert torch.equal(layer(x), F.linear(x, layer.weight, layer.bias))
