@@ -99,7 +99,8 @@ def write_scans(path: Path, seed: int, size: DemoSize) -> Path:
         return path
     options: dict[str, Any] = {"variant": "scan", "num_points": NUM_POINTS, "seed": seed, "categories": CLASSES}
     counts = {"train": size.train_per_class * len(CLASSES), "test": size.test_per_class * len(CLASSES)}
-    parts = [open_dataset("procedural", None, split, **{f"{split}_size": counts[split]}, **options) for split in counts]
+    sizes: dict[str, Any] = {f"{split}_size": count for split, count in counts.items()}
+    parts = [open_dataset("procedural", None, split, **sizes, **options) for split in counts]
     arrays = {
         "points": np.stack([part.cloud(index) for part in parts for index in range(len(part))]),
         "labels": np.concatenate([part.labels for part in parts]),

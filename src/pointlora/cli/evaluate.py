@@ -21,6 +21,7 @@ class EvaluationData:
         name: scanobjectnn, modelnet40, folder, npz or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options; they replace those of the training when name is given.
+        cache: auto, off, or a folder, as in training.
         split: train, test, or another that the data set has.
         num_points: points a cloud that the model sees.
     """
@@ -28,6 +29,7 @@ class EvaluationData:
     name: str | None = None
     root: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    cache: str = "auto"
     split: str = "test"
     num_points: int | None = None
 
@@ -96,6 +98,7 @@ def run(arguments: Sequence[str]) -> int:
         data_name=config.data.name,
         root=config.data.root,
         options=config.data.options,
+        cache=config.data.cache,
         split=config.data.split,
         num_points=config.data.num_points,
         votes=config.votes,

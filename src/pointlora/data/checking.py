@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.progress import Progress
 from pointlora.errors import DataError
-
-_QUIET_SECONDS = 2.0
 
 
 def checked_cloud(dataset: PointCloudDataset, index: int, min_points: int = 1) -> NDArray[np.float32]:
@@ -27,15 +24,14 @@ def checked_cloud(dataset: PointCloudDataset, index: int, min_points: int = 1) -
         DataError: naming the file of a cloud that can't be read, is too small or isn't finite.
     """
     cloud, source = dataset.cloud(index), dataset.sources[index]
-    if len(cloud) < min_points:
-        raise DataError(f"{source}: has {len(cloud)} points; at least {min_points} are needed (the group size)")
+    _check_size(len(cloud), min_points, source)
     if not np.isfinite(cloud).all():
         raise DataError(f"{source}: holds NaN or infinite coordinates")
     return cloud
 
 
 def check_clouds(datasets: Sequence[PointCloudDataset], min_points: int = 1) -> None:
-    """Read every cloud once; generated ones need no check. What takes more than two seconds shows its progress.
+    """Read every cloud once, unless it has been checked before (`checked_sizes`) or is generated.
 
     Args:
         datasets: the splits of a run.
@@ -44,12 +40,20 @@ def check_clouds(datasets: Sequence[PointCloudDataset], min_points: int = 1) -> 
     Raises:
         DataError: as `checked_cloud` does.
     """
-    clouds = [(dataset, index) for dataset in datasets if not dataset.generated for index in range(len(dataset))]
-    started, shown = time.monotonic(), False
-    for done, (dataset, index) in enumerate(clouds):
-        checked_cloud(dataset, index, min_points)
-        if sys.stderr.isatty() and time.monotonic() - started > _QUIET_SECONDS:
-            print(f"\rreading every cloud once: {done + 1} of {len(clouds)}", end="", file=sys.stderr, flush=True)
-            shown = True
-    if shown:
-        print(file=sys.stderr)
+    unread = []
+    for dataset in datasets:
+        sizes = dataset.checked_sizes()
+        if sizes is not None:
+            for small in np.flatnonzero(sizes < min_points).tolist():
+                _check_size(int(sizes[small]), min_points, dataset.sources[small])
+        elif not dataset.generated:
+            unread.append(dataset)
+    clouds = [(dataset, index) for dataset in unread for index in range(len(dataset))]
+    with Progress("reading every cloud once", len(clouds)) as progress:
+        for dataset, index in progress.over(clouds):
+            checked_cloud(dataset, index, min_points)
+
+
+def _check_size(size: int, min_points: int, source: str) -> None:
+    if size < min_points:
+        raise DataError(f"{source}: has {size} points; at least {min_points} are needed (the group size)")

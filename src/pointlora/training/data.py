@@ -52,8 +52,8 @@ def open_splits(recipe: TrainRecipe) -> Splits:
         DataError: if it can't be read, has no labels, or its splits have different classes.
     """
     data, seed = recipe.data, recipe.training.seed
-    train = open_dataset(data.name, data.root, "train", data.label_fraction, seed, **data.options)
-    test = open_dataset(data.name, data.root, "test", **data.options)
+    train = open_dataset(data.name, data.root, "train", data.label_fraction, seed, data.cache, **data.options)
+    test = open_dataset(data.name, data.root, "test", cache=data.cache, **data.options)
     for split in (train, test):
         if not split.labelled:
             raise DataError(f"data set {data.name}: the {split.split} split has no labels, and fine-tuning needs them")
@@ -114,7 +114,7 @@ def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
     options = dict(data.options)
     if data.name == "procedural" and run.samples_per_epoch is not None:
         options["train_size"] = run.samples_per_epoch * run.epochs
-    return open_dataset(data.name, data.root, "train", **options)
+    return open_dataset(data.name, data.root, "train", cache=data.cache, **options)
 
 
 def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:

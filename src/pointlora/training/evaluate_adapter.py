@@ -22,6 +22,7 @@ def evaluate_adapter(
     data_name: str | None = None,
     root: str | None = None,
     options: Mapping[str, Any] | None = None,
+    cache: str = "auto",
     split: str = "test",
     num_points: int | None = None,
     votes: int = 1,
@@ -38,6 +39,7 @@ def evaluate_adapter(
         data_name: data set; by default the one that the adapter was trained on, with its root and options.
         root: its folder or file.
         options: its own options.
+        cache: see `open_dataset`.
         split: which part of it.
         num_points: points a cloud; by default as in training.
         votes: see `evaluate`, like the rest.
@@ -63,6 +65,7 @@ def evaluate_adapter(
         trained_on["name"] if own else str(data_name),
         root if root is not None or not own else trained_on.get("root"),
         split,
+        cache=cache,
         **{**(trained_on.get("options", {}) if own else {}), **(options or {})},
     )
     check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")

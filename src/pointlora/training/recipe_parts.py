@@ -60,6 +60,8 @@ class DataConfig:
         name: scanobjectnn, modelnet40, folder, npz or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options, for example {variant: pb_t50_rs}.
+        cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is
+            $POINTLORA_CACHE, or else ~/.cache/pointlora.
         num_points: points a cloud that the model sees.
         normalize: centre each cloud and scale it into the unit sphere.
         up_axis: x, y or z; the axis of the augmentation rotate_up.
@@ -74,6 +76,7 @@ class DataConfig:
     name: str = "procedural"
     root: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    cache: str = "auto"
     num_points: int = 2048
     normalize: bool = True
     up_axis: str = "y"

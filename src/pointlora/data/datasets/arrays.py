@@ -10,8 +10,8 @@ from pointlora.errors import DataError
 _CHUNK = 256  # clouds checked at a time, so that no second copy of a large array is made
 
 
-def check_clouds(points: NDArray, source: str) -> None:
-    """Require (n, N, 3) finite floats with at least one cloud of at least one point.
+def check_clouds(points: NDArray, source: str, first: int = 0) -> None:
+    """Require (n, N, 3) finite floats with at least one cloud of at least one point; `first` is the first one's number.
 
     Raises:
         DataError: naming the source, and the index of the first bad cloud.
@@ -23,7 +23,7 @@ def check_clouds(points: NDArray, source: str) -> None:
     for start in range(0, len(points), _CHUNK):
         finite = np.isfinite(points[start : start + _CHUNK]).all(axis=(1, 2))
         if not finite.all():
-            raise DataError(f"{source}: cloud {start + int(np.argmin(finite))} holds NaN or infinity")
+            raise DataError(f"{source}: cloud {first + start + int(np.argmin(finite))} holds NaN or infinity")
 
 
 def check_labels(labels: NDArray, count: int, num_classes: int | None, source: str) -> NDArray[np.int64]:

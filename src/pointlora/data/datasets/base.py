@@ -52,6 +52,15 @@ class PointCloudDataset(ABC):
             DataError: if its file cannot be read.
         """
 
+    def checked_sizes(self) -> NDArray[np.int64] | None:
+        """(n,) points of each cloud, where they are known and all coordinates are known to be finite; else None."""
+        return None
+
+    def blocks(self) -> NDArray[np.int64] | None:
+        """(n,) number of the block (a file) that each cloud lies in, where reading clouds block by block is much
+        cheaper than in any order; else None."""
+        return None
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -100,8 +109,29 @@ class SubsetDataset(PointCloudDataset):
             split or parent.split,
             parent.class_names,
             parent.labels[chosen],
-            [parent.sources[index] for index in chosen],
+            _ChosenSources(self.parent.sources, self.indices),
         )
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         return self.parent.cloud(int(self.indices[index]))
+
+    def checked_sizes(self) -> NDArray[np.int64] | None:
+        sizes = self.parent.checked_sizes()
+        return None if sizes is None else sizes[self.indices]
+
+    def blocks(self) -> NDArray[np.int64] | None:
+        blocks = self.parent.blocks()
+        return None if blocks is None else blocks[self.indices]
+
+
+class _ChosenSources(Sequence[str]):
+    """Some of another sequence's entries, looked up as they are asked for."""
+
+    def __init__(self, sources: Sequence[str], indices: NDArray[np.int64]) -> None:
+        self.sources, self.indices = sources, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        return self.sources[int(self.indices[index])]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.errors import ConfigError
 
@@ -22,7 +23,8 @@ class FilesDataset(PointCloudDataset):
         name, split, class_names, labels: see `PointCloudDataset`.
         files: one path a cloud.
         mesh_samples: points to sample from a mesh, by area, with seed 0; None is the reader's own default.
-        cache_megabytes: size of the cache; 0 is none.
+        cache_megabytes: size of the cache in memory; 0 is none.
+        cache: the cache on disk, see `pointlora.data.cache.open_cache`; with one, nothing is kept in memory.
     """
 
     def __init__(
@@ -31,32 +33,59 @@ class FilesDataset(PointCloudDataset):
         split: str,
         class_names: Sequence[str],
         labels: NDArray[np.int64],
-        files: Sequence[Path],
+        files: Sequence[str | Path],
         mesh_samples: int | None = None,
         cache_megabytes: float = 0.0,
+        cache: str = "off",
     ) -> None:
         if cache_megabytes < 0:
             raise ConfigError(f"cache_megabytes must be at least 0, got {cache_megabytes}")
         if mesh_samples is not None and mesh_samples < 1:
             raise ConfigError(f"mesh_samples must be at least 1, got {mesh_samples}")
         super().__init__(name, split, class_names, labels, [str(path) for path in files])
-        self.files = list(files)
-        self.mesh_samples = mesh_samples
+        self.source = FilesSource(self.sources, mesh_samples)
         self._room = int(cache_megabytes * 1e6)
         self._cache: dict[int, NDArray[np.float32]] = {}
+        self._disk = open_cache(self.source, cache)
 
     def cloud(self, index: int) -> NDArray[np.float32]:
+        if self._disk is not None:
+            return self._disk.cloud(index)
         cached = self._cache.get(index)
         if cached is not None:
             return cached
-        points = self._read(index)
+        points = self.source.cloud(index)
         if points.nbytes <= self._room:
             self._room -= points.nbytes
             self._cache[index] = points
         return points
 
-    def _read(self, index: int) -> NDArray[np.float32]:
+    def checked_sizes(self) -> NDArray[np.int64] | None:
+        return None if self._disk is None else self._disk.sizes
+
+
+class FilesSource(CloudSource):
+    """Clouds in files of their own, for `pointlora.data.cache`.
+
+    Args:
+        files: one path a cloud.
+        mesh_samples: see `FilesDataset`.
+    """
+
+    reader = "files 1"
+
+    def __init__(self, files: Sequence[str], mesh_samples: int | None) -> None:
+        self.files, self.options = files, {"mesh_samples": mesh_samples}
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        """Read one file to (N, 3)."""
         from pointlora.data.files import read_point_cloud
 
-        cloud = read_point_cloud(self.files[index], num_samples=self.mesh_samples, seed=0)
+        cloud = read_point_cloud(self.files[index], num_samples=self.options["mesh_samples"], seed=0)
         return np.ascontiguousarray(cloud.points, dtype=np.float32)
+
+    def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+        return ((self.cloud(index), -1) for index in range(len(self.files)))
+
+    def describe(self, index: int) -> str:
+        return self.files[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class FolderDataset(FilesDataset):
         class_names: names in label order; None takes the sorted folder names of the training part.
         mesh_samples: points to sample from each mesh.
         cache_megabytes: how much to keep in memory.
+        cache: the cache on disk, see `open_dataset`.
 
     Raises:
         ConfigError: for an unknown split or a fraction outside [0, 1).
@@ -47,6 +49,7 @@ class FolderDataset(FilesDataset):
         class_names: Sequence[str] | None = None,
         mesh_samples: int | None = None,
         cache_megabytes: float = 0.0,
+        cache: str = "off",
     ) -> None:
         check_split(split, SPLITS)
         if not 0.0 <= test_fraction < 1.0:
@@ -70,12 +73,11 @@ class FolderDataset(FilesDataset):
             [path for members in files for path in members],
             mesh_samples=mesh_samples,
             cache_megabytes=cache_megabytes,
+            cache=cache,
         )
 
 
-def _split_by_folders(
-    base: Path, split: str, given: tuple[str, ...] | None
-) -> tuple[tuple[str, ...], list[list[Path]]]:
+def _split_by_folders(base: Path, split: str, given: tuple[str, ...] | None) -> tuple[tuple[str, ...], list[list[str]]]:
     present = [name for name in SPLITS if (base / name).is_dir()]
     parts = present if split == "all" else [split]
     for part in parts:
@@ -83,7 +85,7 @@ def _split_by_folders(
             raise DataError(f"{base / part}: no such folder; beside it: {', '.join(present)}")
     # Labels are numbered by the training part, so that a test part with fewer classes numbers them alike.
     names = given or tuple(_class_folders(base / ("train" if "train" in present else parts[0])))
-    files: list[list[Path]] = [[] for _ in names]
+    files: list[list[str]] = [[] for _ in names]
     for part in parts:
         for members, found in zip(files, _files_by_class(base / part, names), strict=True):
             members.extend(found)
@@ -92,37 +94,41 @@ def _split_by_folders(
 
 def _split_by_hash(
     base: Path, split: str, given: tuple[str, ...] | None, test_fraction: float, seed: int
-) -> tuple[tuple[str, ...], list[list[Path]]]:
+) -> tuple[tuple[str, ...], list[list[str]]]:
     if split == "validation":
         raise DataError(f"{base / split}: no such folder; without split folders there are train, test and all")
     names = given or tuple(_class_folders(base))
     files = _files_by_class(base, names)
     if split != "all":
         for label, members in enumerate(files):
-            is_test = hashed_choice([path.name for path in members], test_fraction, seed)
+            is_test = hashed_choice([os.path.basename(path) for path in members], test_fraction, seed)
             files[label] = [path for path, test in zip(members, is_test, strict=True) if test == (split == "test")]
     return names, files
 
 
 def _class_folders(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and _visible(path))
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and _visible(path.name))
     if not names:
         raise DataError(f"{folder}: holds no class folder; data set 'folder' expects {LAYOUT}")
     return names
 
 
-def _files_by_class(folder: Path, names: tuple[str, ...]) -> list[list[Path]]:
+def _files_by_class(folder: Path, names: tuple[str, ...]) -> list[list[str]]:
     from pointlora.data.files import SUPPORTED_SUFFIXES
 
-    files: list[list[Path]] = [[] for _ in names]
+    files: list[list[str]] = [[] for _ in names]
     for class_name in _class_folders(folder):
         if class_name not in names:
             raise DataError(f"{folder / class_name}: {unknown_name('class', class_name, names)}")
-        members = sorted(
-            path
-            for path in (folder / class_name).iterdir()
-            if path.suffix.lower() in SUPPORTED_SUFFIXES and path.is_file() and _visible(path)
-        )
+        # By strings and scandir: ten times as fast as by Path and stat, and there may be 100,000 files.
+        with os.scandir(folder / class_name) as entries:
+            members = sorted(
+                entry.path
+                for entry in entries
+                if os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
+                and entry.is_file()
+                and _visible(entry.name)
+            )
         if not members:
             suffixes = ", ".join(sorted(SUPPORTED_SUFFIXES))
             raise DataError(f"{folder / class_name}: holds no point-cloud file ({suffixes}); add some or remove it")
@@ -130,5 +136,5 @@ def _files_by_class(folder: Path, names: tuple[str, ...]) -> list[list[Path]]:
     return files
 
 
-def _visible(path: Path) -> bool:
-    return not path.name.startswith((".", "__"))
+def _visible(name: str) -> bool:
+    return not name.startswith((".", "__"))

@@ -2,47 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.arrays import check_clouds, check_labels
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.errors import DataError
 
 _SMALL = 1 << 28  # bytes: arrays below this are read whatever the file's size
 _MAX_COMPRESSION = 200  # a file that claims to unpack to more than this many times its size is damaged or hostile
+_CHUNK = 1 << 24  # bytes read at a time
 
 
 class Hdf5Dataset(PointCloudDataset):
-    """The clouds of one or more HDF5 files, read whole at the start (ScanObjectNN's largest file is 280 MB).
+    """The clouds of one or more HDF5 files, from the cache, or else in memory (ScanObjectNN's largest file is 280 MB).
 
     Raises:
         DataError: if a file is damaged or holds other arrays than expected.
     """
 
-    def __init__(self, name: str, split: str, class_names: Sequence[str], files: Sequence[Path]) -> None:
-        parts = [read_hdf5(path, len(class_names)) for path in files]
-        labels = np.concatenate([labels for _, labels in parts])
-        sources = [
-            f"{path}[{index}]" for path, (points, _) in zip(files, parts, strict=True) for index in range(len(points))
-        ]
-        super().__init__(name, split, class_names, labels, sources)
-        self._clouds = [cloud for points, _ in parts for cloud in points]
+    def __init__(
+        self, name: str, split: str, class_names: Sequence[str], files: Sequence[Path], cache: str = "off"
+    ) -> None:
+        source = Hdf5Source([str(path) for path in files], len(class_names))
+        self._disk = open_cache(source, cache)
+        self._clouds: list[NDArray[np.float32]] = []
+        if self._disk is not None:
+            labels = self._disk.labels
+        else:
+            read = list(source.read())
+            self._clouds, labels = [cloud for cloud, _ in read], np.array([label for _, label in read])
+        super().__init__(name, split, class_names, labels, _Sources(source, len(labels)))
 
     def cloud(self, index: int) -> NDArray[np.float32]:
-        return self._clouds[index]
+        return self._clouds[index] if self._disk is None else self._disk.cloud(index)
+
+    def checked_sizes(self) -> NDArray[np.int64]:
+        if self._disk is not None:
+            return self._disk.sizes
+        return np.array([len(cloud) for cloud in self._clouds], dtype=np.int64)
 
 
-def read_hdf5(path: Path, num_classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Read `data` as (n, N, 3) float32 and `label` as (n,) int64.
+class Hdf5Source(CloudSource):
+    """HDF5 files, for `pointlora.data.cache`.
+
+    Args:
+        files: paths.
+        num_classes: labels lie below it.
+    """
+
+    reader = "hdf5 1"
+
+    def __init__(self, files: Sequence[str], num_classes: int) -> None:
+        self.files, self.options = files, {"num_classes": num_classes}
+        self._counts: list[int] = []
+
+    def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+        for path in self.files:
+            for points, labels in read_hdf5(Path(path), self.options["num_classes"]):
+                yield from zip(points, labels.tolist(), strict=True)
+
+    def describe(self, index: int) -> str:
+        if len(self.files) == 1:
+            return f"{self.files[0]}[{index}]"
+        if not self._counts:
+            self._counts = [count_hdf5(Path(path)) for path in self.files]
+        for path, count in zip(self.files, self._counts, strict=True):
+            if index < count:
+                return f"{path}[{index}]"
+            index -= count
+        raise IndexError(index)
+
+
+class _Sources(Sequence[str]):
+    """`file.h5[3]` and so on, made as they are asked for."""
+
+    def __init__(self, source: Hdf5Source, size: int) -> None:
+        self.source, self.size = source, size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> str:  # type: ignore[override]
+        return self.source.describe(range(self.size)[index])
+
+
+def read_hdf5(path: Path, num_classes: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Read `data` as (n, N, 3) float32 and `label` as (n,) int64, some clouds at a time.
 
     Raises:
         DataError: if the file is missing, truncated, or holds something else.
     """
+    with _opened(path) as file:
+        data, labels = (_find_array(file, key, path) for key in ("data", "label"))
+        if data.ndim != 3 or 0 in data.shape:
+            check_clouds(np.asarray(data[()]), f"{path}: array 'data'")  # raises
+        count = len(data)
+        checked = check_labels(np.asarray(labels[()]), count, num_classes, f"{path}: array 'label'")
+        step = max(1, _CHUNK * count // data.nbytes)
+        for start in range(0, count, step):
+            points = np.asarray(data[start : start + step])
+            check_clouds(points, f"{path}: array 'data'", start)
+            yield points.astype(np.float32, copy=False), checked[start : start + step]
+
+
+def count_hdf5(path: Path) -> int:
+    """Clouds in a file.
+
+    Raises:
+        DataError: as `read_hdf5` does.
+    """
+    with _opened(path) as file:
+        return int(_find_array(file, "data", path).shape[0])
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         import h5py
     except ImportError as error:
@@ -51,19 +132,17 @@ def read_hdf5(path: Path, num_classes: int) -> tuple[NDArray[np.float32], NDArra
         raise DataError(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            points, labels = (_read_array(h5py, file, key, path) for key in ("data", "label"))
+            yield file
     except DataError:
         raise
     except Exception as error:  # h5py passes on what its C library finds as one of many types
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as HDF5 (truncated or damaged?): {reason}") from error
-    check_clouds(points, f"{path}: array 'data'")
-    return points.astype(np.float32, copy=False), check_labels(
-        labels, len(points), num_classes, f"{path}: array 'label'"
-    )
 
 
-def _read_array(h5py: Any, file: Any, key: str, path: Path) -> NDArray:
+def _find_array(file: Any, key: str, path: Path) -> Any:
+    import h5py
+
     if key not in file or not isinstance(file[key], h5py.Dataset):
         raise DataError(f"{path}: no array {key!r}; it holds: {', '.join(sorted(file)) or 'nothing'}")
     array = file[key]
@@ -72,4 +151,4 @@ def _read_array(h5py: Any, file: Any, key: str, path: Path) -> NDArray:
     limit = max(_SMALL, _MAX_COMPRESSION * path.stat().st_size)
     if array.nbytes > limit:
         raise DataError(f"{path}: array {key!r} claims {array.nbytes} bytes, too many for a file of this size")
-    return np.asarray(array[()])
+    return array

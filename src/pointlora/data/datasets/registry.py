@@ -35,7 +35,7 @@ def dataset_options(name: str) -> dict[str, Any]:
         ConfigError: for an unknown name.
     """
     parameters = inspect.signature(_opener(name)).parameters
-    return {key: value.default for key, value in parameters.items() if key not in ("root", "split")}
+    return {key: value.default for key, value in parameters.items() if key not in ("root", "split", "cache")}
 
 
 def open_dataset(
@@ -44,6 +44,7 @@ def open_dataset(
     split: str = "train",
     label_fraction: float = 1.0,
     label_seed: int = 0,
+    cache: str = "off",
     **options: Any,
 ) -> PointCloudDataset:
     """Open a data set.
@@ -55,6 +56,8 @@ def open_dataset(
         label_fraction: keep this stratified share of the training split, at least one cloud of each class, to study
             few labels; other splits stay whole.
         label_seed: chooses that share.
+        cache: `auto`, `off`, or a folder. Data sets of slow formats (folder, modelnet40, scanobjectnn) are converted
+            once to a file in it (`auto`: `$POINTLORA_CACHE` or ~/.cache/pointlora), and made anew when a file changes.
         options: the data set's own, such as `variant`; see `dataset_options`.
 
     Raises:
@@ -65,6 +68,8 @@ def open_dataset(
     for option in options:
         if option not in known:
             raise ConfigError(unknown_name(f"option of data set {name!r}", option, [*known, "label_fraction"]))
+    if "cache" in inspect.signature(opener).parameters:
+        options["cache"] = cache
     dataset: PointCloudDataset = opener(root, split, **options)
     if split != "train" or label_fraction == 1.0:
         return dataset

@@ -40,13 +40,14 @@ class ScanObjectNN(Hdf5Dataset):
         root: folder that holds `main_split/` and `main_split_nobg/` (or `h5_files/` with them).
         split: `train` or `test`.
         variant: `obj_bg` (object with background), `obj_only`, or `pb_t50_rs` (perturbed, the hardest).
+        cache: the cache on disk, see `open_dataset`.
 
     Raises:
         ConfigError: for an unknown split or variant.
         DataError: if a file is missing, damaged, or holds other arrays than expected.
     """
 
-    def __init__(self, root: Root, split: str = "train", variant: str = "pb_t50_rs") -> None:
+    def __init__(self, root: Root, split: str = "train", variant: str = "pb_t50_rs", cache: str = "off") -> None:
         check_split(split, ("train", "test"))
         if variant not in VARIANTS:
             raise ConfigError(unknown_name("variant of scanobjectnn", variant, VARIANTS))
@@ -55,4 +56,4 @@ class ScanObjectNN(Hdf5Dataset):
         layout = f"<root>/{folder}/{file}"
         base = check_root("scanobjectnn", root, layout)
         path = first_existing("scanobjectnn", [base / folder / file, base / "h5_files" / folder / file], layout)
-        super().__init__("scanobjectnn", split, CLASS_NAMES, [path])
+        super().__init__("scanobjectnn", split, CLASS_NAMES, [path], cache)

@@ -1,0 +1,18 @@
+"""Clouds of slow formats, converted once to a file from which each one is read alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pointlora.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pointlora.data.cache.source import CloudSource
+    from pointlora.data.cache.store import CloudCache, open_cache
+
+__all__ = ["CloudCache", "CloudSource", "open_cache"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {"CloudCache": "store", "CloudSource": "source", "open_cache": "store"},
+)

@@ -1,0 +1,19 @@
+"""Tests never touch the user's data cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_data_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("POINTLORA_CACHE")
+    os.environ["POINTLORA_CACHE"] = str(tmp_path_factory.mktemp("data_cache"))
+    yield
+    if before is None:
+        del os.environ["POINTLORA_CACHE"]
+    else:
+        os.environ["POINTLORA_CACHE"] = before
