@@ -1,8 +1,8 @@
 """Linear layers that use the faster of torch's two float32 matrix products on a CPU.
 
 torch hands float32 products to MKL, which on processors that Intel didn't make runs at half of what they can do.
-oneDNN, which torch uses for convolutions and bfloat16 and which it carries anyway, runs at full speed everywhere. The operator
-is not part of torch's public interface: where it is missing, or anything but plain float32 on a CPU comes in, this is
+oneDNN, which torch carries anyway for convolutions and bfloat16, runs at full speed everywhere. Its operator is no part
+of torch's public interface: where it is missing, or anything but plain float32 on a CPU comes in, this is
 `torch.nn.functional.linear`.
 """
 
