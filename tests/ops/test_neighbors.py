@@ -7,6 +7,7 @@ from pointlora.ops.neighbors import (
     gather_points,
     k_nearest_neighbors,
     k_nearest_neighbors_reference,
+    nearest_in_blocks,
     squared_distances,
 )
 
@@ -45,3 +46,17 @@ def test_gather_points_picks_rows():
 def test_more_neighbours_than_points_is_an_error():
     with pytest.raises(ShapeError, match="k is 11.*the 10 points"):
         k_nearest_neighbors(random_clouds(1, 2), random_clouds(1, 10), 11)
+
+
+@pytest.mark.parametrize("elements", [1, 300, 1000, 7000])
+@pytest.mark.parametrize("lengths", [None, torch.tensor([100, 40, 60, 100, 17])])
+def test_blocks_of_any_size_find_the_same(elements, lengths):
+    points = random_clouds(5, 100)
+    expected = k_nearest_neighbors_reference(points[:, :12], points, 9, lengths=lengths)
+    assert torch.equal(nearest_in_blocks(points[:, :12], points, 9, lengths, elements), expected)
+
+
+def test_distances_round_every_operation():
+    queries, points = random_clouds(2, 40), random_clouds(2, 90, seed=1)
+    dx, dy, dz = (queries[:, :, None] - points[:, None]).unbind(-1)
+    assert torch.equal(squared_distances(queries, points), dx * dx + dy * dy + dz * dz)

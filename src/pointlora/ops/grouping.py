@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pointlora.ops.neighbors import gather_points, mask_padding, nearest_of, squared_distances
+from pointlora.ops.neighbors import gather_points, nearest_indices
 from pointlora.ops.sampling import farthest_point_sampling
 from pointlora.ops.validation import check_count, check_points
 
@@ -60,13 +60,12 @@ def _cut(points: Tensor, centers: Tensor, scales: Sequence[Scale], lengths: Tens
     largest = max(scale.group_size for scale in scales)
     if lengths is not None:
         check_count(largest, int(lengths.min()), "group_size")
-    distances = mask_padding(squared_distances(centers, points), lengths)
     # Centers between two successive group counts belong to the same scales: search once for the widest of these.
     strips: list[Tensor] = []
     begin = 0
     for end in sorted({scale.num_groups for scale in scales}):
         widest = max(scale.group_size for scale in scales if scale.num_groups >= end)
-        index = nearest_of(distances[:, begin:end], widest)
+        index = nearest_indices(centers[:, begin:end], points, widest, lengths)
         strips.append(gather_points(points, index) - centers[:, begin:end, None])
         begin = end
     patches = {scale: _patches_of(scale, centers, strips) for scale in set(scales)}

@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pointlora.ops import triton_dispatch
+from pointlora.ops.compiling import is_taken_whole, is_traced
 from pointlora.ops.validation import check_count, check_lengths, check_points
+
+# Elements of one block of distances: a CPU keeps it in its cache, on a GPU it bounds the memory (a quarter of a GB).
+_CPU_BLOCK, _GPU_BLOCK = 1 << 18, 1 << 24
 
 
 def gather_points(points: Tensor, index: Tensor) -> Tensor:
@@ -28,11 +33,13 @@ def squared_distances(queries: Tensor, points: Tensor) -> Tensor:
     """Exact squared distances (B, M, N): differences first, then squares.
 
     The shortcut |q|² - 2 q·p + |p|² loses half the digits for close points and swaps neighbours, so it isn't used.
+    Squares and sums are rounded one by one: `addcmul` rounds differently from device to device.
     """
     total = None
+    rows = points.transpose(1, 2).contiguous()
     for axis in range(3):
-        difference = queries[..., axis, None] - points[:, None, :, axis]
-        total = difference.square_() if total is None else total.addcmul_(difference, difference)
+        square = (queries[..., axis, None] - rows[:, None, axis]).square_()
+        total = square if total is None else total.add_(square)
     assert total is not None
     return total
 
@@ -58,8 +65,51 @@ def k_nearest_neighbors(queries: Tensor, points: Tensor, k: int, lengths: Tensor
     check_count(k, points.shape[1], "k")
     if lengths is not None:
         check_lengths(lengths, points.shape[0], points.shape[1], k)
-    distances = squared_distances(queries.float(), points.float())
-    return nearest_of(mask_padding(distances, lengths), k)
+    return nearest_indices(queries.float(), points.float(), k, lengths)
+
+
+def nearest_indices(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None = None) -> Tensor:
+    """`k_nearest_neighbors` of float32 tensors without its checks."""
+    if is_taken_whole():
+        return torch.ops.pointlora.nearest_points(queries, points, k, lengths)
+    if is_traced():
+        return nearest_of(mask_padding(squared_distances(queries, points), lengths), k)
+    return _nearest(queries, points, k, lengths)
+
+
+def _nearest(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None) -> Tensor:
+    if k <= triton_dispatch.MAX_NEIGHBORS and triton_dispatch.usable(points):
+        from pointlora.ops.triton_neighbors import nearest_rows
+
+        with torch.cuda.device(points.device):
+            return nearest_rows(queries, points, k, lengths)
+    many = max(_CPU_BLOCK, torch.get_num_threads() * _CPU_BLOCK // 2) if points.device.type == "cpu" else _GPU_BLOCK
+    return nearest_in_blocks(queries, points, k, lengths, many)
+
+
+_SCHEMA = "(Tensor queries, Tensor points, int k, Tensor? lengths) -> Tensor"
+_whole = torch.library.custom_op("pointlora::nearest_points", _nearest, mutates_args=(), schema=_SCHEMA)
+
+
+@_whole.register_fake
+def _(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None) -> Tensor:
+    return queries.new_empty(*queries.shape[:2], k, dtype=torch.int64)
+
+
+def nearest_in_blocks(queries: Tensor, points: Tensor, k: int, lengths: Tensor | None, elements: int) -> Tensor:
+    """The neighbours, found for so many clouds or queries at a time that a block of distances has `elements`."""
+    batch, num_queries = queries.shape[:2]
+    clouds = max(elements // (num_queries * points.shape[1]), 1)
+    rows = max(elements // points.shape[1], 1)
+    found = torch.empty(batch, num_queries, k, dtype=torch.int64, device=points.device)
+    for first in range(0, batch, clouds):
+        some = slice(first, first + clouds)
+        counts = None if lengths is None else lengths[some]
+        for row in range(0, num_queries, rows):
+            part = slice(row, row + rows)
+            distances = mask_padding(squared_distances(queries[some, part], points[some]), counts)
+            found[some, part] = nearest_of(distances, k)
+    return found
 
 
 def mask_padding(distances: Tensor, lengths: Tensor | None) -> Tensor:

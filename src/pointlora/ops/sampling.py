@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pointlora.ops import triton_dispatch
+from pointlora.ops.compiling import is_taken_whole
 from pointlora.ops.validation import check_count, check_lengths, check_points
 
 
@@ -33,7 +35,9 @@ def farthest_point_sampling(
         ShapeError: for a wrong shape or type, ragged clouds, or more samples than points.
     """
     points, starts = _prepare(points, num_samples, start, lengths)
-    return _sample_rows(points, num_samples, starts, lengths)
+    if is_taken_whole():
+        return torch.ops.pointlora.farthest_points(points, num_samples, starts, lengths)
+    return _sample(points, num_samples, starts, lengths)
 
 
 @torch.no_grad()
@@ -69,8 +73,29 @@ def _prepare(points: Tensor, num_samples: int, start: int | Tensor, lengths: Ten
     return points.detach(), start
 
 
+def _sample(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) -> Tensor:
+    if triton_dispatch.usable(points):
+        from pointlora.ops.triton_sampling import sample_rows
+
+        with torch.cuda.device(points.device):
+            return sample_rows(points, num_samples, starts, lengths)
+    return _sample_rows(points, num_samples, starts, lengths)
+
+
+_SCHEMA = "(Tensor points, int num_samples, Tensor starts, Tensor? lengths) -> Tensor"
+_whole = torch.library.custom_op("pointlora::farthest_points", _sample, mutates_args=(), schema=_SCHEMA)
+
+
+@_whole.register_fake
+def _(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) -> Tensor:
+    return starts.new_empty(points.shape[0], num_samples)
+
+
 def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) -> Tensor:
-    """The fast path: coordinates as three contiguous rows, every buffer reused, no host synchronisation."""
+    """As tensor operations: coordinates as three contiguous rows, every buffer reused, no host synchronisation.
+
+    `argmax` promises the first of equal values, on every device.
+    """
     batch, num_points = points.shape[:2]
     x, y, z = points.permute(2, 0, 1).contiguous().unbind(0)
     distances = torch.full_like(x, torch.inf)
