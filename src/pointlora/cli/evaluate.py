@@ -18,7 +18,7 @@ class EvaluationData:
     """What to measure on; what isn't given is as in the adapter's training.
 
     Args:
-        name: scanobjectnn, modelnet40, folder, npz or procedural.
+        name: scanobjectnn, modelnet40, folder, npz, shards or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options; they replace those of the training when name is given.
         cache: auto, off, or a folder, as in training.

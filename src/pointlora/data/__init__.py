@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pointlora.data.datasets.splits import keep_label_fraction, train_validation_split
     from pointlora.data.loading import make_loader, voting_batches
     from pointlora.data.sampling import EpochBatchSampler, sample_generator
+    from pointlora.data.shards import index_shards, write_shards
     from pointlora.data.transforms import PointTransform, TransformConfig
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PointTransform",
     "TransformConfig",
     "dataset_options",
+    "index_shards",
     "keep_label_fraction",
     "list_datasets",
     "make_loader",
@@ -30,6 +32,7 @@ __all__ = [
     "sample_generator",
     "train_validation_split",
     "voting_batches",
+    "write_shards",
 ]
 
 __getattr__ = lazy_names(
@@ -42,6 +45,7 @@ __getattr__ = lazy_names(
         "PointTransform": "transforms",
         "TransformConfig": "transforms",
         "dataset_options": "datasets.registry",
+        "index_shards": "shards",
         "keep_label_fraction": "datasets.splits",
         "list_datasets": "datasets.registry",
         "make_loader": "loading",
@@ -49,5 +53,6 @@ __getattr__ = lazy_names(
         "sample_generator": "sampling",
         "train_validation_split": "datasets.splits",
         "voting_batches": "loading",
+        "write_shards": "shards",
     },
 )

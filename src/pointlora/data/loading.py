@@ -145,7 +145,21 @@ def make_loader(
         rank=rank,
         world_size=world_size,
         start_batch=start_batch,
+        blocks=dataset.blocks(),
     )
+    return loader_with(sampler, dataset, transform, workers=workers, min_points=min_points, pin_memory=pin_memory)
+
+
+def loader_with(
+    sampler: EpochBatchSampler,
+    dataset: PointCloudDataset,
+    transform: PointTransform,
+    *,
+    workers: int = 0,
+    min_points: int = 1,
+    pin_memory: bool = False,
+) -> PointLoader:
+    """A loader whose batches a sampler chooses; otherwise as `make_loader`."""
     return PointLoader(
         _ErrorsAsBatches(ClassificationLoaderDataset(dataset, transform, min_points)),
         batch_sampler=sampler,  # type: ignore[arg-type]

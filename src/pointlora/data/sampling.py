@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.errors import ConfigError
 
 Key = tuple[int, int]  # (epoch, index)
@@ -35,9 +36,10 @@ def sample_generator(seed: int, epoch: int, index: int, purpose: str) -> np.rand
 class EpochBatchSampler:
     """Batches of (epoch, index) keys; a `batch_sampler` for torch's DataLoader.
 
-    With several processes, each sees every `world_size`-th sample of the common order, and all see equally many
-    batches: without `drop_last` the order is continued from its start to fill the last round, with it the rest is
-    dropped.
+    With several processes, each sees every `world_size`-th sample of the common order, so that their batches together
+    are the batches of one process; with `blocks`, each sees a range of the order, so that a block is read by one of
+    them. All see equally many batches: without `drop_last` the order is continued from its start to fill the last
+    round, with it the rest is dropped.
 
     Args:
         num_samples: size of the data set.
@@ -48,6 +50,7 @@ class EpochBatchSampler:
         rank: number of this process.
         world_size: number of processes.
         start_batch: batches to leave out of the first epoch that is iterated (to resume in its middle).
+        blocks: which samples lie together in files, see `shuffled_order`.
 
     Raises:
         ConfigError: for sizes that make no sense.
@@ -63,6 +66,7 @@ class EpochBatchSampler:
         rank: int = 0,
         world_size: int = 1,
         start_batch: int = 0,
+        blocks: Blocks | None = None,
     ) -> None:
         if num_samples < 1:
             raise ConfigError(f"a data set needs at least one sample, got {num_samples}")
@@ -76,7 +80,7 @@ class EpochBatchSampler:
             )
         self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
         self.shuffle, self.drop_last = shuffle, drop_last
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.blocks = rank, world_size, blocks
         self.epoch = 0
         self._start_epoch: int | None = None
         self._start_batch = 0
@@ -108,7 +112,7 @@ class EpochBatchSampler:
         """The sample indices of an epoch in order, over all processes, before they are dealt out."""
         if not self.shuffle:
             return np.arange(self.num_samples)
-        return sample_generator(self.seed, epoch, 0, "order").permutation(self.num_samples)
+        return shuffled_order(sample_generator(self.seed, epoch, 0, "order"), self.num_samples, self.blocks)
 
     def __len__(self) -> int:
         """Batches in a whole epoch of this process, also while resuming (Lightning counts from it)."""
@@ -120,6 +124,10 @@ class EpochBatchSampler:
         epoch, first = self.epoch, self.first_batch()
         self._start_batch, self._start_epoch = 0, None
         rounds = len(self) * self.batch_size if self.drop_last else ceil(self.num_samples / self.world_size)
-        mine = np.resize(self.order(epoch), rounds * self.world_size)[self.rank :: self.world_size].tolist()
+        everyones = np.resize(self.order(epoch), rounds * self.world_size)
+        if self.blocks is None:
+            mine = everyones[self.rank :: self.world_size].tolist()
+        else:
+            mine = everyones[self.rank * rounds : (self.rank + 1) * rounds].tolist()
         for start in range(first * self.batch_size, len(mine), self.batch_size):
             yield [(epoch, index) for index in mine[start : start + self.batch_size]]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from dataset_layouts import clouds, one_line, write_class_folders, write_hdf5
-from pointlora.data import dataset_options, list_datasets, open_dataset
+from pointlora.data import dataset_options, list_datasets, open_dataset, write_shards
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.errors import ConfigError, DataError
 
 
 def test_names_and_options() -> None:
-    assert list_datasets() == ("scanobjectnn", "modelnet40", "folder", "npz", "procedural")
+    assert list_datasets() == ("scanobjectnn", "modelnet40", "folder", "npz", "shards", "procedural")
     assert dataset_options("scanobjectnn") == {"variant": "pb_t50_rs"}
     with pytest.raises(ConfigError) as error:
         open_dataset("scanobjectn", "somewhere")
@@ -26,7 +26,7 @@ def test_names_and_options() -> None:
     one_line(error.value, "unknown option of data set 'scanobjectnn' 'varaint': did you mean 'variant'?")
 
 
-@pytest.mark.parametrize("name", ["scanobjectnn", "modelnet40", "folder", "npz"])
+@pytest.mark.parametrize("name", ["scanobjectnn", "modelnet40", "folder", "npz", "shards"])
 def test_missing_roots_show_the_layout(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError) as error:
         open_dataset(name, tmp_path / "gone")
@@ -47,6 +47,7 @@ def test_every_data_set_keeps_the_contract(tmp_path: Path) -> None:
         open_dataset("modelnet40", tmp_path / "m"),
         open_dataset("folder", tmp_path / "f"),
         open_dataset("npz", str(tmp_path / "n.npz")),
+        open_dataset("shards", write_shards(tmp_path / "shards", clouds(10), [0, 1] * 5).parent),
         open_dataset("procedural", num_points=32, train_size=40),
     ]
     for name, dataset in zip(list_datasets(), datasets, strict=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.orders import Blocks
 from pointlora.errors import DataError
 
 
@@ -56,9 +57,8 @@ class PointCloudDataset(ABC):
         """(n,) points of each cloud, where they are known and all coordinates are known to be finite; else None."""
         return None
 
-    def blocks(self) -> NDArray[np.int64] | None:
-        """(n,) number of the block (a file) that each cloud lies in, where reading clouds block by block is much
-        cheaper than in any order; else None."""
+    def blocks(self) -> Blocks | None:
+        """Which clouds lie together, where reading block by block is much cheaper than in any order; else None."""
         return None
 
     def __len__(self) -> int:
@@ -119,9 +119,9 @@ class SubsetDataset(PointCloudDataset):
         sizes = self.parent.checked_sizes()
         return None if sizes is None else sizes[self.indices]
 
-    def blocks(self) -> NDArray[np.int64] | None:
+    def blocks(self) -> Blocks | None:
         blocks = self.parent.blocks()
-        return None if blocks is None else blocks[self.indices]
+        return None if blocks is None else Blocks(blocks.numbers[self.indices], blocks.together)
 
 
 class _ChosenSources(Sequence[str]):

@@ -19,6 +19,7 @@ _DATASETS = {
     "modelnet40": ("modelnet40", "open_modelnet40"),
     "folder": ("folder", "FolderDataset"),
     "npz": ("npz", "NpzDataset"),
+    "shards": ("shards", "ShardsDataset"),
     "procedural": ("procedural", "ProceduralDataset"),
 }
 
