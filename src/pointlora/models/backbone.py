@@ -91,8 +91,8 @@ class Backbone(nn.Module):
 
     def embed(self, patches: Sequence[Patches]) -> list[TokenSet]:
         """Tokens, positions and centers of each scale; positions are made once, for the scale with most patches."""
-        centers = max((scale.centers for scale in patches), key=lambda centers: centers.shape[1])
-        positions = self.position(centers)
+        counts = [scale.centers.shape[1] for scale in patches]
+        positions = self.position(patches[counts.index(max(counts))].centers)
         tokens = self.tokenizer.tokenize_scales(patches)
         return [
             TokenSet(token, positions[:, : token.shape[1]], scale.centers)

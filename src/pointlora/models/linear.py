@@ -54,11 +54,12 @@ class Linear(nn.Linear):
 
 def _applies(x: Tensor, weight: Tensor) -> bool:
     return (
-        _PRODUCT is not None
+        # First, or the size would become a condition of the compiled graph.
+        not torch.compiler.is_compiling()
+        and _PRODUCT is not None
         and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.numel() * weight.shape[0] >= _WORTHWHILE
-        and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and type(x) in (Tensor, nn.Parameter)
         and type(weight) in (Tensor, nn.Parameter)
