@@ -15,5 +15,7 @@ def run(arguments: Sequence[str]) -> int:
     from pointlora.training.pretrain import pretrain
 
     results = pretrain(recipe, flags["resume"])
+    if not results:  # not the first of torchrun's processes
+        return 0
     print(f"loss of the last epoch {results['train_loss']:.5f}; weights in {recipe.output}/model.safetensors")
     return 0

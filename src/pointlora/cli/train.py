@@ -17,6 +17,8 @@ def run(arguments: Sequence[str]) -> int:
     from pointlora.training.fit import fine_tune, results_table
 
     results = fine_tune(recipe, flags["resume"])
+    if not results:  # not the first of torchrun's processes
+        return 0
     print(results_table(results))
     print(f"adapter and figures in {recipe.output}")
     return 0

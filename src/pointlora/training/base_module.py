@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
+from pointlora.training.collectives import mean_over_processes
 from pointlora.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from pointlora.training.randomness import seed_step
 from pointlora.training.recipe import RunConfig
@@ -55,15 +56,17 @@ class TrainedModule(LightningModule):
         return loss
 
     def take_mean_loss(self) -> tuple[float, int]:
-        """Mean training loss since the last call, and over how many steps."""
+        """Mean training loss of all processes since the last call, and over how many steps."""
         mean, steps = float(self.loss_sum) / max(self.loss_count, 1), self.loss_count
+        mean = mean_over_processes(mean, self.device)
         self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
         return mean, steps
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] = trained_state(self.model)
         checkpoint["frozen_fingerprint"] = self.fingerprint
-        checkpoint["loss"] = [float(self.loss_sum), self.loss_count]
+        # Every process comes here, though the first one writes for all.
+        checkpoint["loss"] = [mean_over_processes(float(self.loss_sum), self.device), self.loss_count]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if checkpoint.get("frozen_fingerprint") != self.fingerprint:

@@ -77,6 +77,8 @@ class History(Callback):
         before, self._clock = self._clock, time.perf_counter()
         row |= {"steps": steps, "seconds": round(self._clock - before, 3)}
         self.rows.append(row)
+        if not trainer.is_global_zero:
+            return
         self.folder.write_history(self.rows)
         for logger in trainer.loggers:
             logger.log_metrics({key: value for key, value in row.items() if key != "epoch"}, step=row["epoch"])

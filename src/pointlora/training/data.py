@@ -8,12 +8,14 @@ import numpy as np
 from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
-from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, make_loader
+from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, loader_with, make_loader
+from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import DataError
 from pointlora.training.recipe import PretrainRecipe, RunConfig, TrainRecipe
 from pointlora.training.recipe_parts import DataConfig
+from pointlora.training.world import World, current_world
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,40 @@ def open_splits(recipe: TrainRecipe) -> Splits:
 
 
 def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
-    """Shuffled, augmented batches; a last batch that isn't full is left out, unless it is the only one."""
-    batch_size = min(run.batch_size, len(dataset))
+    """This process's part of shuffled, augmented batches.
+
+    A last batch that isn't full is left out; one that is the only one, to the part that can be divided equally.
+
+    Raises:
+        ConfigError: if there are fewer clouds than processes.
+    """
+    world = current_world()
     return make_loader(
         dataset,
         transform,
-        batch_size,
+        max(min(world.share(run.batch_size), len(dataset) // world.size), 1),
         seed=run.seed,
         train=True,
         drop_last=True,
         workers=run.workers,
+        rank=world.rank,
+        world_size=world.size,
     )
 
 
 def evaluation_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
-    """Every cloud once, in order, without augmentation."""
-    return make_loader(dataset, transform, run.batch_size, seed=run.seed, train=False, workers=run.workers)
+    """This process's part of all clouds, in order, without augmentation."""
+    world = current_world()
+    return make_loader(
+        dataset,
+        transform,
+        world.share(run.batch_size),
+        seed=run.seed,
+        train=False,
+        workers=run.workers,
+        rank=world.rank,
+        world_size=world.size,
+    )
 
 
 class StreamSampler(EpochBatchSampler):
@@ -94,8 +114,17 @@ class StreamSampler(EpochBatchSampler):
     stream starts again in another order.
     """
 
-    def __init__(self, size: int, per_epoch: int, batch_size: int, seed: int) -> None:
-        super().__init__(per_epoch, min(batch_size, per_epoch), seed=seed, drop_last=True)
+    def __init__(
+        self,
+        size: int,
+        per_epoch: int,
+        batch_size: int,
+        seed: int,
+        world: World = World(),  # noqa: B008  # frozen
+        blocks: Blocks | None = None,
+    ) -> None:
+        part = max(min(world.share(batch_size), per_epoch // world.size), 1)
+        super().__init__(per_epoch, part, seed, drop_last=True, rank=world.rank, world_size=world.size, blocks=blocks)
         self.size = size
 
     def order(self, epoch: int) -> np.ndarray:
@@ -103,7 +132,8 @@ class StreamSampler(EpochBatchSampler):
         rounds = positions // self.size
         chosen = np.empty(len(positions), dtype=np.int64)
         for turn in np.unique(rounds):
-            permutation = sample_generator(self.seed, int(turn), 0, "stream").permutation(self.size)
+            generator = sample_generator(self.seed, int(turn), 0, "stream")
+            permutation = shuffled_order(generator, self.size, self.blocks)
             chosen[rounds == turn] = permutation[positions[rounds == turn] % self.size]
         return chosen
 
@@ -120,18 +150,11 @@ def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
 def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
     """Shuffled, augmented batches, of `samples_per_epoch` clouds an epoch where the recipe says so."""
     per_epoch = getattr(run, "samples_per_epoch", None)
-    loader = train_loader(dataset, transform, run)
     if per_epoch is None:
-        return loader
-    sampler = StreamSampler(len(dataset), per_epoch, run.batch_size, run.seed)
-    return PointLoader(
-        loader.dataset,
-        batch_sampler=sampler,  # type: ignore[arg-type]
-        collate_fn=loader.collate_fn,
-        worker_init_fn=loader.worker_init_fn,
-        num_workers=run.workers,
-        persistent_workers=run.workers > 0,
-    )
+        return train_loader(dataset, transform, run)
+    sampler = StreamSampler(len(dataset), per_epoch, run.batch_size, run.seed, current_world(), blocks=dataset.blocks())
+    prepared = PointTransform(transform, train=True, seed=run.seed)
+    return loader_with(sampler, dataset, prepared, workers=run.workers)
 
 
 def first_cloud(dataset: PointCloudDataset, transform: TransformConfig) -> Tensor:

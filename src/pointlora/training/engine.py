@@ -23,6 +23,8 @@ from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import RunConfig
 from pointlora.training.recipe_parts import OptimizerConfig
 from pointlora.training.run_folder import RunFolder
+from pointlora.training.synchronized_norm import synchronized_norms
+from pointlora.training.world import World, current_world
 
 # A module whose attribute is a property, which type checkers don't see.
 deterministic: Any = torch.utils.deterministic
@@ -51,17 +53,19 @@ def run_training(
         CheckpointError: if `last.ckpt` is damaged or belongs to other weights.
         OSError: if the disk is full; the last checkpoint stays as it was.
     """
-    check_device(run.accelerator)
+    check_device(run.accelerator, run.devices)
+    world = current_world()
     bar = sys.stderr.isatty()
     keepers = [*callbacks, LastCheckpoint(folder, run.checkpoint_every_steps), *([_Bar()] if bar else [])]
     for callback in callbacks:
         if isinstance(callback, History):
             callback.lines = not bar
-    with quiet(), restored_settings(), isolated_randomness("run", run.seed):
+    synchronized = synchronized_norms(module) if world.size > 1 else contextlib.nullcontext()
+    with quiet(), restored_settings(), isolated_randomness("run", run.seed), synchronized:
         deterministic.fill_uninitialized_memory = False
         trainer = Trainer(
             accelerator="gpu" if run.accelerator == "cuda" else _available(run.accelerator),
-            devices=1,
+            **make_strategy(run, world),
             max_epochs=run.epochs,
             precision="bf16-mixed" if run.precision == "bf16" else "32-true",
             deterministic="warn" if run.deterministic else False,
@@ -91,6 +95,24 @@ def run_training(
             if isinstance(stopped.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from stopped
             raise
+        if world.size > 1:
+            torch.distributed.destroy_process_group()
+
+
+def make_strategy(run: RunConfig, world: World) -> dict[str, Any]:
+    """Arguments of `Trainer` for the processes of the run, which are there already."""
+    if world.size == 1:
+        return {"devices": 1}
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning.pytorch.strategies import DDPStrategy
+
+    gpu = evaluation_device(run.accelerator).type == "cuda"
+    strategy = DDPStrategy(
+        cluster_environment=TorchElasticEnvironment(),
+        process_group_backend="nccl" if gpu else "gloo",
+        broadcast_buffers=False,  # running statistics are the same everywhere: those of the whole batch
+    )
+    return {"devices": world.local_size, "num_nodes": world.nodes, "strategy": strategy}
 
 
 def make_loggers(folder: RunFolder, run: RunConfig) -> list[Any]:
@@ -105,14 +127,16 @@ def make_loggers(folder: RunFolder, run: RunConfig) -> list[Any]:
         return []
 
 
-def check_device(accelerator: str) -> None:
-    """CUDA must be there when it is asked for.
+def check_device(accelerator: str, devices: int = 1) -> None:
+    """CUDA must be there when it is asked for, and a GPU for each process.
 
     Raises:
         ConfigError: if not.
     """
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.accelerator is 'cuda', but torch finds no CUDA device: use cpu or auto")
+    if accelerator != "cpu" and torch.cuda.is_available() and devices > torch.cuda.device_count():
+        raise ConfigError(f"training.devices is {devices}, but torch finds {torch.cuda.device_count()} GPU")
 
 
 def evaluation_device(accelerator: str) -> torch.device:

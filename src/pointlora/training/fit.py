@@ -21,11 +21,13 @@ from pointlora.training.evaluation import evaluate
 from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.module import ClassificationModule
+from pointlora.training.processes import on_every_device
 from pointlora.training.recipe import TrainRecipe
 from pointlora.training.recipe_files import to_mapping
 from pointlora.training.recipe_method import method_config
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.trained_state import load_trained_state
+from pointlora.training.world import current_world
 
 SELECTED_ON = {"validation": "validation split", "paper": "test set (papers' protocol)"}
 
@@ -36,31 +38,40 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
     Everything is checked before the folder is made. An unfinished run of the same recipe in the folder goes on, to the
     same weights, bit for bit, that it would have had without the interruption.
 
+    With `training.devices` above 1, so many processes train together. Each imports the calling script anew, which
+    must therefore call this under `if __name__ == "__main__":`.
+
     Args:
         recipe: what to do.
         resume: insist on an unfinished run.
 
     Returns:
-        what results.json holds.
+        what results.json holds; nothing in the other processes of `torchrun` than the first.
 
     Raises:
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    started = time.perf_counter()
+    return on_every_device(_fine_tune, recipe, resume)
+
+
+def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
+    started, first = time.perf_counter(), current_world().first
     folder = RunFolder(recipe)
-    goes_on = folder.check(resume)
-    check_device(recipe.training.accelerator)
+    goes_on = folder.check(resume) if first else False
+    check_device(recipe.training.accelerator, recipe.training.devices)
     splits, transform = open_splits(recipe), transform_config(recipe.data)
     model = build_classifier(recipe, splits.train.class_names)
     check_clouds((splits.train, splits.selection, splits.test), model.sizes.group_size)
     try_first_clouds(model, splits, recipe)
-    folder.create()
+    if first:
+        folder.create()
     counts = count_parameters(model)
     _say(
+        first,
         f"{'resuming' if goes_on else 'training'} {recipe.method['name']} on {recipe.model.name}: "
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
-        f"{len(splits.train)} clouds; best epoch chosen on the {SELECTED_ON[recipe.training.protocol]}"
+        f"{len(splits.train)} clouds; best epoch chosen on the {SELECTED_ON[recipe.training.protocol]}",
     )
     best = BestEpoch()
     history = History(folder, best, lines=True)
@@ -75,6 +86,8 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
         recipe.optimizer,
         [best, history],
     )
+    if not first:
+        return {}
     load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
     metrics = evaluate(
@@ -149,5 +162,6 @@ def results_table(results: dict[str, Any]) -> str:
     return metrics_table(metrics, f"test accuracy; best epoch chosen on the {results['selected_on']}")
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _say(first: bool, text: str) -> None:
+    if first:
+        print(text, file=sys.stderr, flush=True)

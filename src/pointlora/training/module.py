@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from pointlora.data.loading import ClassificationBatch
 from pointlora.training.base_module import TrainedModule
+from pointlora.training.collectives import gather_samples
 from pointlora.training.metrics import ClassificationMetrics, metrics_from
 from pointlora.training.recipe import TrainingConfig
 from pointlora.training.recipe_parts import OptimizerConfig
@@ -37,8 +38,7 @@ class ClassificationModule(TrainedModule):
         self.label_smoothing = run.label_smoothing
         self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
-        self._predicted: list[Tensor] = []
-        self._truth: list[Tensor] = []
+        self._found: list[tuple[Tensor, Tensor, Tensor]] = []
         self.selection_metrics: ClassificationMetrics | None = None
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
@@ -50,12 +50,12 @@ class ClassificationModule(TrainedModule):
         return self.track(loss)
 
     def on_validation_epoch_start(self) -> None:
-        self._predicted, self._truth = [], []
+        self._found = []
 
     def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> None:
-        self._predicted.append(self.model(batch.points).logits.argmax(-1))
-        self._truth.append(batch.labels)
+        self._found.append((batch.index, batch.labels, self.model(batch.points).logits.argmax(-1)))
 
     def on_validation_epoch_end(self) -> None:
-        truth, predicted = torch.cat(self._truth).cpu().numpy(), torch.cat(self._predicted).cpu().numpy()
-        self.selection_metrics = metrics_from(truth, predicted, self.class_names)
+        index, labels, predictions = (torch.cat(parts) for parts in zip(*self._found, strict=True))
+        truth, predicted = gather_samples(index, labels, predictions)
+        self.selection_metrics = metrics_from(truth.numpy(), predicted.numpy(), self.class_names)

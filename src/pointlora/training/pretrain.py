@@ -20,48 +20,55 @@ from pointlora.training.data import first_cloud, open_pretraining, pretraining_l
 from pointlora.training.engine import check_device, run_training
 from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.pretrain_module import PretrainingModule
+from pointlora.training.processes import on_every_device
 from pointlora.training.recipe import PretrainRecipe
 from pointlora.training.recipe_files import to_mapping
 from pointlora.training.run_folder import RunFolder
+from pointlora.training.world import current_world
 
 
 def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
     """Train a masked autoencoder and write its weights, encoder and decoder, to `model.safetensors`.
 
     As in fine-tuning, everything is checked first, and an unfinished run of the same recipe goes on, bit for bit.
+    Several devices work as there.
 
     Args:
         recipe: what to do.
         resume: insist on an unfinished run.
 
     Returns:
-        what results.json holds.
+        what results.json holds; nothing in the other processes of `torchrun` than the first.
 
     Raises:
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    started = time.perf_counter()
+    return on_every_device(_pretrain, recipe, resume)
+
+
+def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
+    started, first = time.perf_counter(), current_world().first
     folder = RunFolder(recipe)
-    goes_on = folder.check(resume)
-    check_device(recipe.training.accelerator)
+    goes_on = folder.check(resume) if first else False
+    check_device(recipe.training.accelerator, recipe.training.devices)
     dataset, transform = open_pretraining(recipe), transform_config(recipe.data)
     model = build_autoencoder(recipe)
     check_clouds([dataset], model.sizes.group_size)
     with torch.no_grad():
         model.eval()(first_cloud(dataset, transform), generator=torch.Generator().manual_seed(0))
     loader = pretraining_loader(dataset, transform, recipe.training)
-    folder.create()
     total = count_parameters(model).total
-    print(
-        f"{'resuming' if goes_on else 'pre-training'} {recipe.model.name}: {total:,} parameters, "
-        f"{len(loader)} steps an epoch",
-        file=sys.stderr,
-        flush=True,
-    )
+    if first:
+        folder.create()
+        what = "resuming" if goes_on else "pre-training"
+        text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps an epoch"
+        print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
     module = PretrainingModule(model, recipe.optimizer, recipe.training)
     run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
+    if not first:
+        return {}
     results = {
         "train_loss": history.rows[-1]["train_loss"],
         "epochs": recipe.training.epochs,

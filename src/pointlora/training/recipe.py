@@ -20,12 +20,16 @@ class RunConfig:
 
     Args:
         epochs: passes over the training data.
-        batch_size: clouds a step.
+        batch_size: clouds a step, of all devices together.
         seed: chooses initial weights, batch order, augmentation, dropout and the validation split.
         workers: processes that load data; 0 loads in the main one. The result doesn't depend on it.
         precision: 32, or bf16 (mixed precision; losses stay in float32).
         accelerator: auto, cpu or cuda.
+        devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
+            number counts.
         deterministic: use deterministic kernels, where torch has them.
+        compile: train with torch.compile; the first steps take a minute or more, and random numbers differ. Meant for
+            GPUs.
         checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
         tensorboard: write TensorBoard logs, where tensorboard is installed.
     """
@@ -36,7 +40,9 @@ class RunConfig:
     workers: int = 2
     precision: int | str = "32"
     accelerator: str = "auto"
+    devices: int = 1
     deterministic: bool = True
+    compile: bool = False
     checkpoint_every_steps: int | None = None
     tensorboard: bool = True
 
@@ -48,6 +54,7 @@ class RunConfig:
         check_integer("training.workers", self.workers, 0, 256)
         check_choice("training.precision", self.precision, ("32", "bf16"))
         check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        check_integer("training.devices", self.devices, 1, 256)
         if self.checkpoint_every_steps is not None:
             check_integer("training.checkpoint_every_steps", self.checkpoint_every_steps, 1)
 
