@@ -19,6 +19,7 @@ from pointlora.errors import ConfigError
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import History, LastCheckpoint
 from pointlora.training.checkpoint_io import AtomicCheckpointIO
+from pointlora.training.compiling import compiled
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import RunConfig
 from pointlora.training.recipe_parts import OptimizerConfig
@@ -45,11 +46,14 @@ def run_training(
     run: RunConfig,
     optimizer: OptimizerConfig,
     callbacks: Sequence[Callback],
-) -> None:
+) -> float:
     """Train to the end, from `last.ckpt` where there is one.
 
+    Returns:
+        seconds that torch.compile took; 0 without `run.compile`.
+
     Raises:
-        ConfigError: if the device isn't there.
+        ConfigError: if the device isn't there, or torch.compile is wanted and fails.
         CheckpointError: if `last.ckpt` is damaged or belongs to other weights.
         OSError: if the disk is full; the last checkpoint stays as it was.
     """
@@ -83,13 +87,14 @@ def run_training(
         )
         module.train()
         try:
-            trainer.fit(
-                module,
-                train_loader,
-                selection_loader,
-                ckpt_path=str(folder.last) if folder.last.exists() else None,
-                weights_only=True,
-            )
+            with compiled(module.model, run.compile) as compiling:
+                trainer.fit(
+                    module,
+                    train_loader,
+                    selection_loader,
+                    ckpt_path=str(folder.last) if folder.last.exists() else None,
+                    weights_only=True,
+                )
         except SystemExit as stopped:
             # Lightning turns Ctrl-C into exit code 1.
             if isinstance(stopped.__context__, KeyboardInterrupt):
@@ -97,6 +102,7 @@ def run_training(
             raise
         if world.size > 1:
             torch.distributed.destroy_process_group()
+    return compiling.seconds
 
 
 def make_strategy(run: RunConfig, world: World) -> dict[str, Any]:

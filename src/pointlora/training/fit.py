@@ -77,7 +77,7 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
     history = History(folder, best, lines=True)
     weight = float(getattr(method_config(recipe.method), "mask_loss_weight", 0.0))
     module = ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
-    run_training(
+    compile_seconds = run_training(
         module,
         train_loader(splits.train, transform, recipe.training),
         evaluation_loader(splits.selection, transform, recipe.training),
@@ -94,6 +94,8 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
         model, splits.test, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
     )
     results = summarize(recipe, metrics, best, history, counts, time.perf_counter() - started)
+    if recipe.training.compile:
+        results["compile_seconds"] = round(compile_seconds, 3)
     write_outputs(model.cpu(), recipe, folder, metrics, results)
     return results
 

@@ -66,7 +66,7 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
         print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
     module = PretrainingModule(model, recipe.optimizer, recipe.training)
-    run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
+    compile_seconds = run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
     if not first:
         return {}
     results = {
@@ -78,6 +78,8 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
         "seconds_per_step": history.seconds_per_step,
         "recipe": to_mapping(recipe),
     }
+    if recipe.training.compile:
+        results["compile_seconds"] = round(compile_seconds, 3)
     write_weights(model.cpu(), folder, recipe)
     folder.write_results(results)
     return results
