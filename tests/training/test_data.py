@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from pointlora.data.orders import Blocks
 from pointlora.errors import ConfigError, DataError
 from pointlora.training.data import StreamSampler, open_pretraining, open_splits, pretraining_loader, transform_config
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_files import from_mapping
+from pointlora.training.world import World
 from training_runs import OPTIONS, tiny_recipe
 
 
@@ -72,3 +74,19 @@ def test_procedural_pretraining_is_endless():
         loader.batch_sampler.set_epoch(epoch)
         seen += [index for batch in loader for index in batch.index.tolist()]
     assert sorted(seen) == list(range(18))
+
+
+@pytest.mark.parametrize("blocks", [None, Blocks(np.arange(24) // 3, 2)])
+def test_processes_share_the_stream(blocks):
+    worlds = [World(rank, 2, 2) for rank in range(2)]
+    samplers = [StreamSampler(24, 12, 6, 1, world, blocks) for world in worlds]
+    whole = StreamSampler(24, 12, 6, 1, blocks=blocks)
+    for epoch in range(3):
+        for sampler in (*samplers, whole):
+            sampler.set_epoch(epoch)
+        parts = [[[index for _, index in batch] for batch in sampler] for sampler in (*samplers, whole)]
+        assert [len(part) for part in parts] == [2, 2, 2]
+        flat = [sorted(index for batch in part for index in batch) for part in parts]
+        assert sorted(flat[0] + flat[1]) == flat[2]
+        if blocks is None:  # even the same batches
+            assert [sorted(a + b) for a, b in zip(*parts[:2], strict=True)] == [sorted(batch) for batch in parts[2]]

@@ -9,6 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dataset_layouts import clouds
+from pointlora.data import write_shards
 from pointlora.errors import ConfigError, DataError, PointLoraError
 from pointlora.training.processes import on_every_device
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
@@ -145,3 +147,12 @@ def test_a_killed_run_of_two_processes_resumes_bit_for_bit(tmp_path):
     assert torch.equal(losses(tmp_path / "whole"), losses(tmp_path / "killed"))
     whole, killed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
     assert all(torch.equal(value, killed[name]) for name, value in whole.items())
+
+
+def test_two_processes_pretrain_from_shards(tmp_path):
+    write_shards(tmp_path / "shards", clouds(24, 160), clouds_per_shard=5)
+    recipe = tiny_pretraining(tmp_path / "run", epochs=2, samples_per_epoch=16)
+    recipe["data"] = {"name": "shards", "root": str(tmp_path / "shards"), "num_points": 128}
+    results = run_ranks(run_recipe, recipe)
+    assert results[0]["train_loss"] > 0
+    assert losses(tmp_path / "run").isfinite().all()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,28 @@ def test_a_folder_that_cannot_be_written(
     assert "going on without it" in said
     with pytest.raises(DataError, match=r"data.cache, or off"):
         open_dataset("folder", folder / "set", "all", cache=str(folder / "file" / "inside"))
+
+
+_READ_ALL = """
+import os, sys
+from pathlib import Path
+from pointlora.data import open_dataset
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+dataset = open_dataset("scanobjectnn", sys.argv[1], variant="obj_bg", cache=sys.argv[2])
+first, before = dataset.cloud(0).sum(), resident()
+for epoch in range(2):
+    for index in range(len(dataset)):
+        dataset.cloud(index)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux tells the resident set there")
+def test_memory_doesnt_grow_with_what_is_read(tmp_path: Path) -> None:
+    write_hdf5(tmp_path / "main_split" / "training_objectdataset.h5", clouds(2000, 2048), np.arange(2000) % 15)
+    for _ in range(2):
+        command = [sys.executable, "-c", _READ_ALL, str(tmp_path), str(tmp_path / "cache")]
+        grown = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert caches(tmp_path)[0].stat().st_size > 49_000_000
+    assert grown < 2_000_000
