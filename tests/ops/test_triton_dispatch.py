@@ -52,9 +52,14 @@ class OnGpu:
         return self.shape.numel()
 
 
+class OfAnotherKind(OnGpu):
+    """A fake tensor, for example."""
+
+
 def test_where_triton_is_missing_or_fails_the_tensor_operations_remain(monkeypatch):
     triton_dispatch._works.cache_clear()
     monkeypatch.setattr(triton_dispatch, "agrees", lambda device: True)
+    monkeypatch.setattr(triton_dispatch, "Tensor", OnGpu)
     monkeypatch.setattr(torch.cuda, "device", lambda device: torch.no_grad())
     monkeypatch.setattr(triton_dispatch, "find_spec", lambda name: None)
     assert not triton_dispatch.usable(OnGpu(2, 100, 3))
@@ -62,6 +67,7 @@ def test_where_triton_is_missing_or_fails_the_tensor_operations_remain(monkeypat
     assert triton_dispatch.usable(OnGpu(2, triton_dispatch.MAX_POINTS, 3))
     assert not triton_dispatch.usable(OnGpu(2, triton_dispatch.MAX_POINTS + 1, 3))
     assert not triton_dispatch.usable(OnGpu(0, 100, 3))
+    assert not triton_dispatch.usable(OfAnotherKind(2, 100, 3))
 
     def fails(device):
         raise RuntimeError("Failed to find C compiler")

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from pointlora.models.linear import Linear
 from pointlora.models.transformer import Block
 from pointlora.ops import chamfer_distance
+from pointlora.ops.compiling import is_taken_whole
 from pointlora.ops.grouping import Patches
 from pointlora.ops.neighbors import squared_distances
 
@@ -27,6 +28,12 @@ def greedy_order(centers: Tensor) -> Tensor:
     Returns:
         (B, G) int64 indices into G.
     """
+    if is_taken_whole():
+        return torch.ops.pointlora.greedy_order(centers)
+    return _walk(centers)
+
+
+def _walk(centers: Tensor) -> Tensor:
     batch, groups, _ = centers.shape
     distances = squared_distances(centers.float(), centers.float())
     visited = torch.zeros_like(distances[:, 0])
@@ -38,6 +45,14 @@ def greedy_order(centers: Tensor) -> Tensor:
         current = (row + visited).argmin(1, keepdim=True)
         order.append(current)
     return torch.cat(order, 1)
+
+
+_whole = torch.library.custom_op("pointlora::greedy_order", _walk, mutates_args=(), schema="(Tensor centers) -> Tensor")
+
+
+@_whole.register_fake
+def _(centers: Tensor) -> Tensor:
+    return centers.new_empty(centers.shape[:2], dtype=torch.int64)
 
 
 class SineCode(nn.Module):

@@ -18,7 +18,10 @@ def usable(points: Tensor) -> bool:
     Without Triton, or where it can't compile (no C compiler beside it, an old GPU), the answer is no and the tensor
     operations are used, which give the same indices.
     """
-    if not points.is_cuda or points.dtype != torch.float32 or points.shape[1] > MAX_POINTS or not points.numel():
+    # A subclass may hold no memory that a kernel could read (fake tensors) or more than one piece of it.
+    if not points.is_cuda or type(points) is not Tensor or points.dtype != torch.float32:
+        return False
+    if points.shape[1] > MAX_POINTS or not points.numel():
         return False
     return find_spec("triton") is not None and _works(points.device)
 
