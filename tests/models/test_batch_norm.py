@@ -14,8 +14,9 @@ def test_statistics_are_exact_far_from_zero():
     torch.testing.assert_close(variance.double(), exact.var(0, unbiased=False), rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("block", [100, 1 << 19])
-def test_output_gradients_and_running_statistics_equal_those_of_torch(monkeypatch, block):
+def test_output_gradients_and_running_statistics_equal_those_of_torch(monkeypatch, block, relu):
     monkeypatch.setattr(batch_norm, "_BLOCK", block)
     torch.manual_seed(0)
     rows = torch.randn(37, 10, dtype=torch.float32).add_(3).requires_grad_()
@@ -25,7 +26,7 @@ def test_output_gradients_and_running_statistics_equal_those_of_torch(monkeypatc
     weights = torch.randn(37, 10)
     results = []
     for norm in (ours, theirs):
-        output = norm(rows)
+        output = (norm(rows, relu=True) if norm is ours else norm(rows).relu()) if relu else norm(rows)
         gradients = torch.autograd.grad((output * weights).sum(), [rows, norm.weight, norm.bias])
         results.append((output, *gradients, norm.running_mean, norm.running_var))
     for own, other in zip(*results, strict=True):
@@ -40,3 +41,11 @@ def test_bfloat16_rows_are_normalised_with_float32_statistics():
     assert output.dtype == torch.bfloat16
     torch.testing.assert_close(norm.running_mean, 0.1 * rows.float().mean(0), rtol=1e-5, atol=0)
     assert output.float().std(0).sub(1).abs().max() < 0.01
+
+
+def test_together_with_relu_only_the_input_is_kept():
+    rows = torch.randn(64, 8, requires_grad=True)
+    output = RowBatchNorm(8)(rows, relu=True)
+    assert output.min() == 0
+    kept = [tensor for tensor in output.grad_fn.saved_tensors if tensor.ndim == 2]
+    assert [tensor.data_ptr() for tensor in kept] == [rows.data_ptr()]

@@ -7,13 +7,31 @@ from pointlora.models.max_pool import max_over_points
 
 @pytest.mark.parametrize("block", [1, 50, 1 << 18])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_values_and_gradients_equal_those_of_amax(monkeypatch, block, dtype):
+def test_the_first_of_equal_maxima_gets_the_gradient(monkeypatch, block, dtype):
     monkeypatch.setattr(max_pool, "_BLOCK", block)
     generator = torch.Generator().manual_seed(0)
     # Few distinct values, so that many maxima are shared by several points.
-    features = torch.randint(0, 4, (7, 5, 3), generator=generator).to(dtype).requires_grad_()
+    features = torch.randint(-2, 2, (7, 5, 3), generator=generator).to(dtype).requires_grad_()
     gradient = torch.randn(7, 3, generator=generator).to(dtype)
-    found, expected = max_over_points(features), features.amax(1)
-    assert torch.equal(found, expected)
-    ours, theirs = (torch.autograd.grad(value, features, gradient)[0] for value in (found, expected))
-    torch.testing.assert_close(ours, theirs, atol=0, rtol=1e-2 if dtype == torch.bfloat16 else 1e-6)
+    found = max_over_points(features)
+    assert torch.equal(found, features.amax(1))
+    expected = torch.zeros_like(features)
+    for patch in range(7):
+        for channel in range(3):
+            values = features[patch, :, channel].tolist()
+            expected[patch, values.index(max(values)), channel] = gradient[patch, channel]
+    assert torch.equal(torch.autograd.grad(found, features, gradient)[0], expected)
+
+
+def test_distinct_maxima_have_the_gradient_of_amax():
+    features = torch.randn(6, 64, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    ours, theirs = (
+        torch.autograd.grad(pool.sin().sum(), features)[0] for pool in (max_over_points(features), features.amax(1))
+    )
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_what_is_kept_is_an_index_a_maximum():
+    features = torch.randn(6, 64, 5, requires_grad=True)
+    (kept,) = max_over_points(features).grad_fn.saved_tensors
+    assert (kept.dtype, kept.shape) == (torch.uint8, (6, 5))

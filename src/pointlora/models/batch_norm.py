@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _BLOCK = 1 << 19  # elements; 2 MB of float32
 
@@ -18,9 +19,14 @@ _BLOCK = 1 << 19  # elements; 2 MB of float32
 class RowBatchNorm(nn.BatchNorm1d):
     """`BatchNorm1d` for (rows, channels) with exact batch statistics on the CPU (Ioffe and Szegedy, ICML 2015)."""
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, relu: bool = False) -> Tensor:
+        """Normalise rows (M, C), and with `relu` set negative results to zero.
+
+        Done together, the two keep only `rows` for the backward; done apart, their results as well.
+        """
         if not self.training or rows.device.type != "cpu" or torch.compiler.is_compiling():
-            return super().forward(rows)
+            normalized = super().forward(rows)
+            return F.relu(normalized, inplace=True) if relu else normalized
         mean, variance = row_statistics(rows.detach())
         assert self.running_mean is not None
         assert self.running_var is not None
@@ -30,7 +36,7 @@ class RowBatchNorm(nn.BatchNorm1d):
             self.running_mean.lerp_(mean, self.momentum or 0.0)
             self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
             self.num_batches_tracked.add_(1)
-        return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps)
+        return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps, relu)
 
 
 def row_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,17 +59,31 @@ class _Normalize(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float, relu: bool
     ) -> Tensor:
-        ctx.save_for_backward(rows, weight, mean, (variance + eps).rsqrt())
-        ctx.eps = eps
-        return torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0]
+        ctx.save_for_backward(rows, weight, bias, mean, (variance + eps).rsqrt())
+        ctx.eps, ctx.relu = eps, relu
+        normalized = torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0]
+        return normalized.relu_() if relu else normalized
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight, mean, inverse = ctx.saved_tensors
+        rows, weight, bias, mean, inverse = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        if ctx.relu:
+            gradient = _where_positive(gradient, rows, weight * inverse, bias - mean * weight * inverse)
         needed = [*ctx.needs_input_grad[:3]]
         found = torch.ops.aten.native_batch_norm_backward(
-            gradients[0].contiguous(), rows, weight, None, None, mean, inverse, True, ctx.eps, needed
+            gradient, rows, weight, None, None, mean, inverse, True, ctx.eps, needed
         )
-        return (*(value if need else None for value, need in zip(found, needed, strict=True)), None, None, None)
+        return (*(value if need else None for value, need in zip(found, needed, strict=True)), *[None] * 4)
+
+
+def _where_positive(gradient: Tensor, rows: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
+    """The gradient where rows * factor + shift is positive, else 0; (M, C), in blocks that fit the cache."""
+    result = torch.empty_like(gradient)
+    size = max(_BLOCK // rows.shape[1], 1)
+    for block, passed, out in zip(rows.split(size), gradient.split(size), result.split(size), strict=True):
+        positive = torch.addcmul(shift, block.float(), factor) > 0
+        torch.mul(passed, positive, out=out)
+    return result

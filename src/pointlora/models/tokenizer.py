@@ -47,13 +47,13 @@ class Tokenizer(nn.Module):
         """
         batch, groups, size, _ = neighborhoods.shape
         with repeated_statistics(self, repeats if self.training else 1):
-            features = self.first_conv(neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
-            join, norm, activation, last = cast("tuple[nn.Linear, nn.Module, nn.Module, nn.Linear]", self.second_conv)
+            features = _run(self.first_conv, neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
+            join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", self.second_conv)
             # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
             # right half: the same numbers for a quarter less arithmetic than joining them first.
             left, right = join.weight.chunk(2, dim=1)
             joined = linear(features, right) + linear(max_over_points(features), left, join.bias)[:, None]
-            hidden = activation(norm(joined.flatten(0, 1)))
+            hidden = norm(joined.flatten(0, 1), relu=True)
             return max_over_points(last(hidden).view(batch * groups, size, -1)).view(batch, groups, -1)
 
     def tokenize_scales(self, scales: Sequence[Patches]) -> list[Tensor]:
@@ -89,6 +89,16 @@ def repeated_statistics(module: nn.Module, repeats: int) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+def _run(layers: nn.Sequential, rows: Tensor) -> Tensor:
+    """The layers of `_pointwise` on (M, 3), each BatchNorm together with the ReLU that follows it."""
+    for layer in layers:
+        if isinstance(layer, RowBatchNorm):
+            rows = layer(rows, relu=True)
+        elif not isinstance(layer, nn.ReLU):
+            rows = layer(rows)
+    return rows
 
 
 def _pointwise(*widths: int) -> nn.Sequential:
