@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import pointlora
+from pointlora.allocator import keep_large_blocks
 from pointlora.cli.errors import report, run_guarded
 from pointlora.data.names import unknown_name
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before torch is loaded: its idle threads sleep instead of spinning, which on a machine that others use as well
     # makes training several times faster.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_large_blocks()
     module = COMMANDS[words[0]][0]
     return run_guarded(lambda: importlib.import_module(module).run(words[1:]))
 
