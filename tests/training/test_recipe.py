@@ -101,3 +101,10 @@ def test_files_that_are_no_recipes(tmp_path, text):
 def test_importing_recipes_needs_neither_torch_nor_numpy():
     code = "import sys, pointlora.training.recipe; print({'torch', 'numpy', 'yaml', 'lightning'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_settings_that_look_like_options_of_the_data_set():
+    with pytest.raises(ConfigError, match="data.options holds 'cache'"):
+        from_mapping(TrainRecipe, {"data": {"options": {"cache": "off"}}})
+    with pytest.raises(ConfigError, match="gradient_checkpointing and training.compile exclude each other"):
+        from_mapping(TrainRecipe, {"training": {"gradient_checkpointing": True, "compile": True}})

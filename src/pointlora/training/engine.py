@@ -19,6 +19,7 @@ from pointlora.errors import ConfigError
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import History, LastCheckpoint
 from pointlora.training.checkpoint_io import AtomicCheckpointIO
+from pointlora.training.checkpointing import checkpointed_blocks
 from pointlora.training.compiling import compiled
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import RunConfig
@@ -87,7 +88,10 @@ def run_training(
         )
         module.train()
         try:
-            with compiled(module.model, run.compile) as compiling:
+            with (
+                checkpointed_blocks(module.model, run.gradient_checkpointing),
+                compiled(module.model, run.compile) as compiling,
+            ):
                 trainer.fit(
                     module,
                     train_loader,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pointlora.errors import ConfigError
 from pointlora.training.recipe_checks import check_choice, check_integer, check_number
 from pointlora.training.recipe_method import resolve_method
 from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
@@ -28,6 +29,8 @@ class RunConfig:
         devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
             number counts.
         deterministic: use deterministic kernels, where torch has them.
+        gradient_checkpointing: blocks keep their inputs only and compute the rest again in the backward: the same
+            result with much less memory, for a third more time.
         compile: train with torch.compile; the first steps take a minute or more, and random numbers differ. Meant for
             GPUs.
         checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
@@ -42,6 +45,7 @@ class RunConfig:
     accelerator: str = "auto"
     devices: int = 1
     deterministic: bool = True
+    gradient_checkpointing: bool = False
     compile: bool = False
     checkpoint_every_steps: int | None = None
     tensorboard: bool = True
@@ -55,6 +59,8 @@ class RunConfig:
         check_choice("training.precision", self.precision, ("32", "bf16"))
         check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         check_integer("training.devices", self.devices, 1, 256)
+        if self.gradient_checkpointing and self.compile:
+            raise ConfigError("training.gradient_checkpointing and training.compile exclude each other: choose one")
         if self.checkpoint_every_steps is not None:
             check_integer("training.checkpoint_every_steps", self.checkpoint_every_steps, 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pointlora.errors import ConfigError
 from pointlora.training.recipe_checks import check_choice, check_integer, check_number
 
 
@@ -89,6 +90,9 @@ class DataConfig:
     RANGES = ("scale_low", "scale_high", "shift", "jitter_sigma", "jitter_clip", "dropout_ratio")
 
     def __post_init__(self) -> None:
+        for key in ("root", "split", "cache", "label_fraction", "label_seed"):
+            if key in self.options:
+                raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
         check_integer("data.num_points", self.num_points, 1, 10**7)
         check_choice("data.up_axis", self.up_axis, ("x", "y", "z"))
         check_number("data.oversample", self.oversample, 1, 100)

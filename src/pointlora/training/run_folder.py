@@ -22,7 +22,14 @@ from pointlora.errors import ConfigError
 from pointlora.training.recipe_files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
 
 # Settings that don't change the result: a run may be moved, and resumed with other workers or logs.
-FREE_TO_CHANGE = ("output", "data.cache", "training.workers", "training.tensorboard", "training.checkpoint_every_steps")
+FREE_TO_CHANGE = (
+    "output",
+    "data.cache",
+    "training.workers",
+    "training.gradient_checkpointing",
+    "training.tensorboard",
+    "training.checkpoint_every_steps",
+)
 
 
 class RunFolder:

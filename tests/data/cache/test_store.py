@@ -19,7 +19,7 @@ from pointlora.data.cache.store import cache_folder
 from pointlora.data.checking import check_clouds
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.files import FilesSource
-from pointlora.errors import DataError
+from pointlora.errors import ConfigError, DataError
 
 
 def open_folder(tmp_path: Path, **options: Any) -> PointCloudDataset:
@@ -159,6 +159,8 @@ def test_where_caches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder("auto") == Path("/somewhere")
     assert cache_folder("off") is None
     assert cache_folder("~/mine") == Path.home() / "mine"
+    with pytest.raises(ConfigError, match="did you mean 'auto'"):
+        cache_folder("aut")
     monkeypatch.delenv("POINTLORA_CACHE")
     assert cache_folder("auto") == Path.home() / ".cache" / "pointlora"
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from pointlora.data.cache.container import CloudFile, DamagedCacheError, write_clouds
 from pointlora.data.cache.source import CloudSource
+from pointlora.data.names import unknown_name
 from pointlora.data.progress import Progress
-from pointlora.errors import DataError
+from pointlora.errors import ConfigError, DataError
 
 VARIABLE = "POINTLORA_CACHE"
 
@@ -28,11 +29,16 @@ def cache_folder(option: str) -> Path | None:
 
     Returns:
         the folder, which need not exist; None for no cache.
+
+    Raises:
+        ConfigError: for a word that is neither; a folder beside one is written ./word.
     """
     if option == "off":
         return None
     if option == "auto":
         return Path(os.environ.get(VARIABLE) or "~/.cache/pointlora").expanduser()
+    if not option or (Path(option).name == option and not option.startswith(("~", "."))):
+        raise ConfigError(unknown_name("data.cache", option, ("auto", "off", "./folder")))
     return Path(option).expanduser()
 
 
