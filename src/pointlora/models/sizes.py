@@ -10,6 +10,10 @@ from typing import Any
 from pointlora.errors import ConfigError
 from pointlora.ops.grouping import Scale
 
+# A damaged or hostile description of a model must not make it fill the memory.
+_LARGEST = 65_536
+_DEEPEST = 1_000
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -40,6 +44,8 @@ class Sizes:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
         for name in ("embed_dim", "depth", "num_heads", "num_groups", "group_size"):
             _check_positive(name, getattr(self, name))
+        if self.depth > _DEEPEST:
+            raise ConfigError(f"depth is {self.depth}, but it must be at most {_DEEPEST:,}")
         if len(self.tokenizer_dims) < 2:
             raise ConfigError(f"tokenizer_dims is {self.tokenizer_dims}, but it needs at least two widths")
         for width in self.tokenizer_dims:
@@ -76,5 +82,5 @@ class Sizes:
 
 
 def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name} is {value!r}, but it must be a positive integer")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LARGEST:
+        raise ConfigError(f"{name} is {value!r}, but it must be an integer from 1 to {_LARGEST:,}")

@@ -1,0 +1,33 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from pointlora.adapters.config import PRESETS, PointLoraConfig, SelectionScale, TunedPartsConfig
+from pointlora.errors import ConfigError
+
+
+def test_default_scales_are_the_release_s_and_follow_other_groupings():
+    assert PointLoraConfig().scales_for(128, 32) == (SelectionScale(128, 32, 32), SelectionScale(64, 64, 8, 0.25))
+    assert PointLoraConfig().scales_for(64, 32) == (SelectionScale(64, 32, 16), SelectionScale(32, 64, 4, 0.25))
+    assert PointLoraConfig(scales=[[8, 4, 2]]).scales_for(64, 32) == (SelectionScale(8, 4, 2),)
+    assert PointLoraConfig(scales=()).scales_for(64, 32) == ()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_settings_survive_plain_values(name):
+    config = PRESETS[name].config
+    assert type(config)(**config.as_dict()) == config
+    assert PRESETS[name].description
+    assert all(field.name in type(config).__doc__ for field in dataclasses.fields(config))
+
+
+def test_bad_parts_are_named():
+    with pytest.raises(ConfigError, match="parts is 'tail', but it must be one of all, head, biases"):
+        TunedPartsConfig("tail")
+
+
+def test_no_torch_is_needed():
+    code = "import sys, pointlora.adapters.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
