@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pointlora.atomic import write_text_atomically
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 from .cases import CASES
 from .check import read_reference, store_reference, worse_ratios

@@ -57,7 +57,7 @@ def test_frozen_tokenizer_stays_in_evaluation_mode():
 
 
 def test_an_unknown_name_gets_the_nearest():
-    with pytest.raises(ConfigError, match="unknown method 'pointlorra'; did you mean 'pointlora'"):
+    with pytest.raises(ConfigError, match="unknown method 'pointlorra': did you mean 'pointlora'"):
         apply_method(create_model("point_mae_tiny", **TINY), "pointlorra")
 
 

@@ -19,9 +19,9 @@ def test_sizes_can_be_changed():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("point_maee", {}, "unknown model 'point_maee'; did you mean 'point_mae'"),
+        ("point_maee", {}, "unknown model 'point_maee': did you mean 'point_mae'"),
         ("point_mae", {"task": "dancing"}, "no task 'dancing'; its tasks are classification"),
-        ("point_mae", {"embed_dims": 4}, "unknown option 'embed_dims'.*did you mean 'embed_dim'"),
+        ("point_mae", {"embed_dims": 4}, "unknown option of create_model 'embed_dims': did you mean 'embed_dim'"),
         ("point_mae", {"embed_dim": 100}, "embed_dim 100 is not a multiple of num_heads 6"),
         ("point_mae", {"depth": 0}, "depth is 0"),
         ("point_mae", {"depth": 1001}, "depth is 1001"),

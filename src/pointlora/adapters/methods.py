@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TypeVar
 
 from torch import nn
@@ -12,6 +11,7 @@ from pointlora.adapters.pointlora import apply_pointlora
 from pointlora.adapters.tuned_parts import TunedMethod, apply_tuned_parts
 from pointlora.errors import AdapterError, ConfigError
 from pointlora.models.backbone import Backbone
+from pointlora.names import unknown_name
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -28,9 +28,7 @@ def get_preset(name: str) -> MethodConfig:
         ConfigError: for an unknown name, with the nearest right one.
     """
     if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(list_methods())}"
-        raise ConfigError(f"unknown method {name!r}; {hint}")
+        raise ConfigError(unknown_name("method", name, list_methods()))
     return PRESETS[name].config
 
 

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pointlora.data.names import nearest_name
 from pointlora.errors import ConfigError
+from pointlora.names import nearest_name
 
 
 class Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pointlora
 from pointlora.allocator import keep_large_blocks
 from pointlora.cli.errors import report, run_guarded
-from pointlora.data.names import unknown_name
+from pointlora.names import unknown_name
 
 # command -> (module with `run(arguments) -> exit code`, one line of help)
 COMMANDS = {

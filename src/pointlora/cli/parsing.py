@@ -7,8 +7,8 @@ from argparse import SUPPRESS, ArgumentError
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 from pointlora.training.recipe_files import check_keys, dotted_keys, find_recipe, from_mapping, read_mapping
 
 Recipe = TypeVar("Recipe")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.augmentations import AUGMENTATIONS, AXES, augment
-from pointlora.data.names import unknown_name
 from pointlora.data.resampling import resample_for_evaluation, resample_for_training
 from pointlora.data.sampling import Key, sample_generator
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 
 @dataclass(frozen=True)

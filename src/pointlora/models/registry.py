@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from dataclasses import fields
 from typing import Any
@@ -13,6 +12,7 @@ from pointlora.errors import ConfigError
 from pointlora.models import act, point_bert, point_gpt, point_mae, recon
 from pointlora.models.family import Family
 from pointlora.models.sizes import Sizes
+from pointlora.names import unknown_name
 
 # A new family is one more module here.
 _MODULES = (point_mae, point_bert, act, recon, point_gpt)
@@ -31,7 +31,7 @@ def get_family(name: str) -> Family:
         ConfigError: for an unknown name, with the nearest right one.
     """
     if name not in _FAMILIES:
-        raise ConfigError(f"unknown model {name!r}{_nearest(name, list_models())}")
+        raise ConfigError(unknown_name("model", name, list_models()))
     return _FAMILIES[name]
 
 
@@ -59,15 +59,10 @@ def create_model(name: str, task: str = "classification", **options: Any) -> nn.
     sizes = {field.name for field in fields(Sizes)}
     for option in options:
         if option not in known | sizes:
-            raise ConfigError(f"unknown option {option!r} of create_model{_nearest(option, sorted(known | sizes))}")
+            raise ConfigError(unknown_name("option of create_model", option, sorted(known | sizes)))
     if "num_classes" in known:
         options.setdefault("num_classes", 40)
     own = {key: value for key, value in options.items() if key in known}
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
     return model
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"

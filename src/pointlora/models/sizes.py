@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 from pointlora.ops.grouping import Scale
 
 # A damaged or hostile description of a model must not make it fill the memory.
@@ -71,9 +71,7 @@ class Sizes:
         known = [field.name for field in fields(self)]
         for name in changes:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(f"unknown size {name!r}{hint} Known sizes: {', '.join(known)}")
+                raise ConfigError(unknown_name("size", name, known))
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:

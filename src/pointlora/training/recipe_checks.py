@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 
 def check_choice(key: str, value: object, allowed: Iterable[object]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pointlora.data.names import nearest_name, unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import nearest_name, unknown_name
 
 Recipe = TypeVar("Recipe")
 

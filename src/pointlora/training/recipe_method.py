@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 from pointlora.adapters.config import PRESETS, MethodConfig
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 from pointlora.training.recipe_checks import check_integer, check_number
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pointlora.data.cache.container import CloudFile, DamagedCacheError, write_clouds
 from pointlora.data.cache.source import CloudSource
-from pointlora.data.names import unknown_name
 from pointlora.data.progress import Progress
 from pointlora.errors import ConfigError, DataError
+from pointlora.names import unknown_name
 
 VARIABLE = "POINTLORA_CACHE"
 

@@ -11,8 +11,8 @@ import numpy as np
 from pointlora.data.datasets.files import FilesDataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.data.datasets.splits import hashed_choice
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError, DataError
+from pointlora.names import unknown_name
 
 LAYOUT = "<root>/<class>/<file>, or <root>/train/<class>/<file> and <root>/test/<class>/<file>"
 SPLITS = ("train", "validation", "test", "all")

@@ -10,8 +10,8 @@ from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.files import FilesDataset
 from pointlora.data.datasets.hdf5 import Hdf5Dataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique, read_lines
-from pointlora.data.names import unknown_name
 from pointlora.errors import DataError
+from pointlora.names import unknown_name
 
 LAYOUT = (
     "<root>/modelnet40_shape_names.txt, modelnet40_{train,test}.txt and <class>/<class>_0001.txt, "

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError, DataError
+from pointlora.names import unknown_name
 
 Root = str | os.PathLike[str] | None
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_split
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 SPLITS = ("train", "validation", "test")
 VARIANTS = ("clean", "scan")

@@ -10,8 +10,8 @@ from typing import Any
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root
 from pointlora.data.datasets.splits import keep_label_fraction
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 # name -> (module, callable that takes root, split and the data set's own options)
 _DATASETS = {

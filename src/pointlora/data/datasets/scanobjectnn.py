@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pointlora.data.datasets.hdf5 import Hdf5Dataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, first_existing
-from pointlora.data.names import unknown_name
 from pointlora.errors import ConfigError
+from pointlora.names import unknown_name
 
 CLASS_NAMES = (
     "bag",

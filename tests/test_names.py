@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pointlora.data.names import nearest_name, unknown_name
+from pointlora.names import nearest_name, unknown_name
 
 
 def test_nearest_name() -> None:
