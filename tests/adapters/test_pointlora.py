@@ -12,6 +12,13 @@ from pointlora.models.layouts import PLAIN_FINE_TUNED
 from pointlora.ops import grouping
 
 TINY = {"num_classes": 4, "embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 32, "group_size": 8}
+# A constant that is added before a batch normalisation changes nothing: what these biases have is rounding.
+NO_GRADIENT = {
+    "encoder.first_conv.0.bias",
+    "encoder.first_conv.3.bias",
+    "cls_head_finetune.0.bias",
+    "cls_head_finetune.4.bias",
+}
 
 
 def release(golden):
@@ -72,9 +79,11 @@ def check_gradient_norms(model, golden):
     trained = {ours[key] for key in golden.meta["grad_norms"]}
     assert trained == {name for name, parameter in parameters.items() if parameter.grad is not None}
     for key, expected in golden.meta["grad_norms"].items():
-        # A bias that a batch normalisation follows has no gradient but rounding, here below 0.001.
-        tolerance = max(0.01 * expected, 1e-3)
-        assert parameters[ours[key]].grad.norm().item() == pytest.approx(expected, abs=tolerance), key
+        found = parameters[ours[key]].grad.norm().item()
+        if key in NO_GRADIENT:
+            assert max(found, expected) < 1e-3, key
+        else:
+            assert found == pytest.approx(expected, rel=0.01), key
 
 
 def test_the_budget_of_the_paper():
