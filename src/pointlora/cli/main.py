@@ -44,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return report(unknown_name("command", words[0], COMMANDS))
-    # Before torch is loaded: its idle threads wait for work for some microseconds and then sleep. By default they spin for
-    # milliseconds, which on a machine that others use as well makes training several times slower; sleeping at once
-    # makes it half as fast again on an idle one.
+    # Before torch is loaded: its idle threads wait for work for some microseconds and then sleep. By default they spin
+    # for milliseconds, which on a machine that others use as well makes training several times slower; sleeping at once
+    # makes it take half as long again on an idle one.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     keep_large_blocks()
