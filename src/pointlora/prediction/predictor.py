@@ -15,7 +15,6 @@ from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.prediction.settings import (
     axis_shift,
     choose_device,
-    find_base,
     read_class_names,
     read_mesh_samples,
     read_transform,
@@ -89,7 +88,7 @@ class Predictor:
         config = read_adapter_config(adapter)
         if config["base_model"]["task"] != "classification":
             raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
-        model, config = load_adapted_model(adapter, find_base(adapter, config, base))
+        model, config = load_adapted_model(adapter, base)
         self.model = model.to(self.device)
         self.class_names = read_class_names(config)
         self.mesh_samples = read_mesh_samples(config)

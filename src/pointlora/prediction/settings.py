@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pointlora.errors import AdapterError, CheckpointError, ConfigError
+from pointlora.errors import AdapterError, ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -14,31 +13,6 @@ if TYPE_CHECKING:
     from pointlora.data.transforms import PointTransform
 
 AXES = ("x", "y", "z")
-
-
-def find_base(
-    folder: str | os.PathLike[str], config: dict[str, Any], base: str | os.PathLike[str] | None
-) -> str | os.PathLike[str] | None:
-    """Where the backbone's weights of an adapter are: `base`, or what the adapter names, seen from here or from it.
-
-    Returns:
-        a path, or None for an adapter that was trained on random weights (or doesn't say on which).
-
-    Raises:
-        CheckpointError: if there is no such file.
-    """
-    if base is not None:
-        if not Path(base).exists():
-            raise CheckpointError(f"no such weight file: {base}")
-        return base
-    named = config["base_model"].get("checkpoint")
-    if named is None:
-        return None
-    places = [Path(named), Path(folder) / named]
-    for place in places:
-        if place.exists():
-            return place
-    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
 
 
 def choose_device(name: str) -> torch.device:

@@ -82,15 +82,37 @@ def load_adapted_model(
         **described["sizes"],
         **described["options"],
     )
-    checkpoint = base if base is not None else described.get("checkpoint")
+    checkpoint = find_base(folder, config, base)
     if checkpoint is not None:
-        if not Path(checkpoint).exists():
-            hint = "" if base is not None else "; give its place with --base"
-            raise CheckpointError(f"{checkpoint}, the backbone of {folder}, does not exist{hint}")
         load_checkpoint(model, checkpoint, head=False)
     elif "initial_seed" not in config:
         raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
     return load_adapter(model, folder).eval(), config
+
+
+def find_base(
+    folder: str | os.PathLike[str], config: dict[str, Any], base: str | os.PathLike[str] | None
+) -> str | os.PathLike[str] | None:
+    """Where the backbone's weights of an adapter are: `base`, or what the adapter names, seen from here or from it.
+
+    Returns:
+        a path, or None for an adapter that was trained on random weights (or doesn't say on which).
+
+    Raises:
+        CheckpointError: if there is no such file.
+    """
+    if base is not None:
+        if not Path(base).exists():
+            raise CheckpointError(f"no such weight file: {base}")
+        return base
+    named = config["base_model"].get("checkpoint")
+    if named is None:
+        return None
+    places = [Path(named), Path(folder) / named]
+    for place in places:
+        if place.exists():
+            return place
+    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
 
 
 def _initial_model(seed: int, name: str, task: str, **options: Any) -> nn.Module:
