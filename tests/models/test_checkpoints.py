@@ -126,8 +126,10 @@ def test_a_lost_weight_is_an_error_and_the_model_is_reported_without_strict():
     del weights["blocks.blocks.1.attn.proj.bias"]
     weights["stranger"] = torch.ones(3)
     model = create_model("point_mae", num_classes=15, **SIZES)
+    before = model.norm.weight.detach().clone()
     with pytest.raises(CheckpointError, match=r"lacks 1 weights.*blocks\.1\.attn\.proj\.bias"):
         load_checkpoint(model, weights)
+    assert torch.equal(model.norm.weight, before)
     report = load_checkpoint(model, weights, strict=False)
     assert report.missing == ["blocks.1.attn.proj.bias"]
     assert report.unexpected == ["stranger"]

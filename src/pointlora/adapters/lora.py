@@ -78,6 +78,7 @@ def add_lora(model: nn.Module, targets: tuple[str, ...], rank: int, scaling: flo
     return list(found)
 
 
+@torch.no_grad()
 def merge_lora(model: nn.Module) -> nn.Module:
     """Fold every low-rank update into its layer's weight, in place; the branch then costs nothing.
 
@@ -88,11 +89,12 @@ def merge_lora(model: nn.Module) -> nn.Module:
         AdapterError: no LoRA, or merged already.
     """
     for layer, branch in _lora_layers(model, merged=False):
-        layer.weight.data += branch.delta()
+        layer.weight += branch.delta()
         branch.merged = True
     return model
 
 
+@torch.no_grad()
 def unmerge_lora(model: nn.Module) -> nn.Module:
     """Undo `merge_lora`, up to rounding.
 
@@ -100,7 +102,7 @@ def unmerge_lora(model: nn.Module) -> nn.Module:
         AdapterError: no LoRA, or not merged.
     """
     for layer, branch in _lora_layers(model, merged=True):
-        layer.weight.data -= branch.delta()
+        layer.weight -= branch.delta()
         branch.merged = False
     return model
 
@@ -110,7 +112,6 @@ def is_merged(model: nn.Module) -> bool:
     return any(isinstance(module, LoraBranch) and module.merged for module in model.modules())
 
 
-@torch.no_grad()
 def _lora_layers(model: nn.Module, merged: bool) -> list[tuple[BranchedLinear, LoraBranch]]:
     layers = [module for module in model.modules() if isinstance(module, BranchedLinear) and "lora" in module.branches]
     if not layers:

@@ -66,7 +66,8 @@ def load_checkpoint(
         made anew for each task.
 
     Raises:
-        CheckpointError: unreadable or unsafe file, another family (named), another size (named).
+        CheckpointError: unreadable or unsafe file, another family (named), another size (named); the model is then
+            as it was.
     """
     weights, name = read_weights(source)
     layout = recognize(weights, get_family(str(model.name)).layouts)
@@ -77,9 +78,10 @@ def load_checkpoint(
     renamed = _rename(model, weights, layout, name, report)
     if not head:
         renamed = {key: value for key, value in renamed.items() if not _HEAD.match(key)}
-    _fill(model, renamed, name, report)
+    fitting = _fit(model, renamed, name, report)
     if strict:
         _check_complete(model, report, name, head)
+    model.load_state_dict(fitting, strict=False)
     return report
 
 
@@ -138,7 +140,8 @@ def _rename(
     return renamed
 
 
-def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: LoadReport) -> None:
+def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: LoadReport) -> dict[str, Tensor]:
+    """The weights that the model has a place for, in its shapes; nothing is loaded yet."""
     own = model.state_dict()
     fitting: dict[str, Tensor] = {}
     for key, value in renamed.items():
@@ -156,7 +159,7 @@ def _fill(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Lo
         fitting[key] = value
     report.loaded = sorted(fitting)
     report.missing = [key for key in own if key not in fitting]
-    model.load_state_dict(fitting, strict=False)
+    return fitting
 
 
 def _check_complete(model: nn.Module, report: LoadReport, name: str, head: bool) -> None:

@@ -1,4 +1,4 @@
-"""Triangle surfaces sampled uniformly by area: lofts through sections, slabs, extruded outlines; and bends and tapers.
+"""Triangle surfaces sampled uniformly by area: lofts through sections, slabs, extruded outlines; and bends.
 
 Warps act on the vertices of a mesh before it is sampled, so the sampling stays exactly uniform on the warped surface.
 """
@@ -124,14 +124,6 @@ def bend(points: np.ndarray, curvature: float) -> np.ndarray:
         return points
     radius, angle = 1.0 / curvature - points[:, 0], points[:, 1] * curvature
     return np.stack([1.0 / curvature - radius * np.cos(angle), radius * np.sin(angle), points[:, 2]], axis=1)
-
-
-def taper(points: np.ndarray, factor: float) -> np.ndarray:
-    """Scale x and y of (M, 3) points linearly along z, from 1 at the lowest point to `factor` at the highest."""
-    z = points[:, 2]
-    low, high = z.min(), z.max()
-    scale = 1.0 + (factor - 1.0) * (z - low) / max(high - low, 1e-12)
-    return points * np.stack([scale, scale, np.ones_like(scale)], axis=1)
 
 
 def _cells(vertices: np.ndarray) -> np.ndarray:
