@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pointlora.data.procedural.meshes import Mesh, bend, body, extrusion, grid, rounded_slab, slab, taper
+from pointlora.data.procedural.meshes import Mesh, bend, body, extrusion, grid, rounded_slab, slab
 
 L_SHAPE = [(0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (1.0, 1.0), (1.0, 3.0), (0.0, 3.0)]
 
@@ -66,11 +66,6 @@ def test_bend_keeps_arc_length_and_follows_the_circle():
     assert points[:, 0].min() == pytest.approx(0.0, abs=1e-5)
     assert points[:, 0].max() == pytest.approx(1.0 - math.cos(1.0), abs=1e-3)
     assert bend(np.ones((2, 3)), 0.0) == pytest.approx(np.ones((2, 3)))
-
-
-def test_taper_narrows_the_top_only():
-    corners = np.array([(1.0, 1.0, 0.0), (1.0, 1.0, 2.0), (-1.0, 1.0, 1.0)])
-    assert taper(corners, 0.5).tolist() == [[1.0, 1.0, 0.0], [0.5, 0.5, 2.0], [-0.75, 0.75, 1.0]]
 
 
 def test_grid_and_mirror():
