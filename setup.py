@@ -7,5 +7,9 @@ BENCHMARKS = ["pointlora.benchmarks", "pointlora.benchmarks.cases", "pointlora.b
 setup(
     packages=[*find_packages("src"), "pointlora.recipes", *BENCHMARKS],
     package_dir={"": "src", "pointlora.recipes": "recipes", "pointlora.benchmarks": "benchmarks"},
-    package_data={"pointlora": ["py.typed"], "pointlora.recipes": ["*.yaml"], "pointlora.benchmarks": ["*.json"]},
+    package_data={
+        "pointlora": ["py.typed", "weights/*"],
+        "pointlora.recipes": ["*.yaml"],
+        "pointlora.benchmarks": ["*.json"],
+    },
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pointlora.adapters.methods import apply_method, list_methods
     from pointlora.models.checkpoints import LoadReport, load_checkpoint
     from pointlora.models.parameters import count_parameters
+    from pointlora.models.pretrained import list_pretrained
     from pointlora.models.registry import create_model, list_models
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "create_model",
     "list_methods",
     "list_models",
+    "list_pretrained",
     "load_adapter",
     "load_checkpoint",
     "merge_lora",
@@ -42,6 +44,7 @@ __getattr__ = lazy_names(
         "create_model": "models.registry",
         "list_methods": "adapters.methods",
         "list_models": "models.registry",
+        "list_pretrained": "models.pretrained",
         "load_adapter": "adapters.folder",
         "load_checkpoint": "models.checkpoints",
         "merge_lora": "adapters.lora",

@@ -14,7 +14,7 @@ from pointlora.training.recipe_files import check_keys, dotted_keys, find_recipe
 Recipe = TypeVar("Recipe")
 
 # Settings that are free-form mappings: their keys are checked by whom they are meant for.
-FREE_FORM = ("method", "data.options", "data.ranges", "options")
+FREE_FORM = ("method", "data.options", "data.ranges", "corpus.options", "options")
 
 
 def parse_recipe(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from pointlora.errors import ConfigError
-from pointlora.models.backbone import Backbone
+from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.heads import classification_head
-from pointlora.models.method import TokenSequence
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
 
@@ -32,7 +30,7 @@ class ClassifierOutput(NamedTuple):
     selected: tuple[Tensor, ...] = ()
 
 
-class PointClassifier(Backbone):
+class PointClassifier(ClassTokenBackbone):
     """A backbone with a class token and a head on [class token, maximum over all other tokens].
 
     Args:
@@ -55,22 +53,8 @@ class PointClassifier(Backbone):
         self.head = self.build_head()
         self.head.apply(initialize_weights)
 
-    def build_prefix(self) -> None:
-        width = self.sizes.embed_dim
-        self.cls_token = nn.Parameter(torch.empty(1, 1, width))
-        self.cls_position = nn.Parameter(torch.empty(1, 1, width))
-        nn.init.trunc_normal_(self.cls_token, std=0.02)
-        nn.init.trunc_normal_(self.cls_position, std=0.02)
-
     def build_head(self) -> nn.Module:
         return classification_head(2 * self.sizes.embed_dim, self.num_classes)
-
-    def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
-        return self.cls_token.expand(batch, -1, -1), self.cls_position.expand(batch, -1, -1)
-
-    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Tokens (B, T, C) to the head's input (B, 2C)."""
-        return torch.cat([tokens[:, 0], tokens[:, sequence.num_prefix :].amax(1)], -1)
 
     def forward(self, points: Tensor) -> ClassifierOutput:
         """Classify clouds.

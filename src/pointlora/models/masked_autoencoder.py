@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.models.backbone import Backbone
 from pointlora.models.linear import Linear
+from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
-from pointlora.ops import chamfer_distance, gather_points, group_scales
+from pointlora.ops import chamfer_distance, gather_points
 from pointlora.ops.grouping import Patches
-from pointlora.ops.validation import check_points
 
 
 class PretrainingOutput(NamedTuple):
@@ -75,7 +75,7 @@ class MaskedAutoencoder(nn.Module):
                 "at least one must be masked and one visible"
             )
         width = sizes.embed_dim
-        self.encoder = Backbone(sizes)
+        self.encoder = self.build_encoder()
         self.mask_token = nn.Parameter(torch.empty(1, 1, width))
         self.decoder_position = nn.Sequential(Linear(3, 128), nn.GELU(), Linear(128, width))
         self.decoder = Decoder(width, decoder_depth, decoder_num_heads or sizes.num_heads, sizes.drop_path_rate)
@@ -84,10 +84,21 @@ class MaskedAutoencoder(nn.Module):
         for part in (self.decoder_position, self.decoder, self.rebuild):
             part.apply(initialize_weights)
 
+    def build_encoder(self) -> Backbone:
+        return Backbone(self.sizes)
+
     def random_mask(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """(B, G) mask with `num_masked` patches of each cloud masked at random."""
         order = torch.rand(batch, self.sizes.num_groups, generator=generator).argsort(1)
         return order < self.num_masked
+
+    def group(self, points: Tensor) -> Patches:
+        """Cut clouds (B, N, 3) into patches.
+
+        Raises:
+            ShapeError: for a wrong shape or too few points.
+        """
+        return self.encoder.group(points)[0]
 
     def forward(
         self, points: Tensor, generator: torch.Generator | None = None, mask: Tensor | None = None
@@ -102,34 +113,40 @@ class MaskedAutoencoder(nn.Module):
         Raises:
             ShapeError: for wrong shapes, or a mask that hides different numbers of patches.
         """
-        check_points(points)
-        patches = group_scales(points, [self.sizes.scale])[0]
+        patches = self.group(points)
         if mask is None:
             mask, num_masked = self.random_mask(len(points), generator), self.num_masked
         else:
-            _check_mask(mask, patches.centers.shape[:2])
-            num_masked = int(mask[0].sum())
-        visible, masked = _split(patches, mask.to(points.device), num_masked)
-        encoded = self.encode_visible(visible)
-        centers = torch.cat([visible.centers, masked.centers], 1)
-        mask_tokens = self.mask_token.to(encoded.dtype).expand(len(points), masked.centers.shape[1], -1)
-        decoded = self.decoder(
-            torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), masked.centers.shape[1]
-        )
-        rebuilt = self.rebuild(decoded).float().unflatten(-1, (-1, 3))
-        loss = chamfer_distance(rebuilt.flatten(0, 1), masked.neighborhoods.flatten(0, 1), "l2")
+            num_masked = check_mask(mask, patches.centers.shape[:2])
+        visible, masked = split_patches(patches, mask.to(points.device), num_masked)
+        tokens, sequence = self.encode_visible(visible)
+        loss, rebuilt = self.rebuild_masked(tokens[:, sequence.num_prefix :], visible, masked)
         return PretrainingOutput(loss, rebuilt, mask, patches.centers)
 
-    def encode_visible(self, visible: Patches) -> Tensor:
-        """Tokens (B, V, C) of the visible patches, through all blocks and the final norm."""
+    def encode_visible(self, visible: Patches) -> tuple[Tensor, TokenSequence]:
+        """The sequence of the visible patches, and its tokens (B, P + V, C) after all blocks and the final norm."""
         encoder = self.encoder
-        tokens, positions = encoder.tokenizer(visible.neighborhoods), encoder.position(visible.centers)
-        for block in encoder.blocks:
-            tokens = block(tokens + positions)
-        return encoder.norm(tokens)
+        own = TokenSet(encoder.tokenizer(visible.neighborhoods), encoder.position(visible.centers), visible.centers)
+        sequence = encoder.assemble(own)
+        return encoder.run_blocks(sequence, (len(encoder.blocks) - 1,))[0], sequence
+
+    def rebuild_masked(self, encoded: Tensor, visible: Patches, masked: Patches) -> tuple[Tensor, Tensor]:
+        """The loss, and the rebuilt patches (B, M, K, 3), from encoded visible patches (B, V, C)."""
+        num_masked = masked.centers.shape[1]
+        centers = torch.cat([visible.centers, masked.centers], 1)
+        mask_tokens = self.mask_token.to(encoded.dtype).expand(len(encoded), num_masked, -1)
+        decoded = self.decoder(torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), num_masked)
+        rebuilt = self.rebuild(decoded).float().unflatten(-1, (-1, 3))
+        loss = chamfer_distance(rebuilt.flatten(0, 1), masked.neighborhoods.flatten(0, 1), "l2")
+        return loss, rebuilt
 
 
-def _check_mask(mask: Tensor, shape: torch.Size) -> None:
+def check_mask(mask: Tensor, shape: torch.Size) -> int:
+    """How many patches a (B, G) mask hides of each cloud.
+
+    Raises:
+        ShapeError: for another shape or type, or if it isn't the same number everywhere.
+    """
     if mask.shape != shape or mask.dtype != torch.bool:
         raise ShapeError(f"mask must be {tuple(shape)} booleans, not {tuple(mask.shape)} of {mask.dtype}")
     counts = mask.sum(1)
@@ -137,9 +154,10 @@ def _check_mask(mask: Tensor, shape: torch.Size) -> None:
         raise ShapeError(
             f"the mask hides {counts.min()} to {counts.max()} patches: every cloud must hide the same number"
         )
+    return int(counts[0])
 
 
-def _split(patches: Patches, mask: Tensor, num_masked: int) -> tuple[Patches, Patches]:
+def split_patches(patches: Patches, mask: Tensor, num_masked: int) -> tuple[Patches, Patches]:
     """Visible and masked patches, each in their order of sampling."""
     order = mask.to(torch.int8).argsort(dim=1, stable=True)
     border = mask.shape[1] - num_masked

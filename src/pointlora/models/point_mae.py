@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import nn
+
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
-from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.sizes import Sizes
+from pointlora.models.two_views import build_autoencoder
 
 # The pre-trained file has no class token: it starts at random and belongs to what is trained.
 PRETRAINED = Layout(
@@ -23,7 +27,7 @@ PRETRAINED = Layout(
     ),
 )
 
-_TASKS = {"classification": PointClassifier, "pretraining": MaskedAutoencoder}
+_TASKS: dict[str, Callable[..., nn.Module]] = {"classification": PointClassifier, "pretraining": build_autoencoder}
 
 FAMILIES = (
     Family(

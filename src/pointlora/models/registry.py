@@ -11,6 +11,7 @@ from torch import nn
 from pointlora.errors import ConfigError
 from pointlora.models import act, point_bert, point_gpt, point_mae, recon
 from pointlora.models.family import Family
+from pointlora.models.pretrained import pretrained_file
 from pointlora.models.sizes import Sizes
 from pointlora.names import unknown_name
 
@@ -35,13 +36,15 @@ def get_family(name: str) -> Family:
     return _FAMILIES[name]
 
 
-def create_model(name: str, task: str = "classification", **options: Any) -> nn.Module:
-    """Build a model with random weights.
+def create_model(name: str, task: str = "classification", pretrained: bool = False, **options: Any) -> nn.Module:
+    """Build a model, with random weights or with those that come with the package.
 
     Args:
         name: one of `list_models()`.
         task: `classification` (option `num_classes`, default 40) or `pretraining` (options `decoder_depth`,
             `decoder_num_heads`, `mask_ratio`).
+        pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some);
+            the head is new all the same.
         options: those of the task, and sizes that differ from the published ones: `embed_dim`, `depth`, `num_heads`,
             `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`.
 
@@ -50,6 +53,7 @@ def create_model(name: str, task: str = "classification", **options: Any) -> nn.
 
     Raises:
         ConfigError: for an unknown name, task or option, with the nearest right one.
+        CheckpointError: if the package has no weights for the model, they are damaged, or the sizes are others.
     """
     family = get_family(name)
     if task not in family.tasks:
@@ -65,4 +69,8 @@ def create_model(name: str, task: str = "classification", **options: Any) -> nn.
     own = {key: value for key, value in options.items() if key in known}
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
+    if pretrained:
+        from pointlora.models.checkpoints import load_checkpoint  # it knows all models, so it imports this module
+
+        load_checkpoint(model, pretrained_file(name))
     return model

@@ -31,7 +31,7 @@ class TrainedModule(LightningModule):
         self.model = model
         self.optimizer_config, self.run = optimizer, run
         self.fingerprint = frozen_fingerprint(model)
-        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self.loss_sums: dict[str, Tensor] = {}
         self.loss_count = 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -49,24 +49,28 @@ class TrainedModule(LightningModule):
         set_learning_rate(optimizer, self.epoch_lr)  # type: ignore[arg-type]
         seed_step(self.run.seed, self.global_step, self.global_rank)
 
-    def track(self, loss: Tensor) -> Tensor:
-        """Add a step's loss to the epoch's mean, without waiting for the device."""
-        self.loss_sum = self.loss_sum.to(loss.device) + loss.detach().double()
+    def track(self, loss: Tensor, **parts: Tensor) -> Tensor:
+        """Add a step's loss, and what it is the sum of, to the epoch's means, without waiting for the device."""
+        for name, value in {"train_loss": loss, **parts}.items():
+            value = value.detach().double()
+            self.loss_sums[name] = self.loss_sums[name].to(value.device) + value if name in self.loss_sums else value
         self.loss_count += 1
         return loss
 
-    def take_mean_loss(self) -> tuple[float, int]:
-        """Mean training loss of all processes since the last call, and over how many steps."""
-        mean, steps = float(self.loss_sum) / max(self.loss_count, 1), self.loss_count
-        mean = mean_over_processes(mean, self.device)
-        self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
-        return mean, steps
+    def take_mean_losses(self) -> tuple[dict[str, float], int]:
+        """Means of all processes since the last call, `train_loss` first, and over how many steps."""
+        means, steps = self._mean_losses(max(self.loss_count, 1)), self.loss_count
+        self.loss_sums, self.loss_count = {}, 0
+        return means, steps
+
+    def _mean_losses(self, count: int) -> dict[str, float]:
+        return {name: mean_over_processes(float(value) / count, self.device) for name, value in self.loss_sums.items()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] = trained_state(self.model)
         checkpoint["frozen_fingerprint"] = self.fingerprint
         # Every process comes here, though the first one writes for all.
-        checkpoint["loss"] = [mean_over_processes(float(self.loss_sum), self.device), self.loss_count]
+        checkpoint["loss"] = [self._mean_losses(1), self.loss_count]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if checkpoint.get("frozen_fingerprint") != self.fingerprint:
@@ -74,8 +78,8 @@ class TrainedModule(LightningModule):
                 "the frozen weights are not those with which this run began: restore model.checkpoint, "
                 "or start a new run in another --output"
             )
-        total, self.loss_count = checkpoint["loss"]
-        self.loss_sum = torch.tensor(total, dtype=torch.float64)
+        sums, self.loss_count = checkpoint["loss"]
+        self.loss_sums = {name: torch.tensor(value, dtype=torch.float64) for name, value in sums.items()}
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Takes what `on_save_checkpoint` wrote: the trained part only."""

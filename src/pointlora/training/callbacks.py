@@ -67,8 +67,8 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainedModule)
-        loss, steps = pl_module.take_mean_loss()
-        row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, "train_loss": loss}
+        losses, steps = pl_module.take_mean_losses()
+        row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, **losses}
         if self.best is not None:
             assert isinstance(pl_module, ClassificationModule)
             assert pl_module.selection_metrics is not None

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
+from pointlora.data.datasets.mixed import MixedDataset
 from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, loader_with, make_loader
 from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
@@ -139,12 +140,20 @@ class StreamSampler(EpochBatchSampler):
 
 
 def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
-    """The training split of a pre-training run; procedural data is made as large as the whole run needs."""
-    data, run = recipe.data, recipe.training
-    options = dict(data.options)
-    if data.name == "procedural" and run.samples_per_epoch is not None:
-        options["train_size"] = run.samples_per_epoch * run.epochs
-    return open_dataset(data.name, data.root, "train", cache=data.cache, **options)
+    """The training split of a pre-training run, with the corpus mixed in; made as large as the whole run needs.
+
+    Raises:
+        ConfigError: for an unknown data set or option.
+        DataError: if it can't be read.
+    """
+    data, run, corpus = recipe.data, recipe.training, recipe.corpus
+    options, wanted = dict(data.options), run.epochs * (run.samples_per_epoch or 0)
+    if data.name == "procedural" and wanted:
+        options["train_size"] = wanted
+    main = open_dataset(data.name, data.root, "train", cache=data.cache, **options)
+    if corpus.name is None:
+        return main
+    return MixedDataset(main, open_dataset(corpus.name, corpus.root, "train", **corpus.options), corpus.share, wanted)
 
 
 def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:

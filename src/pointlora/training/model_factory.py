@@ -12,14 +12,18 @@ from torch import nn
 from pointlora.adapters.folder import load_adapter
 from pointlora.adapters.folder_config import read_adapter_config
 from pointlora.adapters.methods import apply_method
-from pointlora.errors import AdapterError, CheckpointError
+from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
+from pointlora.models.pretrained import PRETRAINED, locate_weights
 from pointlora.models.registry import create_model
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_method import method_config
+
+# Width of the embeddings that are compared, as in SimCLR.
+CONTRAST_DIM = 128
 
 
 def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> PointClassifier:
@@ -35,24 +39,33 @@ def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> PointCl
     model = _initial_model(seed, config.name, "classification", num_classes=len(class_names), **config.sizes)
     if config.checkpoint is not None:
         # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.
-        load_checkpoint(model, config.checkpoint, head=False)
+        load_checkpoint(model, locate_weights(config.checkpoint, config.name), head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
     return cast(PointClassifier, model)
 
 
-def build_autoencoder(recipe: PretrainRecipe) -> MaskedAutoencoder:
+def build_autoencoder(recipe: PretrainRecipe, num_categories: int) -> MaskedAutoencoder:
     """The masked autoencoder of a pre-training run; `model.checkpoint` goes on from weights of an earlier one.
+
+    Args:
+        recipe: of the run.
+        num_categories: of its data, for the objective that wants them.
 
     Raises:
         ConfigError, CheckpointError: as in `build_classifier`.
     """
-    config = recipe.model
-    model = _initial_model(
-        recipe.training.seed, config.name, "pretraining", mask_ratio=recipe.mask_ratio, **config.sizes
-    )
+    config, objective = recipe.model, recipe.objective
+    options: dict[str, Any] = {"mask_ratio": recipe.mask_ratio, "decoder_depth": recipe.decoder_depth}
+    if objective.contrast:
+        options["contrast_dim"] = CONTRAST_DIM
+    if objective.category:
+        if not num_categories:
+            raise ConfigError("objective.category needs labelled clouds, and data has no classes")
+        options["num_categories"] = num_categories
+    model = _initial_model(recipe.training.seed, config.name, "pretraining", **config.sizes, **options)
     if config.checkpoint is not None:
-        load_checkpoint(model, config.checkpoint)
+        load_checkpoint(model, locate_weights(config.checkpoint, config.name))
     return cast(MaskedAutoencoder, model)
 
 
@@ -108,6 +121,8 @@ def find_base(
     named = config["base_model"].get("checkpoint")
     if named is None:
         return None
+    if named == PRETRAINED:
+        return locate_weights(named, config["base_model"]["name"])
     places = [Path(named), Path(folder) / named]
     for place in places:
         if place.exists():

@@ -53,10 +53,10 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
     goes_on = folder.check(resume) if first else False
     check_device(recipe.training.accelerator, recipe.training.devices)
     dataset, transform = open_pretraining(recipe), transform_config(recipe.data)
-    model = build_autoencoder(recipe)
-    check_clouds([dataset], model.sizes.group_size)
+    model = build_autoencoder(recipe, len(dataset.class_names))
+    check_clouds(dataset.parts(), model.sizes.group_size)
     with torch.no_grad():
-        model.eval()(first_cloud(dataset, transform), generator=torch.Generator().manual_seed(0))
+        model.eval().group(first_cloud(dataset, transform))
     loader = pretraining_loader(dataset, transform, recipe.training)
     total = count_parameters(model).total
     if first:
@@ -65,7 +65,7 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
         text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps an epoch"
         print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
-    module = PretrainingModule(model, recipe.optimizer, recipe.training)
+    module = PretrainingModule(model, recipe)
     compile_seconds = run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
     if not first:
         return {}

@@ -40,7 +40,9 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     torch.manual_seed(derive_seed("step", seed, step, rank))
 
 
-def patch_masks(seed: int, keys: Iterable[tuple[int, int]], num_groups: int, num_masked: int) -> Tensor:
+def patch_masks(
+    seed: int, keys: Iterable[tuple[int, int]], num_groups: int, num_masked: int, purpose: str = "mask"
+) -> Tensor:
     """Masks of pre-training, each a function of (seed, epoch, index).
 
     Args:
@@ -48,6 +50,7 @@ def patch_masks(seed: int, keys: Iterable[tuple[int, int]], num_groups: int, num
         keys: (epoch, index) of each sample.
         num_groups: patches a cloud, G.
         num_masked: how many of them are masked.
+        purpose: tells masks for several uses apart.
 
     Returns:
         (B, G) booleans, True where masked.
@@ -55,6 +58,26 @@ def patch_masks(seed: int, keys: Iterable[tuple[int, int]], num_groups: int, num
     rows = []
     for epoch, index in keys:
         row = np.zeros(num_groups, dtype=bool)
-        row[sample_generator(seed, epoch, index, "mask").permutation(num_groups)[:num_masked]] = True
+        row[sample_generator(seed, epoch, index, purpose).permutation(num_groups)[:num_masked]] = True
         rows.append(row)
     return torch.from_numpy(np.stack(rows))
+
+
+def view_maps(seed: int, keys: Iterable[tuple[int, int]], up_axis: str) -> Tensor:
+    """Linear maps of the second view in pre-training, each a function of (seed, epoch, index).
+
+    Returns:
+        (B, 3, 3), for multiplication from the right: any turn about the up axis, then each axis scaled by
+        [2/3, 3/2].
+    """
+    up = "xyz".index(up_axis)
+    first, second = (up + 1) % 3, (up + 2) % 3
+    maps = []
+    for epoch, index in keys:
+        generator = sample_generator(seed, epoch, index, "view")
+        angle, scales = generator.uniform(0, 2 * np.pi), generator.uniform(2 / 3, 3 / 2, 3)
+        turn = np.eye(3)
+        turn[first, first] = turn[second, second] = np.cos(angle)
+        turn[first, second], turn[second, first] = np.sin(angle), -np.sin(angle)
+        maps.append(turn * scales)
+    return torch.from_numpy(np.stack(maps).astype(np.float32))

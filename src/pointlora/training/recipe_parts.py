@@ -15,8 +15,8 @@ class ModelConfig:
 
     Args:
         name: registry name, for example point_mae.
-        checkpoint: file with pre-trained weights; without one the backbone starts from random weights. A head in it is
-            left out.
+        checkpoint: file with pre-trained weights, or `pretrained` for those that come with the package; without one
+            the backbone starts from random weights. A head in it is left out.
         embed_dim: width C of the tokens.
         depth: number of blocks.
         num_heads: attention heads.

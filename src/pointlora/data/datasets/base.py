@@ -61,6 +61,10 @@ class PointCloudDataset(ABC):
         """Which clouds lie together, where reading block by block is much cheaper than in any order; else None."""
         return None
 
+    def parts(self) -> Sequence[PointCloudDataset]:
+        """The data sets that this one gives the clouds of, each once; itself if it isn't made of others."""
+        return (self,)
+
     def __len__(self) -> int:
         return len(self.labels)
 

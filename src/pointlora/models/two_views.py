@@ -1,0 +1,134 @@
+"""Masked autoencoding with objectives on whole clouds beside it.
+
+A masked autoencoder alone learns local geometry; what separates whole objects has to come from elsewhere (ReCon, Qi et
+al., ICML 2023). Here the encoder sees two views of each cloud, other patches under another linear map, and its
+summaries of them can be drawn together (SimCLR, Chen et al., ICML 2020) and classified.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.errors import ConfigError, ShapeError
+from pointlora.models.class_token import ClassTokenBackbone
+from pointlora.models.linear import Linear
+from pointlora.models.masked_autoencoder import MaskedAutoencoder, check_mask, split_patches
+from pointlora.models.sizes import Sizes
+from pointlora.models.transformer import initialize_weights
+from pointlora.ops.grouping import Patches
+
+
+class TwoViewOutput(NamedTuple):
+    """What the autoencoder of two views returns.
+
+    Attributes:
+        loss: Chamfer L2 of the first view's masked patches, a scalar.
+        embeddings: (2, B, D) float32, of both views, not normalised; None without `contrast_dim`.
+        category_logits: (2, B, categories) float32; None without `num_categories`.
+    """
+
+    loss: Tensor
+    embeddings: Tensor | None
+    category_logits: Tensor | None
+
+
+class EncoderWithClassToken(ClassTokenBackbone):
+    """The encoder: a class token and the visible patches."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.build_prefix()
+
+
+class TwoViewAutoencoder(MaskedAutoencoder):
+    """A masked autoencoder with a class token, which also compares two views of a cloud and names its category.
+
+    Args:
+        sizes, decoder_depth, decoder_num_heads, mask_ratio: see `MaskedAutoencoder`.
+        contrast_dim: width D of the embeddings that are compared; 0 for none.
+        num_categories: 0 for none.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        decoder_depth: int = 4,
+        decoder_num_heads: int | None = None,
+        mask_ratio: float = 0.6,
+        contrast_dim: int = 128,
+        num_categories: int = 0,
+    ) -> None:
+        super().__init__(sizes, decoder_depth, decoder_num_heads, mask_ratio)
+        for name, value in (("contrast_dim", contrast_dim), ("num_categories", num_categories)):
+            if value < 0:
+                raise ConfigError(f"{name} is {value}, but it must be 0 or more")
+        summary = 2 * sizes.embed_dim
+        self.contrast_head = (
+            nn.Sequential(Linear(summary, summary), nn.GELU(), Linear(summary, contrast_dim)) if contrast_dim else None
+        )
+        self.category_head = Linear(summary, num_categories) if num_categories else None
+        for part in (self.contrast_head, self.category_head):
+            if part is not None:
+                part.apply(initialize_weights)
+
+    def build_encoder(self) -> ClassTokenBackbone:
+        return EncoderWithClassToken(self.sizes)
+
+    def forward(  # type: ignore[override]
+        self, points: Tensor, mask: Tensor, second_mask: Tensor, second_map: Tensor
+    ) -> TwoViewOutput:
+        """Encode both views, rebuild what the first one hides.
+
+        Args:
+            points: (B, N, 3).
+            mask: (B, G) True where the first view hides a patch, the same number in each cloud.
+            second_mask: (B, G) the same number again, for the second view.
+            second_map: (B, 3, 3), by which the second view's points are multiplied from the right.
+
+        Raises:
+            ShapeError: for wrong shapes, or masks that hide different numbers of patches.
+        """
+        patches = self.group(points)
+        shape = patches.centers.shape[:2]
+        num_masked = check_mask(mask, shape)
+        if check_mask(second_mask, shape) != num_masked:
+            raise ShapeError(f"both masks must hide the same number of patches, and the first hides {num_masked}")
+        first, masked = split_patches(patches, mask.to(points.device), num_masked)
+        second, _ = split_patches(_mapped(patches, second_map), second_mask.to(points.device), num_masked)
+        both = Patches(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
+        tokens, sequence = self.encode_visible(both)
+        batch = len(points)
+        loss, _ = self.rebuild_masked(tokens[:batch, sequence.num_prefix :], first, masked)
+        encoder: ClassTokenBackbone = self.encoder  # type: ignore[assignment]
+        summaries = encoder.pool(tokens, sequence)
+        return TwoViewOutput(loss, _per_view(self.contrast_head, summaries), _per_view(self.category_head, summaries))
+
+
+def _per_view(head: nn.Module | None, summaries: Tensor) -> Tensor | None:
+    """Summaries (2B, 2C) through a head to (2, B, outputs) float32."""
+    return None if head is None else head(summaries).float().unflatten(0, (2, -1))
+
+
+def _mapped(patches: Patches, linear_map: Tensor) -> Patches:
+    """Patches of the mapped cloud. Neighbours are those of the cloud as it was: maps are nearly isotropic."""
+    moved = linear_map.to(patches.centers)
+    return Patches(
+        patches.centers @ moved, (patches.neighborhoods.flatten(1, 2) @ moved).view_as(patches.neighborhoods)
+    )
+
+
+def build_autoencoder(
+    sizes: Sizes,
+    decoder_depth: int = 4,
+    decoder_num_heads: int | None = None,
+    mask_ratio: float = 0.6,
+    contrast_dim: int = 0,
+    num_categories: int = 0,
+) -> MaskedAutoencoder:
+    """The published masked autoencoder, or that of two views where one of its objectives is wanted."""
+    if contrast_dim or num_categories:
+        return TwoViewAutoencoder(sizes, decoder_depth, decoder_num_heads, mask_ratio, contrast_dim, num_categories)
+    return MaskedAutoencoder(sizes, decoder_depth, decoder_num_heads, mask_ratio)
