@@ -1,9 +1,9 @@
 """Linear layers that use the faster of torch's two float32 matrix products on a CPU.
 
 torch hands float32 products to MKL, which on processors that Intel didn't make runs at half of what they can do.
-oneDNN, which torch carries anyway for convolutions and bfloat16, runs at full speed everywhere. Its operator is no part
-of torch's public interface: where it is missing, or anything but plain float32 on a CPU comes in, this is
-`torch.nn.functional.linear`.
+oneDNN, which torch carries anyway for convolutions and bfloat16, runs at full speed everywhere. In bfloat16 autocast the
+same operator adds the bias as it goes, and a frozen weight is cast once, not once a step. It is no part of torch's
+public interface: where it is missing, or anything else comes in, this is `torch.nn.functional.linear`.
 """
 
 from __future__ import annotations
@@ -15,33 +15,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora.models.derived import derived
+
 # Below this many multiplications the call itself takes longer than the product.
 _WORTHWHILE = 1 << 18
 # With more rows than this the gradient of the weight, a sum over them, is faster with MKL.
 _MOST_ROWS = 1 << 14
 
 
-def _find_product() -> Callable[..., Tensor] | None:
-    """oneDNN's x W^T + b, if this build of torch has it and it computes what it should."""
+def _find_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
+    """oneDNN's x W^T + b, if this build of torch has it for the type and it computes what it should."""
     try:
         product = torch.ops.mkldnn._linear_pointwise
-        x, weight, bias = torch.ones(2, 3), torch.ones(4, 3), torch.ones(4)
-        good = torch.equal(product(x, weight, bias, "none", [], ""), torch.full((2, 4), 4.0))
+        x, weight, bias = (torch.ones(shape, dtype=dtype) for shape in ((2, 3), (4, 3), (4,)))
+        good = torch.equal(product(x, weight, bias, "none", [], ""), torch.full((2, 4), 4.0, dtype=dtype))
     except (AttributeError, RuntimeError):
         return None
     return product if good else None
 
 
-_PRODUCT = _find_product()
+_PRODUCT = _find_product(torch.float32)
+_BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b on (..., in), with (out, in) weight and (out,) bias: (..., out)."""
-    if not _applies(x, weight):
+    if x.numel() * weight.shape[0] < _WORTHWHILE or not usable(x, weight):
         return F.linear(x, weight, bias)
+    dtype = product_dtype(x)
     rows = x.reshape(-1, x.shape[-1])
     needs = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad or _requires(bias))
-    product = _Linear.apply(rows, weight, bias) if needs else _multiply(rows, weight, bias)
+    if needs:
+        product: Tensor = _Linear.apply(rows, weight, bias, dtype)
+    else:
+        product = multiply(rows.to(dtype), cast(weight, dtype), cast_bias(bias, dtype))
     return product.view(*x.shape[:-1], -1)
 
 
@@ -52,27 +59,49 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
-def _applies(x: Tensor, weight: Tensor) -> bool:
+def usable(*tensors: Tensor) -> bool:
+    """Whether products of these tensors can be computed here: on a CPU, in float32 or in bfloat16 autocast."""
+    # First, or sizes would become conditions of the compiled graph.
+    if torch.compiler.is_compiling() or any(
+        tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors
+    ):
+        return False
+    if not torch.is_autocast_enabled("cpu"):
+        return _PRODUCT is not None and all(tensor.dtype == torch.float32 for tensor in tensors)
     return (
-        # First, or the size would become a condition of the compiled graph.
-        not torch.compiler.is_compiling()
-        and _PRODUCT is not None
-        and x.device.type == "cpu"
-        and x.dtype == weight.dtype == torch.float32
-        and x.numel() * weight.shape[0] >= _WORTHWHILE
-        and not torch.is_autocast_enabled("cpu")
-        and type(x) in (Tensor, nn.Parameter)
-        and type(weight) in (Tensor, nn.Parameter)
+        _BFLOAT16_PRODUCT is not None
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and all(tensor.dtype in (torch.float32, torch.bfloat16) for tensor in tensors)
     )
+
+
+def product_dtype(x: Tensor) -> torch.dtype:
+    """The type in which a usable product is computed."""
+    return torch.bfloat16 if torch.is_autocast_enabled("cpu") else x.dtype
+
+
+def cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """The weight in another type; that of a parameter is kept until it changes."""
+    if weight.dtype == dtype or not isinstance(weight, nn.Parameter):
+        return weight.detach().to(dtype)
+    plain = weight.detach()
+    return derived(str(dtype), [weight], lambda: plain.to(dtype))
+
+
+def cast_bias(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """The same of a vector; not kept."""
+    return None if bias is None else bias.detach().to(dtype)
+
+
+def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Rows (M, in), weight (out, in) and bias of one type, float32 or bfloat16, on a CPU; no gradient."""
+    product = _PRODUCT if rows.dtype == torch.float32 else _BFLOAT16_PRODUCT
+    assert product is not None
+    return product(_dense(rows), _dense(weight), bias, "none", [], "")
 
 
 def _requires(bias: Tensor | None) -> bool:
     return bias is not None and bias.requires_grad
-
-
-def _multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    assert _PRODUCT is not None
-    return _PRODUCT(_dense(rows), _dense(weight), bias, "none", [], "")
 
 
 def _dense(matrix: Tensor) -> Tensor:
@@ -82,19 +111,25 @@ def _dense(matrix: Tensor) -> Tensor:
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+        ctx.types = rows.dtype, weight.dtype, None if bias is None else bias.dtype
+        # A trained weight is another at the next step.
+        mine, factor = rows.to(dtype), weight.to(dtype) if ctx.needs_input_grad[1] else cast(weight, dtype)
         # What isn't needed isn't kept: a frozen layer's input is free as soon as nothing else holds it.
-        ctx.save_for_backward(rows if weight.requires_grad else None, weight if rows.requires_grad else None)
-        return _multiply(rows, weight, bias)
+        ctx.save_for_backward(mine if weight.requires_grad else None, factor if rows.requires_grad else None)
+        return multiply(mine, factor, cast_bias(bias, dtype))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
         gradient = gradients[0]
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        for_x = _multiply(gradient, weight.t()) if needs_x else None
-        for_weight = None
-        if needs_weight:
-            few = len(gradient) <= _MOST_ROWS
-            for_weight = _multiply(gradient.t(), rows.t()) if few else gradient.t() @ rows
-        return for_x, for_weight, gradient.sum(0) if needs_bias else None
+        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        for_x = multiply(gradient, weight.t()).to(ctx.types[0]) if needs_x else None
+        for_weight = weight_gradient(gradient, rows).to(ctx.types[1]) if needs_weight else None
+        return for_x, for_weight, gradient.sum(0).to(ctx.types[2]) if needs_bias else None, None
+
+
+def weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:
+    """The sum over rows of gradient (M, out) times rows (M, in): (out, in)."""
+    few = len(gradient) <= _MOST_ROWS
+    return multiply(gradient.t(), rows.t()) if few else gradient.t() @ rows
