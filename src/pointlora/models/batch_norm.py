@@ -7,6 +7,7 @@ block's mean, and the blocks' sums added: exact to the last digit, at no extra p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -28,28 +29,38 @@ class RowBatchNorm(nn.BatchNorm1d):
             normalized = super().forward(rows)
             return F.relu(normalized, inplace=True) if relu else normalized
         mean, variance = row_statistics(rows.detach())
+        self.move_running_statistics(mean, variance, len(rows))
+        return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps, relu)
+
+    @torch.no_grad()
+    def move_running_statistics(self, mean: Tensor, variance: Tensor, count: float) -> None:
+        """Move the running statistics toward the mean and the biased variance of `count` rows."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        with torch.no_grad():
-            count = rows.shape[0]
-            self.running_mean.lerp_(mean, self.momentum or 0.0)
-            self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
-            self.num_batches_tracked.add_(1)
-        return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps, relu)
+        self.running_mean.lerp_(mean, self.momentum or 0.0)
+        self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
+        self.num_batches_tracked.add_(1)
 
 
 def row_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of each column of (M, C), in float32."""
-    count, width = rows.shape
-    blocks = rows.split(max(_BLOCK // width, 1))
-    shift = blocks[0].float().mean(0)
-    total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
-    buffer = torch.empty(blocks[0].shape, dtype=torch.float32)
+    return block_statistics(rows.split(max(_BLOCK // rows.shape[1], 1)))
+
+
+def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (C,) of the columns of blocks of rows, in float32; no block is larger than the first."""
+    shift = buffer = total = squares = torch.empty(0)
+    count = 0
     for block in blocks:
+        if not count:
+            shift = block.float().mean(0)
+            total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
+            buffer = torch.empty(block.shape, dtype=torch.float32)
         centered = torch.sub(block, shift, out=buffer[: len(block)])
         total += centered.sum(0)
         squares += centered.square_().sum(0)
+        count += len(block)
     mean = total / count
     return shift + mean, (squares / count - mean * mean).clamp_(min=0)
 

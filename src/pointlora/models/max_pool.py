@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 _BLOCK = 1 << 18  # elements; work on a block stays in the cache
-_MOST_POINTS = 256  # counts up to here are exact in bfloat16
+MOST_POINTS = 256  # counts up to here are exact in bfloat16
 
 
 def max_over_points(features: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def max_over_points(features: Tensor) -> Tensor:
     if (
         features.device.type != "cpu"
         or not (features.requires_grad and torch.is_grad_enabled())
-        or features.shape[1] > _MOST_POINTS
+        or features.shape[1] > MOST_POINTS
         or torch.compiler.is_compiling()
     ):
         return features.amax(1)
@@ -31,7 +31,7 @@ class _MaxOverPoints(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
         maxima = features.amax(1)
-        ctx.save_for_backward(_first_index(features, maxima))
+        ctx.save_for_backward(first_index(features, maxima))
         ctx.shape = features.shape
         return maxima
 
@@ -42,7 +42,7 @@ class _MaxOverPoints(torch.autograd.Function):
         return result.scatter_(1, index.long()[:, None], gradients[0][:, None])
 
 
-def _first_index(features: Tensor, maxima: Tensor) -> Tensor:
+def first_index(features: Tensor, maxima: Tensor) -> Tensor:
     """(P, C) bytes: the first point (of K) at which each maximum is reached."""
     points = features.shape[1]
     index = torch.empty(maxima.shape, dtype=torch.uint8)

@@ -13,6 +13,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pointlora.models import second_stage
 from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.models.linear import Linear, linear
 from pointlora.models.max_pool import max_over_points
@@ -48,6 +49,8 @@ class Tokenizer(nn.Module):
         batch, groups, size, _ = neighborhoods.shape
         with repeated_statistics(self, repeats if self.training else 1):
             features = _run(self.first_conv, neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
+            if second_stage.applies(features, self.second_conv):
+                return second_stage.second_stage(features, self.second_conv).view(batch, groups, -1)
             join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", self.second_conv)
             # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
             # right half: the same numbers for a quarter less arithmetic than joining them first.

@@ -25,20 +25,11 @@ class SynchronizedBatchNorm(RowBatchNorm):
         """Normalise rows (M, C), and with `relu` set negative results to zero; M may differ between processes."""
         if self.training and several_processes():
             mean, variance, count = common_statistics(rows.detach())
-            self._move_running_statistics(mean, variance, count)
+            self.move_running_statistics(mean, variance, count)
             result: Tensor = _Normalize.apply(rows, self.weight, self.bias, mean, variance, count, self.eps)
         else:
             result = nn.BatchNorm1d.forward(self, rows)
         return functional.relu(result, inplace=True) if relu else result
-
-    @torch.no_grad()
-    def _move_running_statistics(self, mean: Tensor, variance: Tensor, count: float) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.running_mean.lerp_(mean, self.momentum or 0.0)
-        self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
-        self.num_batches_tracked.add_(1)
 
 
 @contextlib.contextmanager
