@@ -5,7 +5,7 @@ from pointlora import create_model
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
-from pointlora.models.two_views import TwoViewAutoencoder
+from pointlora.models.two_views import SecondView, TwoViewAutoencoder, see
 from training_runs import SIZES
 
 BATCH = 3
@@ -27,8 +27,10 @@ def masks(seed, num_masked=9):
     return torch.rand(BATCH, 16, generator=generator).argsort(1) < num_masked
 
 
-def unmoved():
-    return torch.eye(3).expand(BATCH, 3, 3)
+def view(mask, linear_map=None, shift=0.0, direction=(0.0, 0.0, 0.0)):
+    linear_map = torch.eye(3) if linear_map is None else linear_map
+    fill = torch.tensor([direction] * BATCH), linear_map.expand(BATCH, 3, 3), torch.full((BATCH, 3), shift)
+    return SecondView(mask, *fill)
 
 
 def test_the_objectives_decide_which_network_it_is():
@@ -39,7 +41,7 @@ def test_the_objectives_decide_which_network_it_is():
 
 
 def test_equal_views_have_equal_summaries(model, points):
-    output = model(points, masks(2), masks(2), unmoved())
+    output = model(points, masks(2), view(masks(2)))
     assert output.embeddings.shape == (2, BATCH, 6)
     assert output.category_logits.shape == (2, BATCH, 5)
     torch.testing.assert_close(output.embeddings[0], output.embeddings[1])
@@ -51,29 +53,41 @@ def test_a_view_is_the_mapped_cloud_with_other_patches(model, points):
     angle = torch.tensor(0.7)
     turn = torch.eye(3)
     turn[:2, :2] = torch.stack([torch.stack([angle.cos(), angle.sin()]), torch.stack([-angle.sin(), angle.cos()])])
-    both = model(points, masks(2), masks(3), turn.expand(BATCH, 3, 3))
-    turned = model(points @ turn, masks(3), masks(3), unmoved())
+    both = model(points, masks(2), view(masks(3), turn, 0.25))
+    turned = model(points @ turn + 0.25, masks(3), view(masks(3)))
     torch.testing.assert_close(both.embeddings[1], turned.embeddings[0], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(both.embeddings[1], both.embeddings[0], atol=1e-3)
 
 
 def test_the_second_view_does_not_change_the_reconstruction(model, points):
     """In evaluation mode; in training both views are normalised with common statistics."""
-    first = model(points, masks(2), masks(3), unmoved()).loss
-    assert first == model(points, masks(2), masks(4), 2 * unmoved()).loss
-    assert first != model(points, masks(5), masks(3), unmoved()).loss
+    first = model(points, masks(2), view(masks(3))).loss
+    assert first == model(points, masks(2), view(masks(4), 2 * torch.eye(3))).loss
+    assert first != model(points, masks(5), view(masks(3))).loss
+
+
+def test_a_view_from_one_side_shows_the_patches_farthest_in_that_direction(model, points):
+    patches = model.group(points)
+    seen = see(patches, view(masks(3), shift=1.0, direction=(0.0, 0.0, -2.0)), 9)
+    assert seen.neighborhoods.shape == (BATCH, 7, SIZES["group_size"], 3)
+    heights = patches.centers[..., 2].sort(1).values[:, :7]
+    torch.testing.assert_close(seen.centers[..., 2].sort(1).values, heights + 1)
+    mixed = view(masks(3))
+    mixed.direction[0] = torch.tensor([0.0, 0.0, -2.0])
+    torch.testing.assert_close(see(patches, mixed, 9).centers[0] + 1, seen.centers[0])
+    torch.testing.assert_close(see(patches, mixed, 9).centers[1:], see(patches, view(masks(3)), 9).centers[1:])
 
 
 def test_one_objective_alone(points):
     contrast = create_model("point_mae", "pretraining", contrast_dim=6, **SIZES)
-    output = contrast(points, masks(2), masks(3), unmoved())
+    output = contrast(points, masks(2), view(masks(3)))
     assert output.category_logits is None
     assert output.embeddings is not None
 
 
 def test_masks_must_hide_equally_much(model, points):
     with pytest.raises(ShapeError, match="the first hides 9"):
-        model(points, masks(2), masks(3, 8), unmoved())
+        model(points, masks(2), view(masks(3, 8)))
 
 
 def test_a_classifier_takes_over_the_encoder_with_its_class_token(model):

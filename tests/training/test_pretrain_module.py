@@ -9,7 +9,6 @@ from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.registry import create_model
 from pointlora.training.pretrain import pretrain
 from pointlora.training.pretrain_module import category_loss, contrastive_loss
-from pointlora.training.randomness import patch_masks, view_maps
 from pointlora.training.recipe import PretrainRecipe
 from pointlora.training.recipe_files import from_mapping
 from training_runs import SIZES, tiny_pretraining
@@ -36,25 +35,6 @@ def test_the_category_loss_leaves_out_what_has_no_label():
     wanted = torch.nn.functional.cross_entropy(logits[:, [0, 2]].reshape(4, 3), torch.tensor([2, 0, 2, 0]))
     torch.testing.assert_close(category_loss(logits, labels), wanted)
     assert category_loss(logits, torch.full((4,), -1)) == 0
-
-
-def test_views_are_functions_of_their_key():
-    keys = [(0, 3), (1, 3), (0, 4)]
-    maps = view_maps(5, keys, "z")
-    assert torch.equal(maps[1], view_maps(5, [(1, 3)], "z")[0])
-    assert not torch.equal(maps[0], maps[1])
-    for view in maps:
-        scales = torch.linalg.norm(view, dim=0)
-        assert ((scales >= 2 / 3 - 1e-6) & (scales <= 1.5 + 1e-6)).all()
-        turn = view / scales
-        torch.testing.assert_close(turn @ turn.T, torch.eye(3), atol=1e-6, rtol=0)
-        assert torch.linalg.det(turn).item() == pytest.approx(1, abs=1e-5)
-        assert turn[2].tolist() == [0, 0, 1]
-    assert view_maps(5, keys, "x")[0, 0, 1:].tolist() == [0, 0]
-    first, second = (patch_masks(5, keys, 16, 9, purpose) for purpose in ("mask", "second mask"))
-    assert (first.sum(1) == 9).all()
-    assert (second.sum(1) == 9).all()
-    assert not torch.equal(first, second)
 
 
 @pytest.fixture

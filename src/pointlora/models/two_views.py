@@ -1,7 +1,7 @@
 """Masked autoencoding with objectives on whole clouds beside it.
 
 A masked autoencoder alone learns local geometry; what separates whole objects has to come from elsewhere (ReCon, Qi et
-al., ICML 2023). Here the encoder sees two views of each cloud, other patches under another linear map, and its
+al., ICML 2023). Here the encoder sees two views of each cloud, other patches, moved in another way, and its
 summaries of them can be drawn together (SimCLR, Chen et al., ICML 2020) and classified.
 """
 
@@ -33,6 +33,23 @@ class TwoViewOutput(NamedTuple):
     loss: Tensor
     embeddings: Tensor | None
     category_logits: Tensor | None
+
+
+class SecondView(NamedTuple):
+    """How the second view of each cloud differs from the first.
+
+    Attributes:
+        mask: (B, G) True where it hides a patch.
+        direction: (B, 3) where it isn't zero, the patches farthest in this direction are seen instead, as many: a part
+            of the object in one piece.
+        linear_map: (B, 3, 3), by which points are multiplied from the right.
+        shift: (B, 3), added afterwards.
+    """
+
+    mask: Tensor
+    direction: Tensor
+    linear_map: Tensor
+    shift: Tensor
 
 
 class EncoderWithClassToken(ClassTokenBackbone):
@@ -78,15 +95,14 @@ class TwoViewAutoencoder(MaskedAutoencoder):
         return EncoderWithClassToken(self.sizes)
 
     def forward(  # type: ignore[override]
-        self, points: Tensor, mask: Tensor, second_mask: Tensor, second_map: Tensor
+        self, points: Tensor, mask: Tensor, second_view: SecondView
     ) -> TwoViewOutput:
         """Encode both views, rebuild what the first one hides.
 
         Args:
             points: (B, N, 3).
             mask: (B, G) True where the first view hides a patch, the same number in each cloud.
-            second_mask: (B, G) the same number again, for the second view.
-            second_map: (B, 3, 3), by which the second view's points are multiplied from the right.
+            second_view: its mask hides as many.
 
         Raises:
             ShapeError: for wrong shapes, or masks that hide different numbers of patches.
@@ -94,10 +110,10 @@ class TwoViewAutoencoder(MaskedAutoencoder):
         patches = self.group(points)
         shape = patches.centers.shape[:2]
         num_masked = check_mask(mask, shape)
-        if check_mask(second_mask, shape) != num_masked:
+        if check_mask(second_view.mask, shape) != num_masked:
             raise ShapeError(f"both masks must hide the same number of patches, and the first hides {num_masked}")
         first, masked = split_patches(patches, mask.to(points.device), num_masked)
-        second, _ = split_patches(_mapped(patches, second_map), second_mask.to(points.device), num_masked)
+        second = see(patches, second_view, num_masked)
         both = Patches(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
         tokens, sequence = self.encode_visible(both)
         batch = len(points)
@@ -112,12 +128,16 @@ def _per_view(head: nn.Module | None, summaries: Tensor) -> Tensor | None:
     return None if head is None else head(summaries).float().unflatten(0, (2, -1))
 
 
-def _mapped(patches: Patches, linear_map: Tensor) -> Patches:
-    """Patches of the mapped cloud. Neighbours are those of the cloud as it was: maps are nearly isotropic."""
-    moved = linear_map.to(patches.centers)
-    return Patches(
-        patches.centers @ moved, (patches.neighborhoods.flatten(1, 2) @ moved).view_as(patches.neighborhoods)
-    )
+def see(patches: Patches, view: SecondView, num_masked: int) -> Patches:
+    """The patches of a view, moved. Neighbours are those of the cloud as it was: the maps are nearly isotropic."""
+    view = SecondView(*(part.to(patches.centers.device) for part in view))
+    heights = (patches.centers @ view.direction[..., None]).squeeze(-1)
+    lowest = heights.argsort(1)[:, :num_masked]
+    behind = torch.zeros_like(view.mask).scatter_(1, lowest, True)
+    from_one_side = view.direction.any(1, keepdim=True)
+    seen, _ = split_patches(patches, torch.where(from_one_side, behind, view.mask), num_masked)
+    neighborhoods = (seen.neighborhoods.flatten(1, 2) @ view.linear_map).view_as(seen.neighborhoods)
+    return Patches(seen.centers @ view.linear_map + view.shift[:, None], neighborhoods)
 
 
 def build_autoencoder(

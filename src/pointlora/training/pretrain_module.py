@@ -11,8 +11,9 @@ from torch.nn import functional
 from pointlora.data.loading import ClassificationBatch
 from pointlora.models.two_views import TwoViewAutoencoder, TwoViewOutput
 from pointlora.training.base_module import TrainedModule
-from pointlora.training.randomness import patch_masks, view_maps
+from pointlora.training.randomness import patch_masks
 from pointlora.training.recipe import PretrainRecipe
+from pointlora.training.views import second_views
 
 
 class PretrainingModule(TrainedModule):
@@ -36,8 +37,7 @@ class PretrainingModule(TrainedModule):
         mask = patch_masks(seed, keys, *sizes)
         if not isinstance(model, TwoViewAutoencoder):
             return self.track(self.objective.reconstruction * model(batch.points, mask=mask).loss)
-        second = patch_masks(seed, keys, *sizes, purpose="second mask")
-        output = model(batch.points, mask, second, view_maps(seed, keys, self.up_axis))
+        output = model(batch.points, mask, second_views(seed, keys, *sizes, up_axis=self.up_axis))
         parts = objectives(output, batch.labels, self.objective.temperature)
         loss = sum((getattr(self.objective, name) * part for name, part in parts.items()), output.loss.new_zeros(()))
         return self.track(loss, **parts)

@@ -61,23 +61,3 @@ def patch_masks(
         row[sample_generator(seed, epoch, index, purpose).permutation(num_groups)[:num_masked]] = True
         rows.append(row)
     return torch.from_numpy(np.stack(rows))
-
-
-def view_maps(seed: int, keys: Iterable[tuple[int, int]], up_axis: str) -> Tensor:
-    """Linear maps of the second view in pre-training, each a function of (seed, epoch, index).
-
-    Returns:
-        (B, 3, 3), for multiplication from the right: any turn about the up axis, then each axis scaled by
-        [2/3, 3/2].
-    """
-    up = "xyz".index(up_axis)
-    first, second = (up + 1) % 3, (up + 2) % 3
-    maps = []
-    for epoch, index in keys:
-        generator = sample_generator(seed, epoch, index, "view")
-        angle, scales = generator.uniform(0, 2 * np.pi), generator.uniform(2 / 3, 3 / 2, 3)
-        turn = np.eye(3)
-        turn[first, first] = turn[second, second] = np.cos(angle)
-        turn[first, second], turn[second, first] = np.sin(angle), -np.sin(angle)
-        maps.append(turn * scales)
-    return torch.from_numpy(np.stack(maps).astype(np.float32))
