@@ -28,6 +28,29 @@ def test_bad_parts_are_named():
         TunedPartsConfig("tail")
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (TunedPartsConfig, {"parts": "head", "pretrained": False}, "parts is 'head', but it must be all without"),
+        (TunedPartsConfig, {"tokenizer_batchnorm": "frozen", "pretrained": False}, "must be batch without pre-trained"),
+        (PointLoraConfig, {"targets": "qkv"}, r"targets is 'qkv', but it must be a list, such as \[qkv\]"),
+        (PointLoraConfig, {"scorer": "best"}, "scorer is 'best', but it must be one of learned, random"),
+        (PointLoraConfig, {"scorer": "random", "straight_through": True}, "false with a random scorer"),
+        (PointLoraConfig, {"prompts": "each"}, "one of shared, per_block, none"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_named(kind, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        kind(**settings)
+
+
+def test_settings_of_older_files_mean_what_they_meant():
+    before = {**PointLoraConfig().as_dict()}
+    del before["scorer"]
+    assert PointLoraConfig(**before) == PointLoraConfig()
+    assert TunedPartsConfig(parts="all", tokenizer_batchnorm="batch") == PRESETS["full"].config
+
+
 def test_no_torch_is_needed():
     code = "import sys, pointlora.adapters.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -31,7 +31,7 @@ def train(model, steps=3):
     return model.eval()
 
 
-@pytest.mark.parametrize("method", ["pointlora", "lora", "token_selection", "head_only", "bitfit", "full"])
+@pytest.mark.parametrize("method", ["pointlora", "lora", "token_selection", "head_only", "bitfit", "full", "scratch"])
 def test_a_reloaded_adapter_gives_the_same_bits(tmp_path, method):
     model = train(apply_method(base(), method))
     save_adapter(model, tmp_path / "adapter", class_names=NAMES)
@@ -39,7 +39,7 @@ def test_a_reloaded_adapter_gives_the_same_bits(tmp_path, method):
     points = random_clouds(3, 100, seed=9)
     assert torch.equal(again(points).logits, model(points).logits)
     drifted = not torch.equal(model.tokenizer.first_conv[1].running_mean, base().tokenizer.first_conv[1].running_mean)
-    assert drifted == (method in ("pointlora", "token_selection", "full"))
+    assert drifted == (method in ("pointlora", "token_selection", "full", "scratch"))
     for name, value in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
 

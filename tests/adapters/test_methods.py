@@ -14,10 +14,10 @@ def trained_parts(name):
 
 
 def test_methods_are_listed():
-    assert {"pointlora", "lora", "token_selection", "full", "head_only", "bitfit"} <= set(list_methods())
+    assert {"pointlora", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"} <= set(list_methods())
 
 
-@pytest.mark.parametrize("name", ["pointlora", "lora", "token_selection", "full", "head_only", "bitfit"])
+@pytest.mark.parametrize("name", ["pointlora", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"])
 def test_gradients_are_exactly_where_they_should_be(name):
     trained, model = trained_parts(name)
     output = model.train()(random_clouds(4, 100))
@@ -36,8 +36,9 @@ def test_bitfit_adds_the_biases():
     assert trained == head | {name for name, _ in model.named_parameters() if name.endswith("bias")}
 
 
-def test_full_trains_everything():
-    _, model = trained_parts("full")
+@pytest.mark.parametrize("name", ["full", "scratch"])
+def test_full_trains_everything(name):
+    _, model = trained_parts(name)
     assert count_parameters(model).share == 1
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pointlora.adapters.config import SelectionScale
-from pointlora.adapters.selection import TokenScorer, mask_loss, select_tokens
+from pointlora.adapters.selection import RandomScorer, TokenScorer, mask_loss, select_tokens
 from pointlora.models.method import TokenSet
 
 SCALES = (SelectionScale(4, 8, 2), SelectionScale(3, 8, 1, loss_weight=0.25))
@@ -61,3 +61,20 @@ def test_scores_are_float32_probabilities():
     assert scores.shape == (2, 5)
     assert 0 < scores.min() < scores.max() < 1
     assert sum(p.numel() for p in TokenScorer(384).parameters()) == 74_113
+
+
+def test_random_scores_follow_the_seed_in_training_and_only_the_size_in_evaluation():
+    scorer, tokens = RandomScorer([40, 20]), torch.randn(3, 40, 8)
+    assert not list(scorer.state_dict())
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        drawn.append(scorer(tokens))
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0][0], drawn[0][1])
+    fixed = scorer.eval()(tokens)
+    assert torch.equal(fixed, scorer(torch.randn(1, 40, 8)).expand(3, -1))
+    assert fixed[0].topk(4).indices.tolist() == [36, 20, 16, 4]  # as on every other machine
+    assert len(fixed[0].unique()) == 40
+    assert fixed[0, :20].tolist() != scorer(tokens[:, :20])[0].tolist()

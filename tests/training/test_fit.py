@@ -109,6 +109,14 @@ def test_full_fine_tuning_in_bf16_learns_the_training_set(tmp_path):
     assert evaluate_adapter(tmp_path / "run" / "adapter")[0].accuracy == results["accuracy"]
 
 
+def test_training_from_scratch_stands_on_nothing(tmp_path):
+    results = train(tmp_path / "run", {"name": "scratch"}, epochs=1)
+    assert results["trained_parameters"] == results["total_parameters"]
+    assert evaluate_adapter(tmp_path / "run" / "adapter")[0].accuracy == results["accuracy"]
+    described = load_adapted_model(tmp_path / "run" / "adapter")[1]
+    assert (described["method"]["name"], described["base_model"]["checkpoint"]) == ("scratch", None)
+
+
 def test_the_first_of_equal_epochs_is_kept():
     class Trainer:
         current_epoch = 0

@@ -44,6 +44,7 @@ def test_defaults_are_the_releases():
         ({"method": {"name": "pointlora", "prompts": "none", "mask_loss": "x"}}, ["method.mask_loss", "polarize"]),
         ({"method": {"name": "pointlora", "straight_through": 1}}, ["method.straight_through", "true or false"]),
         ({"method": {"rank": 4}}, ["method", "name"]),
+        ({"method": {"name": "scratch"}, "model": {"checkpoint": "a.pth"}}, ["scratch", "'a.pth'", "null", "full"]),
         ({"training": {"epoch": 3}}, ["'training.epoch'", "did you mean 'training.epochs'"]),
         ({"epochs": 3}, ["'epochs'", "did you mean 'training.epochs'"]),
         ({"training": 3}, ["training is 3", "mapping"]),

@@ -8,7 +8,8 @@ from typing import Any
 from pointlora.errors import ConfigError
 
 MASK_LOSSES = ("release", "polarize", "none")
-PROMPTS = ("shared", "none")
+SCORERS = ("learned", "random")
+PROMPTS = ("shared", "per_block", "none")
 PROMPT_INITS = ("release", "zero")
 BATCH_NORMS = ("batch", "frozen")
 # A linear layer's input carries the tokens themselves in these two, so that shared prompts make sense there.
@@ -51,12 +52,15 @@ class PointLoraConfig:
         scales: the scales of token selection, coarse or fine in any number; () for none. None stands for the
             release's two, in proportion to the backbone's own grouping G x K: all G x K patches, of which G / 4 are
             kept, and G / 2 patches of 2K points, of which G / 16 are kept (loss weight 0.25).
+        scorer: `learned` scores tokens with a small network; `random` chooses without one, anew in each training step
+            and always alike in evaluation, and has no mask loss (an ablation: what do the scores add?).
         straight_through: multiply a selected token by its score divided by itself, so that the task's gradient
             reaches the scorer; the forward values don't change.
         mask_loss: `release` minimises mean(p log p + (1-p) log(1-p)), which pulls scores to 0.5; `polarize` is its
             negative, which pushes them to 0 or 1; `none`.
         mask_loss_weight: its weight in the training loss.
-        prompts: `shared` adds the four prompt MLPs that all blocks share; `none`.
+        prompts: `shared` adds the four prompt MLPs that all blocks share; `per_block` gives each block four of its own
+            (an ablation); `none`.
         prompt_dim: hidden width of the prompt MLPs.
         prompt_init: `release` draws their output layers from a truncated normal of 0.02; `zero` starts them at zero,
             so that step 0 equals the backbone.
@@ -71,6 +75,7 @@ class PointLoraConfig:
     dropout: float = 0.0
     targets: tuple[str, ...] | None = None
     scales: tuple[SelectionScale, ...] | None = None
+    scorer: str = "learned"
     straight_through: bool = False
     mask_loss: str = "release"
     mask_loss_weight: float = 0.004
@@ -82,6 +87,7 @@ class PointLoraConfig:
 
     def __post_init__(self) -> None:
         if self.targets is not None:
+            _check(not isinstance(self.targets, str), "targets", self.targets, f"a list, such as [{self.targets}]")
             object.__setattr__(self, "targets", tuple(self.targets))
         if self.scales is not None:
             object.__setattr__(self, "scales", tuple(map(_as_scale, self.scales)))
@@ -91,12 +97,15 @@ class PointLoraConfig:
         _check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
         _check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
         for name, allowed in (
+            ("scorer", SCORERS),
             ("mask_loss", MASK_LOSSES),
             ("prompts", PROMPTS),
             ("prompt_init", PROMPT_INITS),
             ("tokenizer_batchnorm", BATCH_NORMS),
         ):
             _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+        learned = self.scorer == "learned"
+        _check(learned or not self.straight_through, "straight_through", True, "false with a random scorer")
 
     @property
     def scaling(self) -> float:
@@ -127,15 +136,21 @@ class TunedPartsConfig:
         parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
             its position are always trained: some pre-trained files don't have them.
         tokenizer_batchnorm: see `PointLoraConfig`.
+        pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
     """
 
     parts: str = "all"
     tokenizer_batchnorm: str = "batch"
+    pretrained: bool = True
 
     def __post_init__(self) -> None:
         _check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
         allowed = ", ".join(BATCH_NORMS)
         _check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
+        if not self.pretrained:
+            _check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
+            batch = self.tokenizer_batchnorm == "batch"
+            _check(batch, "tokenizer_batchnorm", self.tokenizer_batchnorm, "batch without pre-trained weights")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -181,6 +196,7 @@ PRESETS: dict[str, Preset] = {
         PointLoraConfig(rank=0, prompts="none", train_embedding=False), "selected tokens and the head, no LoRA"
     ),
     "full": Preset(TunedPartsConfig("all"), "every parameter"),
+    "scratch": Preset(TunedPartsConfig("all", pretrained=False), "every parameter, from random weights"),
     "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
     "bitfit": Preset(TunedPartsConfig("biases", "frozen"), "biases and the head"),
 }

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointlora.adapters.branches import add_branch, find_linears
 from pointlora.adapters.config import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.adapters.lora import add_lora
 from pointlora.adapters.prompts import PromptBranch, PromptMlp, SharedPrompts
-from pointlora.adapters.selection import TokenScorer, mask_loss, select_tokens
+from pointlora.adapters.selection import RandomScorer, TokenScorer, mask_loss, select_tokens
 from pointlora.adapters.tuned_parts import TunedMethod, train_only
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import TokenSequence, TokenSet
@@ -46,11 +46,17 @@ class PointLora(TunedMethod):
         super().__init__(config)
         self.selection = config.scales_for(sizes.num_groups, sizes.group_size)
         self.mask_loss, self.straight_through = config.mask_loss, config.straight_through
+        if config.scorer == "random":
+            self.mask_loss = "none"
         if self.selection:
-            self.scorer = TokenScorer(sizes.embed_dim)
-        if config.prompts == "shared":
-            self.prompts = SharedPrompts(sizes.embed_dim, config.prompt_dim, layers, config.prompt_init == "zero")
-        self.has_prompts = config.prompts == "shared"
+            counts = [scale.num_groups for scale in self.selection]
+            self.scorer = TokenScorer(sizes.embed_dim) if config.scorer == "learned" else RandomScorer(counts)
+        # One set of prompts for all blocks, or one for each.
+        sets = {"shared": 1, "per_block": sizes.depth, "none": 0}[config.prompts]
+        zero = config.prompt_init == "zero"
+        made = [SharedPrompts(sizes.embed_dim, config.prompt_dim, layers, zero) for _ in range(sets)]
+        self.prompts = made[0] if config.prompts == "shared" else nn.ModuleList(made)
+        self.has_prompts = bool(made)
 
     @property
     def scales(self) -> Sequence[Scale]:
@@ -72,7 +78,16 @@ class PointLora(TunedMethod):
         return extended, mask_loss(scores, self.selection, self.mask_loss)
 
     def before_block(self, index: int, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        return self.prompts(tokens, sequence) if self.has_prompts else tokens
+        return self.prompts_of(index)(tokens, sequence) if self.has_prompts else tokens
+
+    def prompts_of(self, index: int) -> SharedPrompts:
+        """The prompts of block `index`."""
+        return cast(SharedPrompts, self.prompts[index] if isinstance(self.prompts, nn.ModuleList) else self.prompts)
+
+    def without_gradient(self) -> Sequence[str]:
+        """Patterns of its parameters that no loss reaches with these settings; training them would be in vain."""
+        idle = [] if self.selection else [r"method\.prompts\.(\d+\.)?selected\."]
+        return idle if self.straight_through or self.mask_loss != "none" else [*idle, r"method\.scorer\."]
 
     def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str]:
         keys = list(keys)
@@ -90,15 +105,14 @@ class PointLora(TunedMethod):
 
 def apply_pointlora(model: Backbone, config: PointLoraConfig) -> None:
     """Put PointLoRA into a backbone, in place, and freeze everything that it doesn't train."""
-    layers: dict[str, int] = {}
-    if config.prompts == "shared":
-        for name, layer in find_linears(model, PROMPTED_LAYERS):
-            layers[name.rsplit(".", 1)[-1]] = layer.out_features
+    prompted = dict(find_linears(model, PROMPTED_LAYERS if config.prompts != "none" else ()))
+    layers = {name.rsplit(".", 1)[-1]: layer.out_features for name, layer in prompted.items()}
     method = PointLora(config, model.sizes, layers)
     if config.rank:
         add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
-    for name, _ in find_linears(model, PROMPTED_LAYERS if layers else ()):
-        add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, method.prompts.layers[name.rsplit(".", 1)[-1]])))
+    for name in prompted:
+        prompts = method.prompts_of(int(name.split(".")[1]))
+        add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, prompts.layers[name.rsplit(".", 1)[-1]])))
     model.method = method
     parts = (*model.task_parts, r"method\.", r".*\.branches\.lora\.")
-    train_only(model, (*parts, *model.embedding_parts) if config.train_embedding else parts)
+    train_only(model, (*parts, *model.embedding_parts) if config.train_embedding else parts, method.without_gradient())

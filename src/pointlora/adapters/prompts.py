@@ -1,4 +1,4 @@
-"""Shared prompts: four small MLPs that all blocks share (PointLoRA, CVPR 2025)."""
+"""Shared prompts: four small MLPs that all blocks share, or in an ablation four for each (PointLoRA, CVPR 2025)."""
 
 from __future__ import annotations
 

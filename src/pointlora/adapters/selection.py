@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,6 +25,29 @@ class TokenScorer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         # Scores in float32: the mask loss takes logarithms of them.
         return torch.sigmoid(self.fc2(F.relu(self.fc1(tokens))).squeeze(-1).float())
+
+
+class RandomScorer(nn.Module):
+    """Scores (B, G) of tokens (B, G, C) that know nothing of the tokens; no parameters.
+
+    In training they are drawn from torch's generator, as dropout is, so that a run that seeds each step can be resumed.
+    In evaluation they are a function of G alone: a cloud's result depends neither on its batch nor on what came before.
+
+    Args:
+        sizes: the numbers of patches G that it will score.
+    """
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        super().__init__()
+        # Python's own generator gives the same numbers in every release and on every device.
+        generators = {size: random.Random(size) for size in sizes}
+        self.fixed = {size: [draw.random() for _ in range(size)] for size, draw in generators.items()}
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        batch, groups, _ = tokens.shape
+        if self.training:
+            return torch.rand(batch, groups, device=tokens.device)
+        return torch.tensor(self.fixed[groups], device=tokens.device).expand(batch, -1)
 
 
 def select_tokens(scale: TokenSet, scores: Tensor, keep: int, straight_through: bool) -> TokenSet:

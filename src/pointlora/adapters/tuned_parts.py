@@ -26,17 +26,18 @@ class TunedMethod(Method):
         self.freezes_statistics = config.tokenizer_batchnorm == "frozen"
 
 
-def train_only(model: nn.Module, patterns: Iterable[str]) -> None:
+def train_only(model: nn.Module, patterns: Iterable[str], except_for: Iterable[str] = ()) -> None:
     """Freeze every parameter whose name doesn't begin with one of the patterns, and train the others.
 
-    Gates of prompt branches stay frozen whatever the patterns say.
+    Gates of prompt branches stay frozen whatever the patterns say, and so does what begins with one of `except_for`.
 
     Raises:
         AdapterError: when nothing would be trained.
     """
     trained = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    frozen = re.compile("|".join((r".*\.gate$", *except_for)))
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(bool(trained.match(name)) and not name.endswith(".gate"))
+        parameter.requires_grad_(bool(trained.match(name)) and not frozen.match(name))
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise AdapterError(f"no parameter of the model matches {trained.pattern}: nothing would be trained")
 

@@ -107,6 +107,11 @@ class TrainRecipe:
 
     def __post_init__(self) -> None:
         self.method = resolve_method(self.method)
+        if self.model.checkpoint is not None and not self.method.get("pretrained", True):
+            raise ConfigError(
+                f"method {self.method['name']} starts from random weights, but model.checkpoint is "
+                f"{self.model.checkpoint!r}: set model.checkpoint to null, or use method full"
+            )
 
 
 @dataclass
