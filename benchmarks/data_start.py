@@ -61,7 +61,7 @@ def measure(root: str, form: str, cache: str, points: int) -> dict[str, float]:
     recipe = from_mapping(TrainRecipe, {"data": data, "training": training})
     before, begin = resident(), time.perf_counter()
     splits, transform = open_splits(recipe), transform_config(recipe.data)
-    check_clouds((splits.train, splits.selection, splits.test), 16)
+    check_clouds((splits.train, splits.selection, splits.reported), 16)
     next(iter(train_loader(splits.train, transform, recipe.training)))
     next(iter(evaluation_loader(splits.selection, transform, recipe.training)))
     start, opened = time.perf_counter() - begin, resident()

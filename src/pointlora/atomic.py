@@ -51,6 +51,11 @@ def write_text_atomically(path: str | os.PathLike[str], text: str) -> Path:
     return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether a file is what a process left that was killed inside `write_atomically`."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -18,20 +18,20 @@ def open_with(**data):
 
 def test_validation_is_cut_out_of_training_and_the_test_set_stays_whole():
     splits = open_with(validation_fraction=0.25)
-    assert (len(splits.train), len(splits.selection), len(splits.test)) == (27, 9, 12)
+    assert (len(splits.train), len(splits.selection), len(splits.reported)) == (27, 9, 12)
     assert splits.selection.class_counts().tolist() == [3, 3, 3]
     assert not set(splits.train.sources) & set(splits.selection.sources)
 
 
 def test_the_papers_protocol_selects_on_the_test_set():
     splits = open_with(training={"protocol": "paper"})
-    assert splits.selection is splits.test
+    assert splits.selection is splits.reported
     assert len(splits.train) == 36
 
 
 def test_label_fraction():
     splits = open_with(label_fraction=0.5, validation_fraction=1 / 3)
-    assert (len(splits.train), len(splits.selection), len(splits.test)) == (12, 6, 12)
+    assert (len(splits.train), len(splits.selection), len(splits.reported)) == (12, 6, 12)
 
 
 def test_unknown_augmentation():

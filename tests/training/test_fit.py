@@ -109,6 +109,32 @@ def test_full_fine_tuning_in_bf16_learns_the_training_set(tmp_path):
     assert evaluate_adapter(tmp_path / "run" / "adapter")[0].accuracy == results["accuracy"]
 
 
+def test_the_test_set_stays_closed_when_it_is_not_to_be_measured(tmp_path, monkeypatch):
+    from pointlora.training import data
+
+    opened, real = [], data.open_dataset
+    monkeypatch.setattr(
+        data, "open_dataset", lambda *words, **options: opened.append(words[2]) or real(*words, **options)
+    )
+    results = train(tmp_path / "run", epochs=2, measure_test=False)
+    assert opened == ["train"]
+    assert results["measured_on"] == "validation split"
+    assert results["accuracy"] == results["selection_accuracy"]
+    assert results["count"] == 4  # a tenth of 36
+    with pytest.raises(ConfigError, match="measure_test is false, but training.protocol paper"):
+        train(tmp_path / "other", protocol="paper", measure_test=False)
+
+
+def test_what_a_run_cost_is_in_its_results(run):
+    _, results, _ = run
+    assert results["measured_on"] == "test set"
+    assert 50 < results["peak_memory_mib"] < 20_000
+    assert 0 < results["median_seconds_per_step"] <= results["seconds_per_step"] * 3
+    assert 0 < results["training_seconds"] <= results["seconds"]
+    assert results["head_parameters"] == (32 + 1) * 256 + (256 + 1) * 256 + 4 * 256 + (256 + 1) * 3
+    assert results["adapter_bytes"] == sum(path.stat().st_size for path in (run[0] / "adapter").iterdir())
+
+
 def test_training_from_scratch_stands_on_nothing(tmp_path):
     results = train(tmp_path / "run", {"name": "scratch"}, epochs=1)
     assert results["trained_parameters"] == results["total_parameters"]

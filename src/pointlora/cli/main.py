@@ -16,6 +16,7 @@ from pointlora.names import unknown_name
 COMMANDS = {
     "train": ("pointlora.cli.train", "fine-tune a pre-trained backbone by a recipe"),
     "pretrain": ("pointlora.cli.pretrain", "pre-train a backbone as a masked autoencoder"),
+    "compare": ("pointlora.cli.compare", "several methods with several seeds: a table with intervals"),
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files"),

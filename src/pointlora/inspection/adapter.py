@@ -38,7 +38,7 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
         "classes": config.get("class_names"),
         "preprocessing": config.get("preprocessing"),
     }
-    for name in ("metrics", "selected_on"):
+    for name in ("metrics", "measured_on", "selected_on"):
         if config.get(name) is not None:
             described[name] = config[name]
     described["bytes"] = sum((folder / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))

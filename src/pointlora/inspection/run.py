@@ -33,7 +33,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
             found = json.loads(results.read_text(encoding="utf-8"))
         except ValueError as error:
             raise DataError(f"{results}: is damaged, it isn't JSON") from error
-        wanted = ("accuracy", "class_mean_accuracy", "selected_on", "train_loss", "seconds")
+        wanted = ("accuracy", "class_mean_accuracy", "measured_on", "selected_on", "train_loss", "seconds")
         described |= {key: found[key] for key in wanted if key in found}
     if (folder / "adapter").is_dir():
         described["adapter"] = str(folder / "adapter")

@@ -24,3 +24,9 @@ def count_parameters(model: nn.Module) -> ParameterCount:
     parameters = list(model.parameters())
     trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     return ParameterCount(trainable, sum(parameter.numel() for parameter in parameters))
+
+
+def head_parameters(model: nn.Module) -> int:
+    """Trained parameters of the model's head, which every task makes anew whatever the tuning method is."""
+    head = getattr(model, "head", None)
+    return count_parameters(head).trainable if isinstance(head, nn.Module) else 0

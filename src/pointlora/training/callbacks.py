@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from typing import Any
@@ -54,7 +55,7 @@ class History(Callback):
     def __init__(self, folder: RunFolder, best: BestEpoch | None, lines: bool = True) -> None:
         self.folder, self.best, self.lines = folder, best, lines
         self.rows: list[dict[str, Any]] = []
-        self._clock = time.perf_counter()
+        self._clock = self._begin = self._end = time.perf_counter()
 
     @property
     def seconds_per_step(self) -> float:
@@ -62,8 +63,27 @@ class History(Callback):
         steps = sum(row["steps"] for row in self.rows)
         return sum(row["seconds"] for row in self.rows) / max(steps, 1)
 
+    @property
+    def median_seconds_per_step(self) -> float:
+        """Median over the epochs of the time of training, without validation, divided by its steps."""
+        return statistics.median(row.get("train_seconds", row["seconds"]) / max(row["steps"], 1) for row in self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all epochs, of those before an interruption too."""
+        return float(sum(row["seconds"] for row in self.rows))
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._clock = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begin, self._end = time.perf_counter(), 0.0
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, TrainedModule)
+        # Reading the sum of losses waits for a GPU, whose steps may still be running.
+        float(pl_module.loss_sum)
+        self._end = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainedModule)
@@ -75,7 +95,8 @@ class History(Callback):
             row["selection_accuracy"] = pl_module.selection_metrics.accuracy
             row["selection_class_mean_accuracy"] = pl_module.selection_metrics.class_mean_accuracy
         before, self._clock = self._clock, time.perf_counter()
-        row |= {"steps": steps, "seconds": round(self._clock - before, 3)}
+        training = (self._end or self._clock) - self._begin
+        row |= {"steps": steps, "seconds": round(self._clock - before, 3), "train_seconds": round(training, 4)}
         self.rows.append(row)
         if not trainer.is_global_zero:
             return

@@ -23,12 +23,13 @@ from pointlora.training.world import World, current_world
 class Splits:
     """What a fine-tuning run trains on, chooses its best epoch on, and reports.
 
+    Reported is the test set; with `training.measure_test` false the selection split, and the test set stays closed.
     With the papers' protocol `selection` is the test set itself.
     """
 
     train: PointCloudDataset
     selection: PointCloudDataset
-    test: PointCloudDataset
+    reported: PointCloudDataset
 
 
 def transform_config(data: DataConfig) -> TransformConfig:
@@ -54,9 +55,9 @@ def open_splits(recipe: TrainRecipe) -> Splits:
         ConfigError: for an unknown data set or option.
         DataError: if it can't be read, has no labels, or its splits have different classes.
     """
-    data, seed = recipe.data, recipe.training.seed
+    data, seed, measure_test = recipe.data, recipe.training.seed, recipe.training.measure_test
     train = open_dataset(data.name, data.root, "train", data.label_fraction, seed, data.cache, **data.options)
-    test = open_dataset(data.name, data.root, "test", cache=data.cache, **data.options)
+    test = open_dataset(data.name, data.root, "test", cache=data.cache, **data.options) if measure_test else train
     for split in (train, test):
         if not split.labelled:
             raise DataError(f"data set {data.name}: the {split.split} split has no labels, and fine-tuning needs them")
@@ -68,7 +69,7 @@ def open_splits(recipe: TrainRecipe) -> Splits:
         train, selection = train_validation_split(train, data.validation_fraction, seed)
     if len(train) < 2:
         raise DataError(f"data set {data.name}: {len(train)} cloud is left for training, at least 2 are needed")
-    return Splits(train, selection, test)
+    return Splits(train, selection, test if measure_test else selection)
 
 
 def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:

@@ -11,13 +11,17 @@ import torch
 from torch import nn
 
 from pointlora.adapters.folder import save_adapter
+from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.atomic import write_text_atomically
 from pointlora.data.checking import check_clouds
-from pointlora.models.parameters import count_parameters
+from pointlora.data.transforms import TransformConfig
+from pointlora.models.classifier import PointClassifier
+from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.training.callbacks import BestEpoch, History
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader, transform_config
 from pointlora.training.engine import check_device, evaluation_device, run_training
 from pointlora.training.evaluation import evaluate
+from pointlora.training.memory import peak_memory
 from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.module import ClassificationModule
@@ -30,10 +34,13 @@ from pointlora.training.trained_state import load_trained_state
 from pointlora.training.world import current_world
 
 SELECTED_ON = {"validation": "validation split", "paper": "test set (papers' protocol)"}
+MEASURED_ON = {True: "test set", False: "validation split"}
 
 
 def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
     """Train, choose the best epoch, measure it on the test set, and write the run's folder.
+
+    With `training.measure_test` false the test set isn't opened, and the figures are those of the validation split.
 
     Everything is checked before the folder is made. An unfinished run of the same recipe in the folder goes on, to the
     same weights, bit for bit, that it would have had without the interruption.
@@ -59,11 +66,7 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
     started, first = time.perf_counter(), current_world().first
     folder = RunFolder(recipe)
     goes_on = folder.check(resume) if first else False
-    check_device(recipe.training.accelerator, recipe.training.devices)
-    splits, transform = open_splits(recipe), transform_config(recipe.data)
-    model = build_classifier(recipe, splits.train.class_names)
-    check_clouds((splits.train, splits.selection, splits.test), model.sizes.group_size)
-    try_first_clouds(model, splits, recipe)
+    splits, transform, model = prepare(recipe)
     if first:
         folder.create()
     counts = count_parameters(model)
@@ -91,13 +94,27 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
     load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
     metrics = evaluate(
-        model, splits.test, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
+        model, splits.reported, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
     )
-    results = summarize(recipe, metrics, best, history, counts, time.perf_counter() - started)
+    results = summarize(recipe, metrics, best, history, model, time.perf_counter() - started)
     if recipe.training.compile:
         results["compile_seconds"] = round(compile_seconds, 3)
     write_outputs(model.cpu(), recipe, folder, metrics, results)
     return results
+
+
+def prepare(recipe: TrainRecipe) -> tuple[Splits, TransformConfig, PointClassifier]:
+    """Data, transforms and model of a run, after all that can be checked before it begins; nothing is written.
+
+    Raises:
+        ConfigError, DataError, CheckpointError, ShapeError: for bad settings, data and weights.
+    """
+    check_device(recipe.training.accelerator, recipe.training.devices)
+    splits, transform = open_splits(recipe), transform_config(recipe.data)
+    model = build_classifier(recipe, splits.train.class_names)
+    check_clouds((splits.train, splits.selection, splits.reported), model.sizes.group_size)
+    try_first_clouds(model, splits, recipe)
+    return splits, transform, model
 
 
 def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> None:
@@ -110,7 +127,7 @@ def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> N
     model.eval()
     transform = transform_config(recipe.data)
     with torch.no_grad():
-        for split in (splits.train, splits.selection, splits.test):
+        for split in (splits.train, splits.selection, splits.reported):
             model(first_cloud(split, transform))
 
 
@@ -119,12 +136,14 @@ def summarize(
     metrics: ClassificationMetrics,
     best: BestEpoch,
     history: History,
-    counts: Any,
+    model: nn.Module,
     seconds: float,
 ) -> dict[str, Any]:
-    """The content of results.json; accuracies are in [0, 1] and of the test set."""
+    """The content of results.json; accuracies are in [0, 1], times in seconds, memory in MiB of this process."""
+    counts = count_parameters(model)
     return {
         **metrics.as_dict(),
+        "measured_on": MEASURED_ON[recipe.training.measure_test],
         "selected_on": SELECTED_ON[recipe.training.protocol],
         "selection_accuracy": best.accuracy,
         "best_epoch": best.epoch + 1,
@@ -132,8 +151,12 @@ def summarize(
         "seed": recipe.training.seed,
         "trained_parameters": counts.trainable,
         "total_parameters": counts.total,
+        "head_parameters": head_parameters(model),
         "seconds": round(seconds, 3),
         "seconds_per_step": history.seconds_per_step,
+        "median_seconds_per_step": history.median_seconds_per_step,
+        "training_seconds": round(history.seconds, 3),
+        **peak_memory(),
         "recipe": to_mapping(recipe),
     }
 
@@ -152,16 +175,20 @@ def write_outputs(
         initial_seed=recipe.training.seed,
         data={"name": data.name, "root": data.root, "options": data.options},
         selected_on=results["selected_on"],
+        measured_on=results["measured_on"],
         metrics={"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy},
     )
     write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(metrics))
+    results["adapter_bytes"] = sum((folder.adapter / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     folder.write_results(results)
 
 
 def results_table(results: dict[str, Any]) -> str:
     """The table that ends a run, with the protocol in its caption."""
     metrics = ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))
-    return metrics_table(metrics, f"test accuracy; best epoch chosen on the {results['selected_on']}")
+    return metrics_table(
+        metrics, f"accuracy on the {results['measured_on']}; best epoch chosen on the {results['selected_on']}"
+    )
 
 
 def _say(first: bool, text: str) -> None:

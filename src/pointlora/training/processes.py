@@ -85,9 +85,7 @@ def _receive(receiver: Connection, process: Any, devices: int) -> tuple[int, dic
 
 
 def _work(run: Run, recipe: Any, resume: bool, rank: int, sender: Connection) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent()
     try:
         outcome: Any = run(recipe, resume)
     except (PointLoraError, OSError) as error:
@@ -98,8 +96,14 @@ def _work(run: Run, recipe: Any, resume: bool, rank: int, sender: Connection) ->
     sender.close()
 
 
-def _end_with(parent: Any) -> None:
-    """A killed run leaves no process behind."""
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does: a killed run leaves no process behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: Any) -> None:
     parent.join()
     os._exit(1)
 

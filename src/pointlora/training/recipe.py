@@ -73,16 +73,22 @@ class TrainingConfig(RunConfig):
         protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
             chooses the best epoch on the test set, as the public codes do, and every output says so.
         label_smoothing: of the cross-entropy, in [0, 1).
+        measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
 
     protocol: str = "validation"
     label_smoothing: float = 0.0
+    measure_test: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
         check_choice("training.protocol", self.protocol, ("validation", "paper"))
         check_number("training.label_smoothing", self.label_smoothing, 0, 1)
+        if self.protocol == "paper" and not self.measure_test:
+            raise ConfigError(
+                "training.measure_test is false, but training.protocol paper chooses on the test set: use validation"
+            )
 
 
 @dataclass

@@ -13,11 +13,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pointlora.atomic import write_text_atomically
+from pointlora.atomic import is_leftover, write_text_atomically
 from pointlora.errors import ConfigError
 from pointlora.training.recipe_files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
 
@@ -67,15 +67,32 @@ class RunFolder:
             return True
         if resume:
             raise ConfigError(f"{self.path} holds no run to resume")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and not all(map(is_leftover, self.path.iterdir())):
             raise ConfigError(f"{self.path} is not empty and holds no run: choose another --output")
         return False
 
+    def finished(self) -> dict[str, Any] | None:
+        """What results.json holds if a run of this recipe is finished here; None if it isn't.
+
+        Raises:
+            ConfigError: if the run that is finished here had other settings, or its results.json is damaged.
+        """
+        if not self.results.is_file():
+            return None
+        self._check_same_recipe("finished")
+        try:
+            found: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ConfigError(f"{self.results} is damaged: delete {self.path} to run it again") from error
+        return found
+
     def create(self) -> None:
         """Make the folder with its config.yaml."""
-        self.last.parent.mkdir(parents=True, exist_ok=True)
+        # config.yaml first: a run that is killed before it is there leaves an empty folder, which can be used again.
+        self.path.mkdir(parents=True, exist_ok=True)
         if not self.config.exists():
             write_text_atomically(self.config, write_yaml(to_mapping(self.recipe)))
+        self.last.parent.mkdir(exist_ok=True)
 
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """metrics.csv, a row an epoch; rewritten whole, so that a resumed run leaves no row twice."""
@@ -89,12 +106,17 @@ class RunFolder:
         """results.json, which marks the run as finished."""
         write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
-    def _check_same_recipe(self) -> None:
-        before = flatten(to_mapping(from_mapping(type(self.recipe), read_mapping(self.config), f"{self.config}: ")))
-        now = flatten(to_mapping(self.recipe))
-        for key in dict.fromkeys([*before, *now]):
-            if key not in FREE_TO_CHANGE and before.get(key) != now.get(key):
-                raise ConfigError(
-                    f"{self.path} holds an unfinished run with {key} = {before.get(key)!r}, not {now.get(key)!r}: "
-                    "use the same settings to resume it, or choose another --output"
-                )
+    def _check_same_recipe(self, state: str = "unfinished") -> None:
+        before = from_mapping(type(self.recipe), read_mapping(self.config), f"{self.config}: ")
+        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe)):
+            what = f"{'an' if state == 'unfinished' else 'a'} {state} run with {key} = {old!r}, not {new!r}"
+            fix = "resume it" if state == "unfinished" else "keep it"
+            raise ConfigError(f"{self.path} holds {what}: use the same settings to {fix}, or choose another --output")
+
+
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Settings (dotted name, old value, new value) that change a run's result and differ between two recipes."""
+    old, new = flatten(before), flatten(now)
+    for key in dict.fromkeys([*old, *new]):
+        if key not in FREE_TO_CHANGE and old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)

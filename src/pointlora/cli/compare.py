@@ -1,0 +1,30 @@
+"""`pointlora compare`: several tuning methods with several seeds on one data set."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pointlora.cli.parsing import parse_recipe
+from pointlora.errors import ConfigError
+from pointlora.training.compare_recipe import CompareRecipe
+
+RECIPE = "YAML file, or the name of a comparison that comes with the package; options override it"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    recipe, _ = parse_recipe(CompareRecipe, arguments, "compare", {}, RECIPE)
+    from pointlora.training.compare import run_comparison
+
+    found = run_comparison(recipe)
+    from pointlora.reports.comparison import comparison_table, summarize_methods, write_comparison
+
+    runs = found.measured_runs()
+    print(comparison_table(summarize_methods(runs, recipe.base), recipe.base))
+    try:
+        write_comparison(recipe.output, runs, found.search_runs(), recipe.base, found.title)
+    except ConfigError as error:  # matplotlib isn't there; the tables are written
+        print(f"no picture: {error}", file=sys.stderr)
+    print(f"\ntables, picture and runs in {recipe.output}")
+    return 0
