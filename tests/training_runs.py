@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -99,3 +100,53 @@ def differences(first: Any, second: Any, path: str = "") -> list[str]:
         return [found for index, (a, b) in pairs for found in differences(a, b, f"{path}[{index}]")]
     same = torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second
     return [] if same else [path]
+
+
+def tiny_comparison(output: Path, **changes: Any) -> dict[str, Any]:
+    """Two methods with two seeds, one of which chooses its learning rate from two first: six runs of two epochs."""
+    base = tiny_recipe(output, epochs=2)
+    del base["method"]
+    methods = {
+        "full": {"optimizer": {"lr": 0.003}},
+        "lora 2": {"name": "lora", "rank": 2, "search": {"optimizer.lr": [0.001, 0.01]}},
+    }
+    return base | {"methods": methods, "seeds": [0, 1], "search_seed": 7} | changes
+
+
+def same_in_every_comparison(folder: Path) -> dict[str, Any]:
+    """What comparison.json holds, without times and memory, which differ from run to run."""
+    found: dict[str, Any] = json.loads((folder / "comparison.json").read_text())
+    for row in (row for part in ("methods", "runs", "search") for row in found[part]):
+        for key in [key for key in row if "seconds" in key or "memory" in key]:
+            del row[key]
+    return found
+
+
+def start_comparison(mapping: dict[str, Any]) -> Any:
+    """Begin a comparison in a process of its own, which forks the processes of the runs instead of importing anew."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretrain"])
+    process = context.Process(target=_compare, args=(mapping,))
+    process.start()
+    return process
+
+
+def _compare(mapping: dict[str, Any]) -> None:
+    from pointlora.training import compare_cells
+    from pointlora.training.compare import run_comparison
+    from pointlora.training.compare_recipe import CompareRecipe
+    from pointlora.training.recipe_files import from_mapping
+
+    compare_cells.context = lambda: multiprocessing.get_context("fork")
+    run_comparison(from_mapping(CompareRecipe, mapping), lambda line: None)
+
+
+def die(recipe: Any) -> None:
+    """Instead of a run."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stumble(recipe: Any) -> None:
+    """Instead of a run: a mistake of the program."""
+    print("before it fell", flush=True)
+    raise RuntimeError("a stone")

@@ -128,7 +128,9 @@ def test_data_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = Path(__file__).parents[2] / "recipes"
-    train, pretrain = (info(recipes / f"{name}.yaml", capsys) for name in ("scanobjectnn_pb", "point_mae_pretrain"))
+    names = ("scanobjectnn_pb", "point_mae_pretrain", "compare_tiny")
+    train, pretrain, compare = (info(recipes / f"{name}.yaml", capsys) for name in names)
+    assert (compare["command"], compare["methods"][0], compare["seeds"]) == ("pointlora compare", "full", [0, 1, 2])
     assert (train["command"], train["method"]) == ("pointlora train", "pointlora")
     assert (pretrain["command"], pretrain["epochs"]) == ("pointlora pretrain", 300)
 

@@ -9,7 +9,7 @@ from pointlora.cli.main import COMMANDS, main
 def test_the_commands_are_listed(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert {"train", "pretrain", "evaluate", "predict", "info"} <= set(COMMANDS)
+    assert {"train", "pretrain", "compare", "evaluate", "predict", "info"} <= set(COMMANDS)
     for name, (_, line) in COMMANDS.items():
         assert name in text
         assert line in text
@@ -31,7 +31,7 @@ def test_a_misspelt_command(capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["", "train", "pretrain", "evaluate"])
+@pytest.mark.parametrize("command", ["", "train", "pretrain", "compare", "evaluate"])
 def test_help_answers_without_torch(command):
     code = (
         "import sys\nfrom pointlora.cli.main import main\n"

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from pointlora.errors import ConfigError
+from pointlora.training.compare_recipe import CompareRecipe
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping
 from pointlora.training.recipe_method import method_config
@@ -71,8 +72,10 @@ def test_bundled_recipes_are_valid():
     names = list_recipes()
     assert {"scanobjectnn_objbg", "scanobjectnn_objonly", "scanobjectnn_pb", "modelnet40"} <= set(names)
     for name in names:
-        kind = PretrainRecipe if "pretrain" in name else TrainRecipe
-        from_mapping(kind, read_mapping(find_recipe(name)), f"{name}: ")
+        mapping = read_mapping(find_recipe(name))
+        kind = CompareRecipe if "methods" in mapping else PretrainRecipe if "pretrain" in name else TrainRecipe
+        recipe = from_mapping(kind, mapping, f"{name}: ")
+        assert recipe.output == f"runs/{name}"
     published = from_mapping(TrainRecipe, read_mapping(find_recipe("scanobjectnn_pb")))
     assert round(published.data.num_points * published.data.oversample) == 2400
     assert published.model.drop_path_rate == 0.3
@@ -90,13 +93,20 @@ def test_finding_recipes(tmp_path):
         find_recipe(str(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "\udc80"])
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "\udc80", "a: 1\nb: 2\na: 3\n", "x: {a: 1, a: 2}"])
 def test_files_that_are_no_recipes(tmp_path, text):
     path = tmp_path / "bad.yaml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ConfigError, match=r"bad\.yaml") as caught:
         read_mapping(path)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_may_be_written_without_a_point(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("base: &base {a: 5e-4}\nown: {<<: *base, b: 1E3, c: 1.5e-3, d: e3, e: -2e+2, f: 3}\n")
+    own = {"a": 5e-4, "b": 1e3, "c": 1.5e-3, "d": "e3", "e": -200.0, "f": 3}
+    assert read_mapping(path) == {"base": {"a": 5e-4}, "own": own}
 
 
 def test_importing_recipes_needs_neither_torch_nor_numpy():

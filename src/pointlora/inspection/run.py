@@ -48,15 +48,15 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if it isn't YAML, or no recipe of this library.
     """
+    from pointlora.training.compare_recipe import CompareRecipe
     from pointlora.training.recipe import PretrainRecipe, TrainRecipe
     from pointlora.training.recipe_files import from_mapping, read_mapping
 
     mapping = read_mapping(path)
-    # What both recipes have is not enough to tell them apart; these only one of them has.
-    command = (
-        "pretrain" if "mask_ratio" in mapping or "samples_per_epoch" in (mapping.get("training") or {}) else "train"
-    )
-    kind: Any = {"train": TrainRecipe, "pretrain": PretrainRecipe}[command]
+    # What all recipes have is not enough to tell them apart; these only one of them has.
+    pretrains = "mask_ratio" in mapping or "samples_per_epoch" in (mapping.get("training") or {})
+    command = "compare" if "methods" in mapping else "pretrain" if pretrains else "train"
+    kind: Any = {"train": TrainRecipe, "pretrain": PretrainRecipe, "compare": CompareRecipe}[command]
     try:
         recipe = from_mapping(kind, mapping)
     except ConfigError as error:
@@ -65,6 +65,8 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     described["model"] = recipe.model.name
     if command == "train":
         described["method"] = recipe.method["name"]
+    elif command == "compare":
+        described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
     described |= {"data": recipe.data.name, "epochs": recipe.training.epochs, "output": recipe.output}
     return described
 

@@ -66,14 +66,15 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
         PointLoraError, OSError: what a run raises, after its name.
     """
     check_plan(recipe)
-    prepare_folder(recipe)
+    check_folder(recipe)
     search = search_cells(recipe)
     total = len(recipe.methods) * len(recipe.seeds)
     progress = Progress(len(search) + total, say)
     progress.say(f"comparing {len(recipe.methods)} methods, {total} runs and {len(search)} to choose settings")
     # Every method once, as it will be run: what doesn't fit the model or the data fails before hours have gone by.
-    first = {cell.label: cell for cell in seed_cells(recipe, {}) if not _begun(cell, recipe)}
-    check_cells(list(first.values()))
+    first = {cell.label: cell for cell in reversed(seed_cells(recipe, {})) if not _begun(cell, recipe)}
+    check_cells([first[label] for label in recipe.methods if label in first])
+    write_recipe(recipe)
     searched = finish_cells(search, recipe.jobs, progress)
     runs = seed_cells(recipe, choose(search, searched))
     results = finish_cells(runs, recipe.jobs, progress)
@@ -90,8 +91,8 @@ def choose(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> dict[
     return {label: settings for label, (_, settings) in best.items()}
 
 
-def prepare_folder(recipe: CompareRecipe) -> None:
-    """Make the comparison's folder, or find the same comparison in it. Methods and seeds may be added or left out.
+def check_folder(recipe: CompareRecipe) -> None:
+    """A comparison's folder is new, or holds the same one; methods and seeds may be added or left out. Writes nothing.
 
     Raises:
         ConfigError: if it holds a comparison with other settings, or other files.
@@ -104,8 +105,17 @@ def prepare_folder(recipe: CompareRecipe) -> None:
         _check_same(recipe, from_mapping(CompareRecipe, read_mapping(path), f"{path}: "), folder)
     elif folder.is_dir() and not all(map(is_leftover, folder.iterdir())):
         raise ConfigError(f"{folder} is not empty and holds no comparison: choose another --output")
+
+
+def write_recipe(recipe: CompareRecipe) -> None:
+    """Make the comparison's folder with its recipe.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    folder = Path(recipe.output)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(path, write_yaml(to_mapping(recipe)))
+    write_text_atomically(folder / RECIPE_FILE, write_yaml(to_mapping(recipe)))
 
 
 def _check_same(recipe: CompareRecipe, before: CompareRecipe, folder: Path) -> None:

@@ -1,0 +1,90 @@
+"""The table of a comparison, from results made up here."""
+
+import csv
+import json
+
+import pytest
+
+from pointlora.errors import ConfigError
+from pointlora.reports.comparison import comparison_table, summarize_methods, write_comparison
+
+
+def run(label, seed, accuracy, trained=1_200, **changes):
+    results = {
+        "label": label,
+        "seed": seed,
+        "settings": {"optimizer.lr": 0.001},
+        "accuracy": accuracy,
+        "class_mean_accuracy": accuracy - 0.1,
+        "selection_accuracy": 0.9,
+        "best_epoch": 3,
+        "trained_parameters": trained,
+        "head_parameters": 1_000,
+        "total_parameters": 11_000,
+        "adapter_bytes": 2_345_678,
+        "peak_memory_mib": 1000.0 + seed,
+        "median_seconds_per_step": 0.02 + 0.01 * seed,
+        "training_seconds": 10.0 + seed,
+        "recipe": {"method": {"name": label.split()[0]}, "optimizer": {"lr": 0.001}},
+    }
+    return results | changes
+
+
+RUNS = [
+    *(run("full", seed, value, 11_000) for seed, value in enumerate([0.60, 0.70, 0.80])),
+    *(run("lora 2", seed, value) for seed, value in enumerate([0.62, 0.74, 0.83])),
+]
+
+
+def test_summaries_by_hand():
+    full, lora = summarize_methods(RUNS, "full")
+    assert lora.accuracy == pytest.approx((0.73, 0.1053565), abs=1e-6)
+    assert lora.class_mean_accuracy.mean == pytest.approx(0.63)
+    assert lora.difference == pytest.approx((0.03, 0.0051586, 0.0548414), abs=1e-6)
+    assert full.difference == (0, 0, 0)
+    assert (full.share, full.share_without_head) == (1, 1)
+    assert lora.share == pytest.approx(1_200 / 11_000)
+    assert lora.share_without_head == pytest.approx(200 / 10_000)
+    assert (lora.peak_memory_mib, lora.peak_device_memory_mib) == (1002, None)
+    assert (lora.seconds_per_step, lora.seconds) == pytest.approx((0.03, 11))
+
+
+def test_the_table_to_the_letter():
+    header, _, full, lora, _, caption = comparison_table(summarize_methods(RUNS, "full"), "full").splitlines()
+    assert header.split("  ")[0] == "method"
+    reference = "full 70.00 ± 10.00 60.00 ± 10.00 reference 11,000 10,000 100.00 % 100.00 % 2.35 1,002 30 0.001 11"
+    assert full.split() == reference.split()
+    expected = "lora 2 73.00 ± 10.54 63.00 ± 10.54 +3.00 [+0.52, +5.48] 1,200 200 10.91 % 2.00 % 2.35 1,002 30 0.001 11"
+    assert lora.split() == expected.split()
+    assert "chosen on the validation split" in caption
+    assert "2 degrees of freedom" in caption
+    single = comparison_table(summarize_methods([RUNS[0], RUNS[3]], "full"), "full").splitlines()[3]
+    assert "62.00" in single
+    assert "+2.00  " in single
+    assert "±" not in single
+    device = [found | {"peak_device_memory_mib": 512.0} for found in RUNS]
+    assert "GPU memory, MiB" in comparison_table(summarize_methods(device, "full"), "full")
+
+
+def test_pairs_go_by_seed_not_by_position():
+    turned = [*RUNS[:3], *reversed(RUNS[3:])]
+    assert summarize_methods(turned, "full")[1].difference == pytest.approx((0.03, 0.0051586, 0.0548414), abs=1e-6)
+    with pytest.raises(ConfigError, match=r"lora 2 has the seeds \[0, 1\], not \[0, 1, 2\]"):
+        summarize_methods(RUNS[:-1], "full")
+    with pytest.raises(ConfigError, match="'ful' has no runs; there are full, lora 2"):
+        summarize_methods(RUNS, "ful")
+
+
+def test_files(tmp_path):
+    searched = [run("full", 9, 0.1)]
+    write_comparison(tmp_path, RUNS, searched, "full", "tiny on npz")
+    found = json.loads((tmp_path / "comparison.json").read_text())
+    assert [row["label"] for row in found["methods"]] == ["full", "lora 2"]
+    assert found["methods"][1]["difference_low"] == pytest.approx(0.0051586, abs=1e-6)
+    assert [row["accuracy"] for row in found["runs"]] == [0.60, 0.70, 0.80, 0.62, 0.74, 0.83]
+    assert found["search"][0].keys() == {"label", "settings", "selection_accuracy", "best_epoch", "training_seconds"}
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert float(rows[1]["accuracy_mean"]) == pytest.approx(0.73)
+    assert rows[0]["settings"] == '{"optimizer.lr": 0.001}'
+    assert (tmp_path / "comparison.md").read_text().startswith("# tiny on npz\n\n| method | accuracy, % |")
+    assert (tmp_path / "comparison.png").read_bytes()[:4] == b"\x89PNG"
