@@ -34,11 +34,17 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_their_options_exist(page: str) -> None:
     from pointlora.cli import demo, evaluate, info, predict
+    from pointlora.training.compare_recipe import CompareRecipe
     from pointlora.training.recipe import PretrainRecipe, TrainRecipe
     from pointlora.training.recipe_files import dotted_keys
 
     plain = {"predict": predict, "info": info, "demo": demo}
-    recipes = {"train": TrainRecipe, "pretrain": PretrainRecipe, "evaluate": evaluate.EvaluateConfig}
+    recipes = {
+        "train": TrainRecipe,
+        "pretrain": PretrainRecipe,
+        "compare": CompareRecipe,
+        "evaluate": evaluate.EvaluateConfig,
+    }
     lines = [line for block in blocks(page, "bash") for line in block.replace("\\\n", " ").splitlines()]
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("pointlora ")]
     assert commands

@@ -1,0 +1,44 @@
+"""docs/comparing.md: its example is a comparison that can be run, and its commands and columns exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+from pointlora.reports.comparison import HEADER
+from pointlora.training.compare_plan import check_plan, search_cells, seed_cells
+from pointlora.training.compare_recipe import CompareRecipe
+from pointlora.training.recipe_files import dotted_keys, find_recipe, from_mapping, list_recipes, read_mapping
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_is_what_the_page_says(tmp_path: Path) -> None:
+    (text,) = blocks("yaml")
+    (tmp_path / "own.yaml").write_text(text)
+    recipe = from_mapping(CompareRecipe, read_mapping(find_recipe(str(tmp_path / "own.yaml"))))
+    check_plan(recipe)
+    cells = {cell.label: cell.recipe for cell in seed_cells(recipe, {})}
+    assert (cells["full"].optimizer.lr, cells["scratch"].model.checkpoint) == (1e-4, None)
+    assert (cells["scratch"].training.epochs, cells["pointlora"].training.epochs) == (600, 300)
+    assert {cell.label for cell in search_cells(recipe)} == {"scratch", "lora rank 4", "pointlora", "random tokens"}
+    assert search_cells(recipe)[0].recipe.training.measure_test is False
+
+
+def test_commands_and_columns_exist() -> None:
+    lines = [shlex.split(line) for line in "".join(blocks("bash")).splitlines()]
+    assert len(lines) == 2
+    for program, command, recipe, *words in lines:
+        assert (program, command) == ("pointlora", "compare")
+        assert recipe in list_recipes() or recipe == "my_comparison.yaml"
+        assert {word[2:] for word in words if word.startswith("--")} <= set(dotted_keys(CompareRecipe))
+    cells = re.findall(r"^\| ([^|]+) \|", PAGE, re.MULTILINE)
+    documented = {name for cell in cells for name in cell.split(", ")}
+    for name in HEADER[1:]:
+        assert name.split(",")[0] in documented, name
+    for target in re.findall(r"\]\(([^)#\s]+)", PAGE):
+        assert (ROOT / "docs" / target).exists()
