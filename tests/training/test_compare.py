@@ -85,6 +85,15 @@ def test_a_finished_comparison_is_shown_again_and_a_changed_one_is_refused(whole
         compare_cells.finish_cells([cell], 1, compare_cells.Progress(1, print))
 
 
+def test_info_knows_a_comparison(whole, tmp_path, capsys):
+    assert main(["info", str(whole), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["finished"], found["runs_done"]) == ("comparison", True, 4)
+    assert found["methods"] == ["full", "lora 2"]
+    accuracy = json.loads((whole / "comparison.json").read_text())["methods"][0]["accuracy_mean"]
+    assert found["accuracy"]["full"] == accuracy
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "message"),
     [

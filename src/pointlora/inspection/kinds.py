@@ -37,12 +37,14 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
     from pointlora.adapters.folder_config import CONFIG_FILE
     from pointlora.inspection.adapter import describe_adapter
     from pointlora.inspection.data import describe_data_folder
-    from pointlora.inspection.run import describe_run, is_run
+    from pointlora.inspection.run import describe_comparison, describe_run, is_comparison, is_run
 
     if (folder / CONFIG_FILE).is_file():
         return describe_adapter(folder)
     if is_run(folder):
         return describe_run(folder)
+    if is_comparison(folder):
+        return describe_comparison(folder)
     return describe_data_folder(folder)
 
 

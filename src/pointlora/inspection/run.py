@@ -42,6 +42,32 @@ def describe_run(folder: Path) -> dict[str, Any]:
     return described
 
 
+def is_comparison(folder: Path) -> bool:
+    """Whether `pointlora compare` wrote this folder."""
+    return (folder / "comparison.yaml").is_file()
+
+
+def describe_comparison(folder: Path) -> dict[str, Any]:
+    """The methods of a comparison, and how many of its runs are finished.
+
+    Raises:
+        ConfigError, DataError: if a file of it is damaged.
+    """
+    recipe = describe_recipe(folder / "comparison.yaml")
+    described: dict[str, Any] = {"kind": "comparison", "folder": str(folder)}
+    table = folder / "comparison.json"
+    described["finished"] = table.is_file()
+    described |= {key: recipe[key] for key in ("model", "data", "methods", "seeds", "epochs")}
+    described["runs_done"] = len(list(folder.glob("*/seed_*/results.json")))
+    if table.is_file():
+        try:
+            rows = json.loads(table.read_text(encoding="utf-8"))["methods"]
+            described["accuracy"] = {row["label"]: row["accuracy_mean"] for row in rows}
+        except (ValueError, LookupError, TypeError) as error:
+            raise DataError(f"{table}: is damaged, it isn't the table of a comparison") from error
+    return described
+
+
 def describe_recipe(path: Path) -> dict[str, Any]:
     """The gist of a recipe's file.
 

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
@@ -80,9 +81,8 @@ class History(Callback):
         self._begin, self._end = time.perf_counter(), 0.0
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, TrainedModule)
-        # Reading the sum of losses waits for a GPU, whose steps may still be running.
-        float(pl_module.loss_sum)
+        if pl_module.device.type == "cuda":  # whose steps may still be running
+            torch.cuda.synchronize(pl_module.device)
         self._end = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
