@@ -85,7 +85,7 @@ def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, ba
     Returns:
         figures of the penalty that is best on the selection split, the largest of equals.
     """
-    parts = (splits.train, splits.selection, splits.test)
+    parts = (splits.train, splits.selection, splits.reported)
     train, selection, test = (cloud_features(model, part, transform, batch_size) for part in parts)
     mean, deviation = train.mean(0), train.std(0).clamp(min=1e-6)
     train, selection, test = ((part - mean) / deviation for part in (train, selection, test))
@@ -95,7 +95,7 @@ def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, ba
         weight, bias = _fit(train, labels, len(names), penalty)
         figures = [
             metrics_from(part.labels, (features @ weight + bias).argmax(1).numpy(), names)
-            for part, features in ((splits.selection, selection), (splits.test, test))
+            for part, features in ((splits.selection, selection), (splits.reported, test))
         ]
         found.append(ProbeResult(figures[0], figures[1], penalty, train.shape[1]))
     return max(found, key=lambda result: (result.selection.accuracy, result.penalty))
