@@ -37,9 +37,9 @@ def test_it_separates_what_the_features_separate(tmp_path):
 
 def test_labels_that_mean_nothing_cannot_be_learned(tmp_path):
     splits = Splits(*(dataset(tmp_path, name, 40, seed) for seed, name in enumerate(("train", "validation", "test"))))
-    for part in (splits.train, splits.selection, splits.test):
+    for part in (splits.train, splits.selection, splits.reported):
         part.labels[:] = np.random.default_rng(7).permutation(part.labels)
-    splits.test.labels[:] = 1 - splits.test.labels[::-1]
+    splits.reported.labels[:] = 1 - splits.reported.labels[::-1]
     assert 0.2 < linear_probe(model(), splits, TransformConfig(num_points=96)).test.accuracy < 0.8
 
 
