@@ -40,7 +40,7 @@ class NpzDataset(PointCloudDataset):
         if test_fraction is not None and not 0.0 <= test_fraction < 1.0:
             raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
         path = check_root("npz", root, LAYOUT)
-        arrays = read_npz(path)
+        arrays = self.read(path)
         points = arrays["points"]
         check_clouds(points, f"{path}: array 'points'")
         labels, class_names = _labels(arrays, path)
@@ -51,6 +51,11 @@ class NpzDataset(PointCloudDataset):
         super().__init__("npz", split, class_names, labels[chosen], [f"{path}[{index}]" for index in chosen])
         self._points = points
         self._chosen = chosen
+
+    @staticmethod
+    def read(path: Path) -> dict[str, NDArray]:
+        """The file's arrays by name."""
+        return read_npz(path)
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         return self._points[self._chosen[index]].astype(np.float32)

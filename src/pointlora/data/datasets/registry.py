@@ -21,6 +21,8 @@ _DATASETS = {
     "npz": ("npz", "NpzDataset"),
     "shards": ("shards", "ShardsDataset"),
     "procedural": ("procedural", "ProceduralDataset"),
+    "fewshot": ("fewshot", "open_fewshot"),
+    "fewshot_files": ("fewshot_files", "open_fold_file"),
 }
 
 
