@@ -31,7 +31,7 @@ def test_a_misspelt_command(capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["", "train", "pretrain", "compare", "evaluate"])
+@pytest.mark.parametrize("command", ["", "train", "pretrain", "compare", "fewshot", "evaluate"])
 def test_help_answers_without_torch(command):
     code = (
         "import sys\nfrom pointlora.cli.main import main\n"

@@ -107,6 +107,7 @@ def test_the_best_on_the_validation_split_is_chosen_and_the_first_of_equals():
         ({"search": {"method.rank": [1, 2]}}, ["methods.full", "'rank'"]),
         ({"search_epochs": 1}, ["search_epochs is 1", "warmup_epochs is 1"]),
         ({"training": {"protocol": "paper"}}, ["training.protocol is 'paper'", "test set"]),
+        ({"training": {"protocol": "last"}}, ["training.protocol is 'last'", "chooses none"]),
         ({"training": {"measure_test": False}}, ["training.measure_test"]),
         ({"training": {"seed": 4}}, ["training.seed is 4", "seeds"]),
         ({"jobs": 0}, ["jobs is 0"]),

@@ -27,6 +27,19 @@ def test_the_papers_protocol_selects_on_the_test_set():
     splits = open_with(training={"protocol": "paper"})
     assert splits.selection is splits.reported
     assert len(splits.train) == 36
+    assert splits.all == (splits.train, splits.reported)
+
+
+def test_the_protocol_last_holds_nothing_back():
+    splits = open_with(training={"protocol": "last"})
+    assert splits.selection is None
+    assert [len(split) for split in splits.all] == [36, 12]
+
+
+def test_with_a_closed_test_set_the_selection_split_is_reported():
+    splits = open_with(validation_fraction=0.25, training={"measure_test": False})
+    assert splits.reported is splits.selection
+    assert [len(split) for split in splits.all] == [27, 9]
 
 
 def test_label_fraction():

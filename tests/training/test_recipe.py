@@ -5,6 +5,7 @@ import pytest
 
 from pointlora.errors import ConfigError
 from pointlora.training.compare_recipe import CompareRecipe
+from pointlora.training.fewshot_recipe import FewShotRecipe, is_fewshot
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping
 from pointlora.training.recipe_method import method_config
@@ -30,6 +31,10 @@ def test_defaults_are_the_releases():
         ({"training": {"batch_size": 1}}, ["training.batch_size", "1", "at least 2"]),
         ({"training": {"precision": 16}}, ["training.precision", "'16'", "bf16"]),
         ({"training": {"protocol": "papr"}}, ["training.protocol", "'papr'", "did you mean 'paper'"]),
+        (
+            {"training": {"protocol": "last", "measure_test": False}},
+            ["measure_test", "protocol last", "use validation"],
+        ),
         ({"training": {"seed": 2**32}}, ["training.seed", str(2**32)]),
         ({"training": {"label_smoothing": float("nan")}}, ["training.label_smoothing", "nan"]),
         ({"optimizer": {"lr": 0}}, ["optimizer.lr", "above 0"]),
@@ -73,8 +78,8 @@ def test_bundled_recipes_are_valid():
     assert {"scanobjectnn_objbg", "scanobjectnn_objonly", "scanobjectnn_pb", "modelnet40"} <= set(names)
     for name in names:
         mapping = read_mapping(find_recipe(name))
-        kind = CompareRecipe if "methods" in mapping else PretrainRecipe if "pretrain" in name else TrainRecipe
-        recipe = from_mapping(kind, mapping, f"{name}: ")
+        alone = FewShotRecipe if is_fewshot(mapping) else PretrainRecipe if "pretrain" in name else TrainRecipe
+        recipe = from_mapping(CompareRecipe if "methods" in mapping else alone, mapping, f"{name}: ")
         assert recipe.output == f"runs/{name}"
     published = from_mapping(TrainRecipe, read_mapping(find_recipe("scanobjectnn_pb")))
     assert round(published.data.num_points * published.data.oversample) == 2400

@@ -91,6 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     folder = config.folder
     from pointlora.training.evaluate_adapter import confusion_table, evaluate_adapter
     from pointlora.training.metrics import metrics_table
+    from pointlora.training.protocols import describe_selection
 
     metrics, about = evaluate_adapter(
         folder,
@@ -113,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
         votes = f", {about['votes']} votes" if about["votes"] > 1 else ""
         chosen = about["selected_on"]
         caption = f"accuracy on {about['data']} ({about['split']}), {about['num_points']} points{votes}"
-        print(metrics_table(metrics, f"{caption}; best epoch chosen on the {chosen}" if chosen else caption))
+        print(metrics_table(metrics, f"{caption}; {describe_selection(chosen)}" if chosen else caption))
         print("\nconfusion matrix: rows are true classes, columns predicted ones")
         print(confusion_table(metrics))
     return 0

@@ -17,10 +17,12 @@ COMMANDS = {
     "train": ("pointlora.cli.train", "fine-tune a pre-trained backbone by a recipe"),
     "pretrain": ("pointlora.cli.pretrain", "pre-train a backbone as a masked autoencoder"),
     "compare": ("pointlora.cli.compare", "several methods with several seeds: a table with intervals"),
+    "fewshot": ("pointlora.cli.fewshot", "fine-tune on few-shot folds: mean and deviation"),
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files"),
     "demo": ("pointlora.cli.demo", "a few minutes: pre-train, adapt to scans, draw predictions"),
+    "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),
     "benchmark": ("pointlora.cli.benchmark", "time and memory against a plain implementation of the method"),
 }

@@ -37,7 +37,14 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
     from pointlora.adapters.folder_config import CONFIG_FILE
     from pointlora.inspection.adapter import describe_adapter
     from pointlora.inspection.data import describe_data_folder
-    from pointlora.inspection.run import describe_comparison, describe_run, is_comparison, is_run
+    from pointlora.inspection.run import (
+        describe_comparison,
+        describe_fewshot,
+        describe_run,
+        is_comparison,
+        is_fewshot_folder,
+        is_run,
+    )
 
     if (folder / CONFIG_FILE).is_file():
         return describe_adapter(folder)
@@ -45,6 +52,8 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
         return describe_run(folder)
     if is_comparison(folder):
         return describe_comparison(folder)
+    if is_fewshot_folder(folder):
+        return describe_fewshot(folder)
     return describe_data_folder(folder)
 
 
@@ -66,7 +75,10 @@ def _describe_file(path: Path) -> dict[str, Any]:
     if suffix in (".yaml", ".yml"):
         return describe_recipe(path)
     if suffix in PICKLE_SUFFIXES or _head(path)[:1] == b"\x80":
-        raise DataError(f"{path}: a pickle, which could run code when it is read, so it was not opened")
+        raise DataError(
+            f"{path}: a pickle, which could run code when it is read, so it was not opened; a few-shot fold is made "
+            "safe with `pointlora data convert`"
+        )
     return _describe_unknown(path)
 
 

@@ -29,10 +29,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
     described["epochs"] = recipe["epochs"]
     described["epochs_done"] = _epochs_done(folder / "metrics.csv")
     if results.is_file():
-        try:
-            found = json.loads(results.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataError(f"{results}: is damaged, it isn't JSON") from error
+        found = _read_json(results)
         wanted = ("accuracy", "class_mean_accuracy", "measured_on", "selected_on", "train_loss", "seconds")
         described |= {key: found[key] for key in wanted if key in found}
     if (folder / "adapter").is_dir():
@@ -68,6 +65,28 @@ def describe_comparison(folder: Path) -> dict[str, Any]:
     return described
 
 
+def is_fewshot_folder(folder: Path) -> bool:
+    """Whether `pointlora fewshot` wrote this folder."""
+    return (folder / "config.yaml").is_file() and (folder / "fold_00").is_dir()
+
+
+def describe_fewshot(folder: Path) -> dict[str, Any]:
+    """How many folds are finished, and the figures once all are.
+
+    Raises:
+        ConfigError, DataError: if a file of it is damaged.
+    """
+    recipe = describe_recipe(folder / "config.yaml")
+    described: dict[str, Any] = {"kind": f"run of {recipe['command']}", "folder": str(folder)}
+    described |= {key: recipe[key] for key in ("model", "method", "data", "ways", "shots", "folds") if key in recipe}
+    described["folds_finished"] = len(list(folder.glob("fold_*/results.json")))
+    figures = folder / "fewshot.json"
+    if figures.is_file():
+        found = _read_json(figures)
+        described |= {key: found.get(key) for key in ("accuracy_mean", "accuracy_std", "selected_on")}
+    return described
+
+
 def describe_recipe(path: Path) -> dict[str, Any]:
     """The gist of a recipe's file.
 
@@ -75,26 +94,42 @@ def describe_recipe(path: Path) -> dict[str, Any]:
         ConfigError: if it isn't YAML, or no recipe of this library.
     """
     from pointlora.training.compare_recipe import CompareRecipe
+    from pointlora.training.fewshot_recipe import FewShotRecipe, is_fewshot
     from pointlora.training.recipe import PretrainRecipe, TrainRecipe
     from pointlora.training.recipe_files import from_mapping, read_mapping
 
     mapping = read_mapping(path)
     # What all recipes have is not enough to tell them apart; these only one of them has.
-    pretrains = "mask_ratio" in mapping or "samples_per_epoch" in (mapping.get("training") or {})
-    command = "compare" if "methods" in mapping else "pretrain" if pretrains else "train"
-    kind: Any = {"train": TrainRecipe, "pretrain": PretrainRecipe, "compare": CompareRecipe}[command]
+    if "methods" in mapping:
+        command = "compare"
+    elif "mask_ratio" in mapping or "samples_per_epoch" in (mapping.get("training") or {}):
+        command = "pretrain"
+    else:
+        command = "fewshot" if is_fewshot(mapping) else "train"
+    kinds = {"train": TrainRecipe, "pretrain": PretrainRecipe, "fewshot": FewShotRecipe, "compare": CompareRecipe}
+    kind: Any = kinds[command]
     try:
         recipe = from_mapping(kind, mapping)
     except ConfigError as error:
         raise ConfigError(f"{path} is no recipe that pointlora can run: {error}") from error
     described: dict[str, Any] = {"kind": "recipe", "file": str(path), "command": f"pointlora {command}"}
     described["model"] = recipe.model.name
-    if command == "train":
+    if command in ("train", "fewshot"):
         described["method"] = recipe.method["name"]
-    elif command == "compare":
+    if command == "compare":
         described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
+    if command == "fewshot":
+        described |= {key: getattr(recipe, key) for key in ("ways", "shots", "folds")}
     described |= {"data": recipe.data.name, "epochs": recipe.training.epochs, "output": recipe.output}
     return described
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path}: is damaged, it isn't JSON") from error
+    return found
 
 
 def _epochs_done(path: Path) -> int:

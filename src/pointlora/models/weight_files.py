@@ -14,8 +14,16 @@ from torch import Tensor
 from pointlora.errors import CheckpointError
 
 
-def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+class Weights(dict[str, Tensor]):
+    """Tensors by key, and where they come from."""
+
+    name = "the state dict"
+
+
+def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple[Weights, str]:
     """The tensors of a weight file or a mapping, and a name for messages.
+
+    What this function returned may be given to it again, and keeps its name.
 
     Official files are dicts {base_model, optimizer, epoch, …}; the weights are found under `base_model`, `model` or
     `state_dict`, or at the top. A leading `module.` is dropped.
@@ -24,7 +32,7 @@ def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple
         CheckpointError: no such file, not a weight file, a file that would run code, or no tensors in it.
     """
     if isinstance(source, Mapping):
-        content, name = dict(source), "the state dict"
+        content, name = dict(source), getattr(source, "name", "the state dict")
     else:
         path = Path(source)
         name = str(path)
@@ -33,7 +41,8 @@ def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple
         if isinstance(content.get(key), Mapping):
             content = dict(content[key])
             break
-    weights = {str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+    weights = Weights({str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)})
+    weights.name = name
     if not weights:
         raise CheckpointError(f"{name} holds no weights; its entries are {sorted(map(str, content))[:5]}")
     return weights, name

@@ -49,7 +49,7 @@ class History(Callback):
 
     Args:
         folder: of the run.
-        best: the best epoch's keeper; None in pre-training.
+        best: the best epoch's keeper; None where no epoch is chosen.
         lines: print a line an epoch.
     """
 

@@ -76,9 +76,10 @@ class CompareRecipe:
 
     def _check_training(self) -> None:
         if self.training.protocol != "validation":
+            how = "chooses the best epoch on the test set" if self.training.protocol == "paper" else "chooses none"
             raise ConfigError(
-                f"training.protocol is {self.training.protocol!r}, which chooses the best epoch on the test set: "
-                "a comparison chooses on the validation split only"
+                f"training.protocol is {self.training.protocol!r}, which {how}: "
+                "a comparison chooses the best epoch on the validation split only"
             )
         if not self.training.measure_test:
             raise ConfigError("training.measure_test is false, but a comparison measures on the test set")

@@ -24,12 +24,18 @@ class Splits:
     """What a fine-tuning run trains on, chooses its best epoch on, and reports.
 
     Reported is the test set; with `training.measure_test` false the selection split, and the test set stays closed.
-    With the papers' protocol `selection` is the test set itself.
+    With the papers' protocol `selection` is the test set itself; with the protocol `last` there is none.
     """
 
     train: PointCloudDataset
-    selection: PointCloudDataset
+    selection: PointCloudDataset | None
     reported: PointCloudDataset
+
+    @property
+    def all(self) -> tuple[PointCloudDataset, ...]:
+        """The parts that there are, one that stands for two of them once."""
+        parts = (self.train, self.selection, self.reported)
+        return tuple({id(part): part for part in parts if part is not None}.values())
 
 
 def transform_config(data: DataConfig) -> TransformConfig:
@@ -64,12 +70,14 @@ def open_splits(recipe: TrainRecipe) -> Splits:
     if train.class_names != test.class_names:
         differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(another order)"]
         raise DataError(f"data set {data.name}: training and test classes differ: {', '.join(differing)}")
-    selection = test
+    selection = None if recipe.training.protocol == "last" else test
     if recipe.training.protocol == "validation":
         train, selection = train_validation_split(train, data.validation_fraction, seed)
     if len(train) < 2:
         raise DataError(f"data set {data.name}: {len(train)} cloud is left for training, at least 2 are needed")
-    return Splits(train, selection, test if measure_test else selection)
+    reported = test if measure_test else selection
+    assert reported is not None  # TrainingConfig refuses measure_test false with the protocol last
+    return Splits(train, selection, reported)
 
 
 def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pointlora.adapters.folder import save_adapter
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
@@ -26,6 +28,7 @@ from pointlora.training.metrics import ClassificationMetrics, confusion_csv, met
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.module import ClassificationModule
 from pointlora.training.processes import on_every_device
+from pointlora.training.protocols import MEASURED_ON, PROTOCOLS, describe_selection
 from pointlora.training.recipe import TrainRecipe
 from pointlora.training.recipe_files import to_mapping
 from pointlora.training.recipe_method import method_config
@@ -33,12 +36,9 @@ from pointlora.training.run_folder import RunFolder
 from pointlora.training.trained_state import load_trained_state
 from pointlora.training.world import current_world
 
-SELECTED_ON = {"validation": "validation split", "paper": "test set (papers' protocol)"}
-MEASURED_ON = {True: "test set", False: "validation split"}
 
-
-def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
-    """Train, choose the best epoch, measure it on the test set, and write the run's folder.
+def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
+    """Train, choose the best epoch (or take the last one), measure it on the test set, and write the run's folder.
 
     With `training.measure_test` false the test set isn't opened, and the figures are those of the validation split.
 
@@ -51,6 +51,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
     Args:
         recipe: what to do.
         resume: insist on an unfinished run.
+        weights: what `model.checkpoint` holds, for several runs that share it; by default it is read.
 
     Returns:
         what results.json holds; nothing in the other processes of `torchrun` than the first.
@@ -59,14 +60,14 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False) -> dict[str, Any]:
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    return on_every_device(_fine_tune, recipe, resume)
+    return on_every_device(partial(_fine_tune, weights=weights), recipe, resume)
 
 
-def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
+def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None) -> dict[str, Any]:
     started, first = time.perf_counter(), current_world().first
     folder = RunFolder(recipe)
     goes_on = folder.check(resume) if first else False
-    splits, transform, model = prepare(recipe)
+    splits, transform, model = prepare(recipe, weights)
     if first:
         folder.create()
     counts = count_parameters(model)
@@ -74,24 +75,25 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
         first,
         f"{'resuming' if goes_on else 'training'} {recipe.method['name']} on {recipe.model.name}: "
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
-        f"{len(splits.train)} clouds; best epoch chosen on the {SELECTED_ON[recipe.training.protocol]}",
+        f"{len(splits.train)} clouds; {describe_selection(PROTOCOLS[recipe.training.protocol])}",
     )
-    best = BestEpoch()
+    best = None if splits.selection is None else BestEpoch()
     history = History(folder, best, lines=True)
     weight = float(getattr(method_config(recipe.method), "mask_loss_weight", 0.0))
     module = ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
     compile_seconds = run_training(
         module,
         train_loader(splits.train, transform, recipe.training),
-        evaluation_loader(splits.selection, transform, recipe.training),
+        None if splits.selection is None else evaluation_loader(splits.selection, transform, recipe.training),
         folder,
         recipe.training,
         recipe.optimizer,
-        [best, history],
+        [history] if best is None else [best, history],
     )
     if not first:
         return {}
-    load_trained_state(model, best.weights)
+    if best is not None:
+        load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
     metrics = evaluate(
         model, splits.reported, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
@@ -103,16 +105,22 @@ def _fine_tune(recipe: TrainRecipe, resume: bool) -> dict[str, Any]:
     return results
 
 
-def prepare(recipe: TrainRecipe) -> tuple[Splits, TransformConfig, PointClassifier]:
+def prepare(
+    recipe: TrainRecipe, weights: Mapping[str, Tensor] | None = None
+) -> tuple[Splits, TransformConfig, PointClassifier]:
     """Data, transforms and model of a run, after all that can be checked before it begins; nothing is written.
+
+    Args:
+        recipe: of the run.
+        weights: what `model.checkpoint` holds, where it has been read already.
 
     Raises:
         ConfigError, DataError, CheckpointError, ShapeError: for bad settings, data and weights.
     """
     check_device(recipe.training.accelerator, recipe.training.devices)
     splits, transform = open_splits(recipe), transform_config(recipe.data)
-    model = build_classifier(recipe, splits.train.class_names)
-    check_clouds((splits.train, splits.selection, splits.reported), model.sizes.group_size)
+    model = build_classifier(recipe, splits.train.class_names, weights)
+    check_clouds(splits.all, model.sizes.group_size)
     try_first_clouds(model, splits, recipe)
     return splits, transform, model
 
@@ -127,26 +135,29 @@ def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> N
     model.eval()
     transform = transform_config(recipe.data)
     with torch.no_grad():
-        for split in (splits.train, splits.selection, splits.reported):
+        for split in splits.all:
             model(first_cloud(split, transform))
 
 
 def summarize(
     recipe: TrainRecipe,
     metrics: ClassificationMetrics,
-    best: BestEpoch,
+    best: BestEpoch | None,
     history: History,
     model: nn.Module,
     seconds: float,
 ) -> dict[str, Any]:
-    """The content of results.json; accuracies are in [0, 1], times in seconds, memory in MiB of this process."""
+    """The content of results.json; accuracies are in [0, 1], times in seconds, memory in MiB of this process.
+
+    With the protocol last there is no selection accuracy.
+    """
     counts = count_parameters(model)
     return {
         **metrics.as_dict(),
         "measured_on": MEASURED_ON[recipe.training.measure_test],
-        "selected_on": SELECTED_ON[recipe.training.protocol],
-        "selection_accuracy": best.accuracy,
-        "best_epoch": best.epoch + 1,
+        "selected_on": PROTOCOLS[recipe.training.protocol],
+        "selection_accuracy": None if best is None else best.accuracy,
+        "best_epoch": recipe.training.epochs if best is None else best.epoch + 1,
         "epochs": recipe.training.epochs,
         "seed": recipe.training.seed,
         "trained_parameters": counts.trainable,
@@ -187,7 +198,7 @@ def results_table(results: dict[str, Any]) -> str:
     """The table that ends a run, with the protocol in its caption."""
     metrics = ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))
     return metrics_table(
-        metrics, f"accuracy on the {results['measured_on']}; best epoch chosen on the {results['selected_on']}"
+        metrics, f"accuracy on the {results['measured_on']}; {describe_selection(results['selected_on'])}"
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from pointlora.adapters.folder import load_adapter
 from pointlora.adapters.folder_config import read_adapter_config
@@ -26,10 +26,17 @@ from pointlora.training.recipe_method import method_config
 CONTRAST_DIM = 128
 
 
-def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> PointClassifier:
+def build_classifier(
+    recipe: TrainRecipe, class_names: Sequence[str], weights: Mapping[str, Tensor] | None = None
+) -> PointClassifier:
     """The backbone with its pre-trained weights, if any, and the tuning method.
 
     New weights are a function of the recipe's seed.
+
+    Args:
+        recipe: what to build.
+        class_names: of the data.
+        weights: what `model.checkpoint` holds, where it has been read already.
 
     Raises:
         ConfigError: for an unknown model or sizes that don't fit together.
@@ -39,7 +46,8 @@ def build_classifier(recipe: TrainRecipe, class_names: Sequence[str]) -> PointCl
     model = _initial_model(seed, config.name, "classification", num_classes=len(class_names), **config.sizes)
     if config.checkpoint is not None:
         # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.
-        load_checkpoint(model, locate_weights(config.checkpoint, config.name), head=False)
+        source = locate_weights(config.checkpoint, config.name) if weights is None else weights
+        load_checkpoint(model, source, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
     return cast(PointClassifier, model)

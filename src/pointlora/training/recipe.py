@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pointlora.errors import ConfigError
+from pointlora.training.protocols import PROTOCOLS
 from pointlora.training.recipe_checks import check_choice, check_integer, check_number
 from pointlora.training.recipe_method import resolve_method
 from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
@@ -71,7 +72,8 @@ class TrainingConfig(RunConfig):
 
     Args:
         protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
-            chooses the best epoch on the test set, as the public codes do, and every output says so.
+            chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
+            last epoch, without looking at any other data than the training set.
         label_smoothing: of the cross-entropy, in [0, 1).
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
@@ -83,11 +85,14 @@ class TrainingConfig(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
-        check_choice("training.protocol", self.protocol, ("validation", "paper"))
+        check_choice("training.protocol", self.protocol, PROTOCOLS)
         check_number("training.label_smoothing", self.label_smoothing, 0, 1)
-        if self.protocol == "paper" and not self.measure_test:
+        if self.protocol != "validation" and not self.measure_test:
+            reason = (
+                "chooses on the test set" if self.protocol == "paper" else "leaves no validation split to measure on"
+            )
             raise ConfigError(
-                "training.measure_test is false, but training.protocol paper chooses on the test set: use validation"
+                f"training.measure_test is false, but training.protocol {self.protocol} {reason}: use validation"
             )
 
 

@@ -58,7 +58,7 @@ class DataConfig:
     """The data set and what is done to its clouds.
 
     Args:
-        name: scanobjectnn, modelnet40, folder, npz, shards or procedural.
+        name: scanobjectnn, modelnet40, folder, npz, shards, procedural, fewshot or fewshot_files.
         root: folder (or file) that holds it.
         options: the data set's own options, for example {variant: pb_t50_rs}.
         cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is

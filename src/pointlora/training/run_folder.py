@@ -39,6 +39,8 @@ class RunFolder:
         recipe: with `output`, the folder's path.
     """
 
+    free_to_change: tuple[str, ...] = FREE_TO_CHANGE
+
     def __init__(self, recipe: Any) -> None:
         self.recipe = recipe
         self.path = Path(recipe.output)
@@ -79,7 +81,7 @@ class RunFolder:
         """
         if not self.results.is_file():
             return None
-        self._check_same_recipe("finished")
+        self._check_same_recipe("a finished run", "keep it")
         try:
             found: dict[str, Any] = json.loads(self.results.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -106,17 +108,20 @@ class RunFolder:
         """results.json, which marks the run as finished."""
         write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
-    def _check_same_recipe(self, state: str = "unfinished") -> None:
+    def _check_same_recipe(self, what: str = "an unfinished run", fix: str = "resume it") -> None:
         before = from_mapping(type(self.recipe), read_mapping(self.config), f"{self.config}: ")
-        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe)):
-            what = f"{'an' if state == 'unfinished' else 'a'} {state} run with {key} = {old!r}, not {new!r}"
-            fix = "resume it" if state == "unfinished" else "keep it"
-            raise ConfigError(f"{self.path} holds {what}: use the same settings to {fix}, or choose another --output")
+        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), self.free_to_change):
+            raise ConfigError(
+                f"{self.path} holds {what} with {key} = {old!r}, not {new!r}: "
+                f"use the same settings to {fix}, or choose another --output"
+            )
 
 
-def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Settings (dotted name, old value, new value) that change a run's result and differ between two recipes."""
+def recipe_changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], free: Sequence[str] = FREE_TO_CHANGE
+) -> Iterator[tuple[str, Any, Any]]:
+    """Settings (dotted name, old value, new value) that differ between two recipes and aren't free to change."""
     old, new = flatten(before), flatten(now)
     for key in dict.fromkeys([*old, *new]):
-        if key not in FREE_TO_CHANGE and old.get(key) != new.get(key):
+        if key not in free and old.get(key) != new.get(key):
             yield key, old.get(key), new.get(key)

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from dataset_layouts import clouds, one_line, write_class_folders, write_hdf5
+from fewshot_files import write_fold
 from pointlora.data import dataset_options, list_datasets, open_dataset, write_shards
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.errors import ConfigError, DataError
 
 
 def test_names_and_options() -> None:
-    assert list_datasets() == ("scanobjectnn", "modelnet40", "folder", "npz", "shards", "procedural")
+    plain = ("scanobjectnn", "modelnet40", "folder", "npz", "shards", "procedural")
+    assert list_datasets() == (*plain, "fewshot", "fewshot_files")
     assert dataset_options("scanobjectnn") == {"variant": "pb_t50_rs"}
     with pytest.raises(ConfigError) as error:
         open_dataset("scanobjectn", "somewhere")
@@ -26,7 +28,7 @@ def test_names_and_options() -> None:
     one_line(error.value, "unknown option of data set 'scanobjectnn' 'varaint': did you mean 'variant'?")
 
 
-@pytest.mark.parametrize("name", ["scanobjectnn", "modelnet40", "folder", "npz", "shards"])
+@pytest.mark.parametrize("name", ["scanobjectnn", "modelnet40", "folder", "npz", "shards", "fewshot_files"])
 def test_missing_roots_show_the_layout(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError) as error:
         open_dataset(name, tmp_path / "gone")
@@ -42,6 +44,7 @@ def test_every_data_set_keeps_the_contract(tmp_path: Path) -> None:
     (tmp_path / "m/shape_names.txt").write_text("a\nb\nc\n")
     write_class_folders(tmp_path / "f", {"bolt": 5, "nut": 5})
     np.savez(tmp_path / "n.npz", points=clouds(10), labels=np.arange(10) % 2)
+    write_fold(tmp_path / "folds/3way_2shot/0.pkl")
     datasets: list[PointCloudDataset] = [
         open_dataset("scanobjectnn", tmp_path / "s", variant="obj_bg"),
         open_dataset("modelnet40", tmp_path / "m"),
@@ -49,6 +52,8 @@ def test_every_data_set_keeps_the_contract(tmp_path: Path) -> None:
         open_dataset("npz", str(tmp_path / "n.npz")),
         open_dataset("shards", write_shards(tmp_path / "shards", clouds(10), [0, 1] * 5).parent),
         open_dataset("procedural", num_points=32, train_size=40),
+        open_dataset("fewshot", tmp_path / "n.npz", source="npz", ways=2, shots=2, queries=1),
+        open_dataset("fewshot_files", tmp_path / "folds", ways=3, shots=2),
     ]
     for name, dataset in zip(list_datasets(), datasets, strict=True):
         assert (dataset.name, dataset.split) == (name, "train")
