@@ -11,7 +11,7 @@ import pytest
 from pointlora.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/quickstart.md", "docs/scaling.md")
+PAGES = ("README.md", "docs/quickstart.md", "docs/scaling.md", "docs/few-shot.md")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -33,16 +33,18 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_their_options_exist(page: str) -> None:
-    from pointlora.cli import demo, evaluate, info, predict
+    from pointlora.cli import data, demo, evaluate, info, predict
     from pointlora.training.compare_recipe import CompareRecipe
+    from pointlora.training.fewshot_recipe import FewShotRecipe
     from pointlora.training.recipe import PretrainRecipe, TrainRecipe
     from pointlora.training.recipe_files import dotted_keys
 
-    plain = {"predict": predict, "info": info, "demo": demo}
+    plain = {"predict": predict, "info": info, "demo": demo, "data": data}
     recipes = {
         "train": TrainRecipe,
         "pretrain": PretrainRecipe,
         "compare": CompareRecipe,
+        "fewshot": FewShotRecipe,
         "evaluate": evaluate.EvaluateConfig,
     }
     lines = [line for block in blocks(page, "bash") for line in block.replace("\\\n", " ").splitlines()]

@@ -42,6 +42,13 @@ def tiny_pretraining(output: Path, **training: Any) -> dict[str, Any]:
     return recipe
 
 
+def tiny_fewshot(output: Path, **training: Any) -> dict[str, Any]:
+    """Three folds of 3 ways and 4 shots, each of 3 epochs of one step; `training` overrides."""
+    recipe = tiny_recipe(output, **({"protocol": "last"} | training))
+    recipe["data"]["options"] = {**OPTIONS, "categories": ["chair", "mug", "rocket", "bed"], "train_size": 24}
+    return recipe | {"ways": 3, "shots": 4, "queries": 3, "folds": 3}
+
+
 def run_process(recipe: dict[str, Any], kill_at: int | None = None) -> int:
     """Run a recipe in a process of its own, and send it SIGKILL after `kill_at` of its steps; returns the exit code.
 
@@ -58,6 +65,8 @@ def run_process(recipe: dict[str, Any], kill_at: int | None = None) -> int:
 
 def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
     from pointlora.training.base_module import TrainedModule
+    from pointlora.training.fewshot import run_folds
+    from pointlora.training.fewshot_recipe import FewShotRecipe
     from pointlora.training.fit import fine_tune
     from pointlora.training.pretrain import pretrain
     from pointlora.training.recipe import PretrainRecipe, TrainRecipe
@@ -76,7 +85,9 @@ def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
             inner(self, batch, batch_idx)
 
         TrainedModule.on_train_batch_start = killing  # type: ignore[method-assign]
-    if "method" in recipe:
+    if "ways" in recipe:
+        run_folds(from_mapping(FewShotRecipe, recipe))
+    elif "method" in recipe:
         fine_tune(from_mapping(TrainRecipe, recipe))
     else:
         pretrain(from_mapping(PretrainRecipe, recipe))

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from pointlora.errors import ConfigError
 from pointlora.training.callbacks import BestEpoch
 from pointlora.training.evaluate_adapter import evaluate_adapter
-from pointlora.training.fit import fine_tune
+from pointlora.training.fit import fine_tune, results_table
 from pointlora.training.model_factory import load_adapted_model
 from pointlora.training.recipe import TrainRecipe
 from pointlora.training.recipe_files import from_mapping, read_mapping
@@ -95,6 +95,25 @@ def test_the_papers_protocol_says_so_everywhere(tmp_path, capsys):
     assert results["selection_accuracy"] == results["accuracy"]
     assert load_adapted_model(tmp_path / "run" / "adapter")[1]["selected_on"] == results["selected_on"]
     assert "chosen on the test set" in capsys.readouterr().err
+
+
+def test_the_last_epoch_is_chosen_on_nothing(tmp_path, capsys):
+    """No data are held back or looked at before the end, and the weights are those after the last step."""
+    results = train(tmp_path / "run", protocol="last")
+    assert results["selected_on"] == "nothing (last epoch)"
+    assert (results["selection_accuracy"], results["best_epoch"]) == (None, 3)
+    said = capsys.readouterr().err
+    assert "36 clouds; last epoch, none was chosen" in said
+    assert "accuracy" not in said
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    assert list(rows[0]) == ["epoch", "lr", "train_loss", "steps", "seconds", "train_seconds"]
+    saved = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
+    last = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert "BestEpoch" not in torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    by_sum = sorted(float(value.double().sum()) for value in saved.values())
+    assert by_sum == sorted(float(value.double().sum()) for value in last.values())
+    assert evaluate_adapter(tmp_path / "run" / "adapter")[0].accuracy == results["accuracy"]
+    assert "accuracy on the test set; last epoch, none was chosen" in results_table(results)
 
 
 def test_full_fine_tuning_in_bf16_learns_the_training_set(tmp_path):

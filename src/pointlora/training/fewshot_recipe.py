@@ -57,6 +57,8 @@ class FewShotRecipe(TrainRecipe):
             raise ConfigError(f"data.label_fraction is {self.data.label_fraction}, but few-shot folds count by shots")
         if not self.training.measure_test:
             raise ConfigError("training.measure_test is false, but a few-shot evaluation measures on the queries")
+        if self.data.name == "fewshot_files" and self.data.options:
+            raise ConfigError(f"data.options is {self.data.options}, but fewshot_files takes ways and shots only")
         if self.data.name == "fewshot":
             raise ConfigError("data.name is 'fewshot': name the data set that folds are drawn from, or fewshot_files")
 
@@ -70,7 +72,7 @@ def fold_recipe(recipe: FewShotRecipe, fold: int) -> TrainRecipe:
     """The run of one fold: the fold is a data set as any other."""
     numbers = {"ways": recipe.ways, "shots": recipe.shots, "fold": fold}
     if recipe.data.name == "fewshot_files":
-        data = replace(recipe.data, options={**recipe.data.options, **numbers})
+        data = replace(recipe.data, options=numbers)
     else:
         drawn = {"queries": recipe.queries, "query_split": recipe.query_split, "seed": recipe.fold_seed}
         source = {"source": recipe.data.name, "source_options": recipe.data.options}
