@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 import torch
 
 from pointlora.data.datasets import open_dataset
 from pointlora.data.transforms import TransformConfig
+from pointlora.errors import ConfigError
 from pointlora.models.registry import create_model
 from pointlora.training.data import Splits
 from pointlora.training.probe import PENALTIES, cloud_features, linear_probe
@@ -48,3 +50,9 @@ def test_features_do_not_depend_on_the_batch(tmp_path):
     whole, single = (cloud_features(model(), clouds, transform, size) for size in (10, 1))
     assert whole.shape == (10, 3 * SIZES["embed_dim"])
     torch.testing.assert_close(whole, single, atol=1e-5, rtol=1e-4)
+
+
+def test_without_a_selection_split_there_is_nothing_to_choose_on(tmp_path):
+    train = dataset(tmp_path, "train", 10, 0)
+    with pytest.raises(ConfigError, match="validation or paper"):
+        linear_probe(model(), Splits(train, None, train), TransformConfig(num_points=96))

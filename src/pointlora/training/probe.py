@@ -13,6 +13,7 @@ from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import make_loader
 from pointlora.data.progress import Progress
 from pointlora.data.transforms import TransformConfig
+from pointlora.errors import ConfigError
 from pointlora.models.backbone import Backbone
 from pointlora.training.data import Splits, open_splits, transform_config
 from pointlora.training.engine import evaluation_device
@@ -84,7 +85,12 @@ def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, ba
 
     Returns:
         figures of the penalty that is best on the selection split, the largest of equals.
+
+    Raises:
+        ConfigError: if there is no selection split (protocol last).
     """
+    if splits.selection is None:
+        raise ConfigError("a probe chooses its penalty on a selection split: use the protocol validation or paper")
     parts = (splits.train, splits.selection, splits.reported)
     train, selection, test = (cloud_features(model, part, transform, batch_size) for part in parts)
     mean, deviation = train.mean(0), train.std(0).clamp(min=1e-6)
