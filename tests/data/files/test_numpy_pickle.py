@@ -12,7 +12,8 @@ import pytest
 
 from dataset_layouts import one_line
 from pointlora.data.files import numpy_pickle
-from pointlora.data.files.numpy_pickle import array_of, read_numpy_pickle
+from pointlora.data.files.numpy_pickle import read_numpy_pickle
+from pointlora.data.files.pickled_arrays import NAMES, array_of
 from pointlora.errors import DataError
 
 
@@ -108,7 +109,7 @@ def test_what_names_stand_for_cannot_be_changed(tmp_path: Path) -> None:
     path = write(tmp_path / "build.pkl", b"\x80\x02cnumpy\ndtype\nN}U\x01aU\x01bs\x86b.")
     with pytest.raises(DataError, match=r"build\.pkl: cannot be read as a pickle"):
         read_numpy_pickle(path)
-    assert not hasattr(numpy_pickle._NAMES["numpy", "dtype"], "a")
+    assert not hasattr(NAMES["numpy", "dtype"], "a")
 
 
 def test_truncated_and_damaged_files(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.files.limits import damaged, data_error
-from pointlora.data.files.numpy_pickle import array_of, read_numpy_pickle
+from pointlora.data.files.numpy_pickle import read_numpy_pickle
+from pointlora.data.files.pickled_arrays import array_of
 from pointlora.errors import DataError
 
 
