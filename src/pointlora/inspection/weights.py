@@ -42,6 +42,8 @@ def describe_weights(path: Path) -> dict[str, Any]:
         "stage": layout.stage,
         "layout": "own" if own else "official",
     }
+    if layout.stage == "fine-tuned":
+        described["task"] = layout.task
     if own and path.suffix == ".safetensors":
         described |= _own_metadata(path)
     described |= guess_sizes(weights, layout)
@@ -92,6 +94,10 @@ def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]
     head = _layer_widths(shapes, "head.")
     if head:
         sizes["num_classes"] = head[-1]
+    parts = _layer_widths(shapes, "head.joint.")
+    if parts:
+        sizes["num_parts"] = parts[-1]
+        sizes["num_categories"] = shapes["head.category.0.weight"][1] if "head.category.0.weight" in shapes else 0
     return sizes
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
+from pointlora.models.layouts import PLAIN_FINE_TUNED, PLAIN_PARTS, Layout, encoder_rules
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 
 PRETRAINED = Layout(
@@ -28,7 +29,7 @@ FAMILIES = (
         name="act",
         description="ACT, 22.1 M parameters, taught by autoencoders of other modalities (ICLR 2023)",
         sizes=Sizes(),
-        tasks={"classification": PointClassifier},
-        layouts=(PRETRAINED, PLAIN_FINE_TUNED),
+        tasks={"classification": PointClassifier, "part_segmentation": PartSegmenter},
+        layouts=(PRETRAINED, PLAIN_FINE_TUNED, PLAIN_PARTS),
     ),
 )

@@ -33,6 +33,8 @@ class Backbone(nn.Module):
     Attributes:
         name, task, options: what `create_model` was asked for.
         task_parts: patterns of parameters that every method trains, because they are made anew for a task.
+        spare_parts: patterns of weights that other networks of the same family have and this one doesn't: a file that
+            holds them is read without them.
         embedding_parts: patterns of parameters that take in points: the tokenizer's first stage, the positions.
         attention_layers: last names of the linear layers of every attention in the blocks.
     """
@@ -42,6 +44,7 @@ class Backbone(nn.Module):
     options: dict[str, Any]
     tokenizer: Tokenizer
     task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$")
+    spare_parts: tuple[str, ...] = ()
     embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
     attention_layers: tuple[str, ...] = ("qkv", "proj")
 
@@ -74,6 +77,9 @@ class Backbone(nn.Module):
             self.tokenizer.eval()
         return self
 
+    def build_prefix(self) -> None:
+        """Make the parameters of `prefix`; none here. Networks of a task call it when their sizes are set."""
+
     def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
         """Tokens (B, P, C) before the patches and their positions; none here."""
         empty = self.norm.weight.new_zeros(batch, 0, self.sizes.embed_dim)
@@ -99,6 +105,10 @@ class Backbone(nn.Module):
             for token, scale in zip(tokens, patches, strict=True)
         ]
 
+    def arrange(self, own: TokenSet) -> TokenSet:
+        """The patches in the order in which the blocks see them; here that of sampling."""
+        return own
+
     def assemble(self, own: TokenSet) -> TokenSequence:
         """[prefix | patches] with their positions."""
         tokens, positions = self.prefix(len(own.tokens))
@@ -120,6 +130,12 @@ class Backbone(nn.Module):
             the normalised outputs (B, T, C) of those blocks, the sequence that went in, and the auxiliary loss.
         """
         own, *others = self.embed(self.group(points))
+        return self.encode_tokens(self.arrange(own), others, levels)
+
+    def encode_tokens(
+        self, own: TokenSet, others: Sequence[TokenSet], levels: Sequence[int] = ()
+    ) -> tuple[list[Tensor], TokenSequence, Tensor]:
+        """`encode` from the backbone's own patches on and those of the method's scales."""
         sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
         return self.run_blocks(sequence, levels or (len(self.blocks) - 1,)), sequence, auxiliary_loss
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
 from pointlora.models.backbone import Backbone
-from pointlora.models.layouts import OWN_PRETRAINED, OWN_WHOLE, Layout
+from pointlora.models.layouts import OWN, Layout
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.weight_files import read_weights
 
@@ -59,7 +59,8 @@ def load_checkpoint(
         model: from `create_model`; with PointLoRA applied it also takes the files of the PointLoRA release.
         source: a `.pth`/`.pt` or `.safetensors` file, or a state dict; `module.` prefixes don't matter.
         strict: refuse a file that lacks weights of the backbone or has unknown ones; False only reports them.
-        head: False leaves out the head of a fine-tuned file, to start from a backbone that was tuned for other classes.
+        head: False leaves out the head of a fine-tuned file, to start from a backbone that was tuned for other classes
+            or another task.
 
     Returns:
         a report. A pre-trained file leaves the head (and for Point-MAE the class token) in `missing`: these are
@@ -74,13 +75,14 @@ def load_checkpoint(
     if layout is None:
         raise CheckpointError(f"{name} is no weight file of a known model; its first keys are {sorted(weights)[:3]}")
     _check_family(model, layout, weights, name)
+    _check_task(model, layout, name, head)
     report = LoadReport(layout.family, layout.stage)
     renamed = _rename(model, weights, layout, name, report)
     if not head:
         renamed = {key: value for key, value in renamed.items() if not _HEAD.match(key)}
     fitting = _fit(model, renamed, name, report)
     if strict:
-        _check_complete(model, report, name, head)
+        _check_complete(model, layout, report, name, head)
     model.load_state_dict(fitting, strict=False)
     return report
 
@@ -89,7 +91,7 @@ def recognize(keys: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout |
     """The layout that keys belong to, or None; where several fit, one of `preferred`."""
     keys = list(keys)
     known = [layout for name in list_models() for layout in get_family(name).layouts]
-    candidates = (*preferred, *known, OWN_PRETRAINED, OWN_WHOLE)
+    candidates = (*preferred, *known, *OWN)
     return next((layout for layout in candidates if layout.matches(keys)), None)
 
 
@@ -102,11 +104,19 @@ def models_reading(weights: Mapping[str, Tensor]) -> list[str]:
 
 
 def _check_family(model: nn.Module, layout: Layout, weights: Mapping[str, Tensor], name: str) -> None:
-    accepted = (*get_family(str(model.name)).layouts, OWN_PRETRAINED, OWN_WHOLE)
+    accepted = (*get_family(str(model.name)).layouts, *OWN)
     if layout not in accepted:
         calls = " or ".join(f"create_model({reader!r}, …)" for reader in models_reading(weights))
         raise CheckpointError(
             f"{name} is a {layout.stage} {layout.family} file, but the model is {model.name}: use {calls}"
+        )
+
+
+def _check_task(model: nn.Module, layout: Layout, name: str, head: bool) -> None:
+    if head and layout.stage == "fine-tuned" and model.task not in (layout.task, "pretraining"):
+        raise CheckpointError(
+            f"{name} was fine-tuned for {layout.task}, but the model is for {model.task}: create the model with "
+            f"task={layout.task!r}, or pass head=False to take all but the head"
         )
 
 
@@ -116,11 +126,18 @@ def _made_anew(model: nn.Module) -> re.Pattern[str]:
     return re.compile("|".join((*parts, *_ADDED)))
 
 
+def _spare(model: nn.Module) -> re.Pattern[str] | None:
+    """What networks of the family for other tasks have and this one has no place for."""
+    parts = model.spare_parts if isinstance(model, Backbone) else ()
+    return re.compile("|".join(parts)) if parts else None
+
+
 def _rename(
     model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, name: str, report: LoadReport
 ) -> dict[str, Tensor]:
     """Keys as the model has them; what the model has no place for goes into the report."""
     renamed: dict[str, Tensor] = {}
+    places, spare = model.state_dict().keys(), _spare(model)
     owned = model.method.checkpoint_keys(weights) if isinstance(model, Backbone) else {}
     if not owned and any("lora_" in key for key in weights):
         raise CheckpointError(f"{name} holds PointLoRA's own weights too: call apply_method(model, 'pointlora') first")
@@ -133,6 +150,8 @@ def _rename(
                 new = None
         elif new is not None and layout.stage == "fine-tuned" and model.task == "pretraining":
             new = None if _made_anew(model).match(new) else f"encoder.{new}"
+        if new is not None and new not in places and spare is not None and spare.match(new):
+            new = None
         if new is None:
             report.ignored.append(key)
         else:
@@ -153,7 +172,8 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
         if value.shape != own[key].shape:
             raise CheckpointError(
                 f"{name}: {key} has shape {tuple(value.shape)}, but the model wants {tuple(own[key].shape)}: "
-                "create the model with the sizes (and num_classes) of the file; `pointlora info FILE` shows them"
+                "create the model with the sizes (and num_classes or num_parts) of the file; "
+                "`pointlora info FILE` shows them"
                 + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")
             )
         fitting[key] = value
@@ -162,8 +182,10 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
     return fitting
 
 
-def _check_complete(model: nn.Module, report: LoadReport, name: str, head: bool) -> None:
-    lost = [key for key in report.missing if report.stage == "fine-tuned" or not _made_anew(model).match(key)]
+def _check_complete(model: nn.Module, layout: Layout, report: LoadReport, name: str, head: bool) -> None:
+    # What is made anew for each task may be absent from a file of another one.
+    whole = layout.stage == "fine-tuned" and layout.task == model.task
+    lost = [key for key in report.missing if whole or not _made_anew(model).match(key)]
     if model.task == "pretraining" and report.stage == "fine-tuned":
         lost = [key for key in lost if key.startswith("encoder.")]
     if not head:

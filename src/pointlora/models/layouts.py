@@ -14,6 +14,7 @@ class Layout:
     Attributes:
         family: the registered family that it belongs to.
         stage: `pre-trained` or `fine-tuned`.
+        task: of a fine-tuned file; a pre-trained one is for any.
         requires: patterns, each of which must match the beginning of some key.
         forbids: patterns that no key may begin with.
         rules: (pattern, replacement) pairs. The first pattern that matches the beginning of a key is replaced; a
@@ -25,6 +26,7 @@ class Layout:
     requires: tuple[str, ...]
     forbids: tuple[str, ...] = ()
     rules: tuple[tuple[str, str | None], ...] = ()
+    task: str = "classification"
 
     def matches(self, keys: Iterable[str]) -> bool:
         """Whether a file with these keys is of this layout."""
@@ -72,8 +74,38 @@ PLAIN_FINE_TUNED = Layout(
     rules=encoder_rules("", ""),
 )
 
+# The part head, in the names of Point-MAE's code, which the codes of later papers kept.
+PART_HEAD_KEYS = (r"propagation_0\.mlp_convs\.0\.", r"convs3\.")
+PART_HEAD_RULES: tuple[tuple[str, str | None], ...] = (
+    (r"label_conv\.", "head.category."),
+    (r"propagation_0\.mlp_convs\.0\.", "head.local.0."),
+    (r"propagation_0\.mlp_bns\.0\.", "head.local.1."),
+    (r"propagation_0\.mlp_convs\.1\.", "head.local.3."),
+    (r"propagation_0\.mlp_bns\.1\.", "head.local.4."),
+    (r"convs1\.", "head.joint.0."),
+    (r"bns1\.", "head.joint.1."),
+    (r"convs2\.", "head.joint.4."),
+    (r"bns2\.", "head.joint.5."),
+    (r"convs3\.", "head.joint.7."),
+)
+
+PLAIN_PARTS = Layout(
+    family="point_mae",
+    stage="fine-tuned",
+    task="part_segmentation",
+    requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.", *PART_HEAD_KEYS),
+    forbids=(r"blocks\.blocks\.0\.norm1_contrast\.", r"reduce_dim\."),
+    rules=(*encoder_rules("", ""), *PART_HEAD_RULES),
+)
+
 # Files that this library wrote: our own keys, nothing to rename.
 OWN_PRETRAINED = Layout(
     "pointlora", "pre-trained", requires=(r"encoder\.tokenizer\.", r"encoder\.blocks\."), rules=((r"", ""),)
 )
-OWN_WHOLE = Layout("pointlora", "fine-tuned", requires=(r"tokenizer\.", r"blocks\.0\.", r"head\."))
+OWN_WHOLE = Layout(
+    "pointlora", "fine-tuned", requires=(r"tokenizer\.", r"blocks\.0\.", r"head\."), forbids=(r"head\.local\.",)
+)
+OWN_PARTS = Layout(
+    "pointlora", "fine-tuned", requires=(r"tokenizer\.", r"blocks\.0\.", r"head\.local\."), task="part_segmentation"
+)
+OWN = (OWN_PRETRAINED, OWN_WHOLE, OWN_PARTS)

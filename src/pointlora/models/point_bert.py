@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pointlora.models.backbone import Backbone
+from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.layouts import Layout, encoder_rules
+from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules
 from pointlora.models.linear import Linear
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 
@@ -27,18 +30,29 @@ class ReducedTokenizer(Tokenizer):
         return self.reduce(super().forward(neighborhoods, repeats))
 
 
-class PointBertClassifier(PointClassifier):
-    """Head on [class token, maximum over all other tokens]: 2C -> 256, ReLU, dropout, -> classes."""
+class PointBert(Backbone):
+    """The backbone: a tokenizer that ends in a linear layer."""
 
     def build_tokenizer(self) -> Tokenizer:
         sizes = self.sizes
         return ReducedTokenizer(sizes.tokenizer_dims, sizes.tokenizer_out or sizes.embed_dim, sizes.embed_dim)
+
+
+class PointBertClassifier(PointBert, PointClassifier):
+    """Head on [class token, maximum over all other tokens]: 2C -> 256, ReLU, dropout, -> classes."""
 
     def build_head(self) -> nn.Module:
         width = self.sizes.embed_dim
         return nn.Sequential(
             Linear(2 * width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, self.num_classes)
         )
+
+
+class PointBertSegmenter(PointBert, ClassTokenBackbone, PartSegmenter):
+    """Point-MAE's part head behind Point-BERT's blocks, which keep their class token.
+
+    Point-BERT's own code has another head there, of several levels of propagation.
+    """
 
 
 def _pretrained(branch: str) -> Layout:
@@ -65,12 +79,20 @@ FINE_TUNED = Layout(
     rules=((r"reduce_dim\.", "tokenizer.reduce."), *encoder_rules("", "")),
 )
 
+PARTS = Layout(
+    family="point_bert",
+    stage="fine-tuned",
+    task="part_segmentation",
+    requires=(r"encoder\.first_conv\.", r"reduce_dim\.", r"blocks\.blocks\.0\.norm1\.", *PART_HEAD_KEYS),
+    rules=(*FINE_TUNED.rules, *PART_HEAD_RULES),
+)
+
 FAMILIES = (
     Family(
         name="point_bert",
         description="Point-BERT, 22.1 M parameters, masked point modelling with a discrete tokenizer (CVPR 2022)",
         sizes=Sizes(num_groups=64, tokenizer_out=256),
-        tasks={"classification": PointBertClassifier},
-        layouts=(_pretrained("transformer_q"), _pretrained("transformer_k"), FINE_TUNED),
+        tasks={"classification": PointBertClassifier, "part_segmentation": PointBertSegmenter},
+        layouts=(_pretrained("transformer_q"), _pretrained("transformer_k"), FINE_TUNED, PARTS),
     ),
 )

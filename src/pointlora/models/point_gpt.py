@@ -9,37 +9,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
-from pointlora.models.layouts import Layout
+from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout
 from pointlora.models.method import TokenSequence, TokenSet
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import drop_path_rates, initialize_weights
 from pointlora.ops import gather_points
 from pointlora.ops.grouping import Patches
 
 
-class PointGptClassifier(PointClassifier):
-    """Head on [class token, maximum over patches and selected tokens] of the sequence [start, class, patches].
+class PointGpt(ClassTokenBackbone):
+    """The backbone of the sequence [start, class, patches along the shape].
 
-    Tokens that a method adds follow the patches: they see every patch, and no patch sees them, so that the generator
-    predicts from patches alone.
-
-    Args:
-        sizes: see `Sizes`.
-        num_classes: number of classes.
-        generator_depth: blocks of the generator.
+    Tokens that a method adds follow the patches: they see every patch, and no patch sees them.
     """
-
-    generation_weight = 3.0
-    task_parts = (*PointClassifier.task_parts, r"cls_norm\.")
-
-    def __init__(self, sizes: Sizes, num_classes: int, generator_depth: int = 4) -> None:
-        super().__init__(sizes, num_classes)
-        self.cls_norm = nn.LayerNorm(sizes.embed_dim)
-        self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
-        self.generator.apply(initialize_weights)
 
     def build_position(self) -> nn.Module:
         return SineCode(self.sizes.embed_dim)
@@ -60,6 +47,28 @@ class PointGptClassifier(PointClassifier):
         positions = torch.cat([self.cls_position, self.sos_position], 1)
         return tokens.expand(batch, -1, -1), positions.expand(batch, -1, -1)
 
+    def arrange(self, own: TokenSet) -> TokenSet:
+        return _in_order(own, greedy_order(own.centers))
+
+
+class PointGptClassifier(PointGpt, PointClassifier):
+    """Head on [class token, maximum over patches and selected tokens].
+
+    Args:
+        sizes: see `Sizes`.
+        num_classes: number of classes.
+        generator_depth: blocks of the generator.
+    """
+
+    generation_weight = 3.0
+    task_parts = (*PointClassifier.task_parts, r"cls_norm\.")
+
+    def __init__(self, sizes: Sizes, num_classes: int, generator_depth: int = 4) -> None:
+        super().__init__(sizes, num_classes)
+        self.cls_norm = nn.LayerNorm(sizes.embed_dim)
+        self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
+        self.generator.apply(initialize_weights)
+
     def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         tokens = self.cls_norm(tokens)
         return torch.cat([tokens[:, 1], tokens[:, sequence.num_prefix :].amax(1)], -1)
@@ -77,14 +86,26 @@ class PointGptClassifier(PointClassifier):
         patches = self.group(points)
         own, *others = self.embed(patches)
         order = greedy_order(own.centers)
-        own = TokenSet(*(gather_points(part, order) for part in own))
-        sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
-        (tokens,) = self.run_blocks(sequence, (len(self.blocks) - 1,))
+        (tokens,), sequence, auxiliary_loss = self.encode_tokens(_in_order(own, order), others)
         logits = self.head(self.pool(tokens, sequence)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
             loss = self.generator.loss(_before_each_patch(tokens, sequence), _reorder(patches[0], order))
         return ClassifierOutput(logits, auxiliary_loss.float(), loss, sequence.selected)
+
+
+class PointGptSegmenter(PointGpt, PartSegmenter):
+    """The part head behind PointGPT's blocks, without a generator: the published part segmenter has no such loss.
+
+    In a published part segmentation file the norm of the levels is one of its own; from a pre-trained file it starts
+    as the norm behind the last block.
+    """
+
+    spare_parts = (r"generator\.", r"cls_norm\.")
+
+
+def _in_order(tokens: TokenSet, order: Tensor) -> TokenSet:
+    return TokenSet(*(gather_points(part, order) for part in tokens))
 
 
 def _before_each_patch(tokens: Tensor, sequence: TokenSequence) -> Tensor:
@@ -122,6 +143,7 @@ def _layout(stage: str, prefix: str, target: str) -> Layout:
             rf"{source}blocks\.sos$",
             rf"{source}generator_blocks\.layers\.0\.ln_1\.",
         ),
+        forbids=PART_HEAD_KEYS,
         rules=(
             (rf"{source}encoder\.(first_conv|second_conv)\.", rf"{target}tokenizer.\1."),
             *_block_rules(f"{prefix}blocks.", f"{target}blocks."),
@@ -140,13 +162,30 @@ def _layout(stage: str, prefix: str, target: str) -> Layout:
     )
 
 
+_FINE_TUNED = _layout("fine-tuned", "", "")
+
+# The levels have a norm of their own; the norm behind the blocks and the generator serve a loss that isn't used.
+_PARTS = Layout(
+    family="point_gpt",
+    stage="fine-tuned",
+    task="part_segmentation",
+    requires=(*_FINE_TUNED.requires[:2], *PART_HEAD_KEYS),
+    rules=(
+        (r"blocks\.(ln_f|cls_norm)\.|generator_blocks\.", None),
+        (r"norm\.", "norm."),
+        *PART_HEAD_RULES,
+        *_FINE_TUNED.rules,
+    ),
+)
+
+
 def _family(size: str, params: str, sizes: Sizes) -> Family:
     return Family(
         name=f"point_gpt_{size.lower()}",
         description=f"PointGPT-{size}, {params} M parameters, autoregressive generation of patches (NeurIPS 2023)",
         sizes=sizes,
-        tasks={"classification": PointGptClassifier},
-        layouts=(_layout("pre-trained", "GPT_Transformer.", "encoder."), _layout("fine-tuned", "", "")),
+        tasks={"classification": PointGptClassifier, "part_segmentation": PointGptSegmenter},
+        layouts=(_layout("pre-trained", "GPT_Transformer.", "encoder."), _FINE_TUNED, _PARTS),
     )
 
 

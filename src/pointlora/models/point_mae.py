@@ -8,7 +8,8 @@ from torch import nn
 
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
+from pointlora.models.layouts import PLAIN_FINE_TUNED, PLAIN_PARTS, Layout, encoder_rules
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.two_views import build_autoencoder
 
@@ -27,7 +28,11 @@ PRETRAINED = Layout(
     ),
 )
 
-_TASKS: dict[str, Callable[..., nn.Module]] = {"classification": PointClassifier, "pretraining": build_autoencoder}
+_TASKS: dict[str, Callable[..., nn.Module]] = {
+    "classification": PointClassifier,
+    "part_segmentation": PartSegmenter,
+    "pretraining": build_autoencoder,
+}
 
 FAMILIES = (
     Family(
@@ -35,13 +40,13 @@ FAMILIES = (
         description="Point-MAE, 22.1 M parameters, masked autoencoding (ECCV 2022)",
         sizes=Sizes(),
         tasks=_TASKS,
-        layouts=(PRETRAINED, PLAIN_FINE_TUNED),
+        layouts=(PRETRAINED, PLAIN_FINE_TUNED, PLAIN_PARTS),
     ),
     Family(
         name="point_mae_tiny",
         description="Point-MAE at 192 x 6 with a narrow tokenizer, for CPUs",
         sizes=Sizes(embed_dim=192, depth=6, num_heads=3, num_groups=64, group_size=32, tokenizer_dims=(32, 64, 128)),
         tasks=_TASKS,
-        layouts=(PRETRAINED, PLAIN_FINE_TUNED),
+        layouts=(PRETRAINED, PLAIN_FINE_TUNED, PLAIN_PARTS),
     ),
 )

@@ -10,12 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora.models.backbone import Backbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.heads import classification_head
-from pointlora.models.layouts import PLAIN_FINE_TUNED, Layout, encoder_rules
+from pointlora.models.layouts import (
+    PART_HEAD_KEYS,
+    PART_HEAD_RULES,
+    PLAIN_FINE_TUNED,
+    PLAIN_PARTS,
+    Layout,
+    encoder_rules,
+)
 from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import Block, Mlp, drop_path_rates
 
@@ -66,8 +75,8 @@ class ReconBlock(Block):
         return torch.cat([summary, patches], 1)
 
 
-class ReconClassifier(PointClassifier):
-    """Head on [class, image and text token, maximum over all other tokens]."""
+class Recon(Backbone):
+    """The backbone with both branches and three global tokens."""
 
     attention_layers = ("qkv", "proj", "q", "kv")
 
@@ -87,6 +96,10 @@ class ReconClassifier(PointClassifier):
         positions = torch.cat([getattr(self, f"{token}_position") for token in GLOBAL_TOKENS], 1)
         return tokens.expand(batch, -1, -1), positions.expand(batch, -1, -1)
 
+
+class ReconClassifier(Recon, PointClassifier):
+    """Head on [class, image and text token, maximum over all other tokens]."""
+
     def build_head(self) -> nn.Module:
         return classification_head((len(GLOBAL_TOKENS) + 1) * self.sizes.embed_dim, self.num_classes)
 
@@ -94,6 +107,15 @@ class ReconClassifier(PointClassifier):
         """Tokens (B, T, C) to the head's input (B, 4C)."""
         patches = tokens[:, sequence.num_prefix :]
         return torch.cat([tokens[:, : sequence.num_prefix].flatten(1), patches.amax(1)], -1)
+
+
+class ReconSegmenter(Recon, PartSegmenter):
+    """The part head also sees the maximum over the three global tokens, of each level."""
+
+    num_summaries = 3
+
+    def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
+        return torch.cat([super().summarize(patches, prefix), prefix.amax(1)], -1)
 
 
 # The decoder, the projections to the teachers, and the teachers themselves.
@@ -122,19 +144,27 @@ FINE_TUNED = Layout(
     rules=encoder_rules("", ""),
 )
 
+PARTS = Layout(
+    family="recon",
+    stage="fine-tuned",
+    task="part_segmentation",
+    requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1_contrast\.", *PART_HEAD_KEYS),
+    rules=(*encoder_rules("", ""), *PART_HEAD_RULES),
+)
+
 FAMILIES = (
     Family(
         name="recon",
         description="ReCon, 43.6 M parameters, contrast with reconstruction, both branches (ICML 2023)",
         sizes=Sizes(drop_path_rate=0.2),
-        tasks={"classification": ReconClassifier},
-        layouts=(PRETRAINED, FINE_TUNED),
+        tasks={"classification": ReconClassifier, "part_segmentation": ReconSegmenter},
+        layouts=(PRETRAINED, FINE_TUNED, PARTS),
     ),
     Family(
         name="recon_plain",
         description="ReCon's weights in the plain network of 22.1 M parameters, as several papers load them",
         sizes=Sizes(drop_path_rate=0.2),
-        tasks={"classification": PointClassifier},
-        layouts=(PRETRAINED_PLAIN, PLAIN_FINE_TUNED),
+        tasks={"classification": PointClassifier, "part_segmentation": PartSegmenter},
+        layouts=(PRETRAINED_PLAIN, PLAIN_FINE_TUNED, PLAIN_PARTS),
     ),
 )

@@ -19,6 +19,9 @@ from pointlora.names import unknown_name
 _MODULES = (point_mae, point_bert, act, recon, point_gpt)
 _FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
 
+# What a head tells apart where nothing is said: the classes of ModelNet40, the parts and categories of ShapeNetPart.
+_DEFAULTS = {"num_classes": 40, "num_parts": 50, "num_categories": 16}
+
 
 def list_models() -> list[str]:
     """Names that `create_model` knows, sorted."""
@@ -41,7 +44,8 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
 
     Args:
         name: one of `list_models()`.
-        task: `classification` (option `num_classes`, default 40) or `pretraining` (options `decoder_depth`,
+        task: `classification` (option `num_classes`, default 40), `part_segmentation` (options `num_parts`, default
+            50, `num_categories`, default 16, and `head_dims`) or `pretraining` (options `decoder_depth`,
             `decoder_num_heads`, `mask_ratio`).
         pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some);
             the head is new all the same.
@@ -64,9 +68,11 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
     for option in options:
         if option not in known | sizes:
             raise ConfigError(unknown_name("option of create_model", option, sorted(known | sizes)))
-    if "num_classes" in known:
-        options.setdefault("num_classes", 40)
-    own = {key: value for key, value in options.items() if key in known}
+    for option, default in _DEFAULTS.items():
+        if option in known:
+            options.setdefault(option, default)
+    # Lists, as in JSON, so that options compare equal with those that were read from a file.
+    own = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items() if key in known}
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
     if pretrained:

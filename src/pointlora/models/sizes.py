@@ -43,15 +43,15 @@ class Sizes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
         for name in ("embed_dim", "depth", "num_heads", "num_groups", "group_size"):
-            _check_positive(name, getattr(self, name))
+            check_width(name, getattr(self, name))
         if self.depth > _DEEPEST:
             raise ConfigError(f"depth is {self.depth}, but it must be at most {_DEEPEST:,}")
         if len(self.tokenizer_dims) < 2:
             raise ConfigError(f"tokenizer_dims is {self.tokenizer_dims}, but it needs at least two widths")
         for width in self.tokenizer_dims:
-            _check_positive("each of tokenizer_dims", width)
+            check_width("each of tokenizer_dims", width)
         if self.tokenizer_out is not None:
-            _check_positive("tokenizer_out", self.tokenizer_out)
+            check_width("tokenizer_out", self.tokenizer_out)
         if self.embed_dim % self.num_heads:
             raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
         if not 0 <= self.drop_path_rate < 1:
@@ -79,6 +79,11 @@ class Sizes:
         return {**asdict(self), "tokenizer_dims": list(self.tokenizer_dims)}
 
 
-def _check_positive(name: str, value: object) -> None:
+def check_width(name: str, value: object) -> None:
+    """Require an integer from 1 to 65,536.
+
+    Raises:
+        ConfigError: naming it.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LARGEST:
         raise ConfigError(f"{name} is {value!r}, but it must be an integer from 1 to {_LARGEST:,}")

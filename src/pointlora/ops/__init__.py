@@ -2,6 +2,7 @@
 
 from pointlora.ops.chamfer import chamfer_distance
 from pointlora.ops.grouping import Patches, Scale, group_scales
+from pointlora.ops.interpolation import interpolate_features
 from pointlora.ops.neighbors import gather_points, k_nearest_neighbors
 from pointlora.ops.sampling import farthest_point_sampling
 
@@ -12,5 +13,6 @@ __all__ = [
     "farthest_point_sampling",
     "gather_points",
     "group_scales",
+    "interpolate_features",
     "k_nearest_neighbors",
 ]

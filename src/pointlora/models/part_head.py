@@ -1,0 +1,120 @@
+"""The part segmentation head of Point-MAE (Pang et al., ECCV 2022), after PointNet++ (Qi et al., NeurIPS 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.models.batch_norm import RowBatchNorm
+from pointlora.models.linear import Linear, linear
+from pointlora.ops.compiling import is_traced
+from pointlora.ops.interpolation import interpolation_weights, weighted_rows
+
+_CATEGORY_WIDTH = 64
+# Points that are labelled together in evaluation: 100 MB of the widest layer at the published widths.
+_BLOCK = 16_384
+
+
+class PartHead(nn.Module):
+    """Scores of the parts at any points of a cloud.
+
+    Each point takes the features of its three nearest centers, weighted by inverse squared distance, behind its own
+    coordinates, through two layers; the cloud's summary and the code of its category join them before three more.
+
+    Args:
+        level_width: width L of a patch's features.
+        summary_width: width S of a cloud's summary.
+        num_parts: parts that are told apart.
+        num_categories: object categories; 0 for none.
+        dims: widths of the two layers of each point and of the two hidden layers behind them.
+        dropout: rate before the second of these.
+    """
+
+    def __init__(
+        self,
+        level_width: int,
+        summary_width: int,
+        num_parts: int,
+        num_categories: int,
+        dims: Sequence[int],
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        first, second, third, fourth = dims
+        self.num_categories = num_categories
+        if num_categories:
+            self.category = nn.Sequential(
+                nn.Linear(num_categories, _CATEGORY_WIDTH, bias=False),
+                nn.BatchNorm1d(_CATEGORY_WIDTH),
+                nn.LeakyReLU(0.2),
+            )
+        self.local = nn.Sequential(
+            Linear(3 + level_width, first),
+            RowBatchNorm(first),
+            nn.ReLU(inplace=True),
+            Linear(first, second),
+            RowBatchNorm(second),
+            nn.ReLU(inplace=True),
+        )
+        self.joint = nn.Sequential(
+            Linear(second + summary_width + (_CATEGORY_WIDTH if num_categories else 0), third),
+            RowBatchNorm(third),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            Linear(third, fourth),
+            RowBatchNorm(fourth),
+            nn.ReLU(inplace=True),
+            Linear(fourth, num_parts),
+        )
+
+    def forward(
+        self, queries: Tensor, centers: Tensor, levels: Tensor, summary: Tensor, category: Tensor | None = None
+    ) -> Tensor:
+        """Scores of the parts.
+
+        Args:
+            queries: (B, M, 3) points that want a label.
+            centers: (B, G, 3) of the patches.
+            levels: (B, G, L) features of the patches.
+            summary: (B, S) of the cloud.
+            category: (B,) int64, for a head that knows categories.
+
+        Returns:
+            (B, M, num_parts).
+        """
+        if category is not None:
+            numbers = torch.arange(self.num_categories, device=category.device)
+            one_hot = (category[:, None] == numbers).to(summary.dtype)
+            summary = torch.cat([summary, self.category(one_hot).to(summary.dtype)], -1)
+        # A layer before the interpolation is the same as behind it: once a patch instead of once a point.
+        join = cast(nn.Linear, self.local[0])
+        own, patch = join.weight.split([3, levels.shape[-1]], 1)
+        table = linear(levels, patch)
+        # The summary is the same for all points of a cloud: its share of the layer is computed once.
+        last = cast(nn.Linear, self.joint[0])
+        local, whole = last.weight.split([last.in_features - summary.shape[-1], summary.shape[-1]], 1)
+        context = linear(summary, whole, last.bias)
+        size = max(_BLOCK // len(queries), 1)
+        together = self.training or is_traced() or queries.shape[1] <= size
+        blocks = [queries] if together else queries.split(size, 1)
+        found = []
+        for block in blocks:
+            index, weights = interpolation_weights(block, centers)
+            hidden = weighted_rows(table, index, weights) + linear(block, own, join.bias)
+            hidden = _run(list(self.local)[1:], hidden.flatten(0, 1))
+            hidden = linear(hidden, local).view(*block.shape[:2], -1) + context[:, None]
+            found.append(_run(list(self.joint)[1:], hidden.flatten(0, 1)).view(*block.shape[:2], -1))
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
+
+
+def _run(layers: Sequence[nn.Module], rows: Tensor) -> Tensor:
+    """The layers on (M, channels), each BatchNorm together with the ReLU that follows it."""
+    for layer in layers:
+        if isinstance(layer, RowBatchNorm):
+            rows = layer(rows, relu=True)
+        elif not isinstance(layer, nn.ReLU):
+            rows = layer(rows)
+    return rows

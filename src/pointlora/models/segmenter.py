@@ -1,0 +1,126 @@
+"""Part segmentation on top of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pointlora.errors import ConfigError, ShapeError
+from pointlora.models.backbone import Backbone
+from pointlora.models.part_head import PartHead
+from pointlora.models.sizes import Sizes, check_width
+from pointlora.ops.compiling import is_traced
+from pointlora.ops.validation import check_points
+
+
+class SegmenterOutput(NamedTuple):
+    """What a part segmenter returns.
+
+    Attributes:
+        logits: (B, M, parts) float32, a row a query; a row a point of the cloud without queries of their own.
+        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted; 0 without a method.
+        selected: centers (B, K, 3) of the selected patches, a tensor a scale.
+    """
+
+    logits: Tensor
+    auxiliary_loss: Tensor
+    selected: tuple[Tensor, ...] = ()
+
+
+class PartSegmenter(Backbone):
+    """A backbone with Point-MAE's part head on the outputs of three of its blocks.
+
+    Features of a point come from patch tokens alone. Tokens before the patches, and those that a method adds
+    (PointLoRA's selected ones), take part in the attention, but neither in the interpolation nor in the summary of the
+    cloud: they stand for no place, or for one that a patch stands for already.
+
+    Args:
+        sizes: see `Sizes`.
+        num_parts: parts of all categories together.
+        num_categories: object categories whose code the head reads; 0 for a head that doesn't know any.
+        head_dims: four widths of the head, see `PartHead`; by default those of `default_head_dims`.
+    """
+
+    task = "part_segmentation"
+    spare_parts = (r"cls_token$", r"cls_position$")
+    num_summaries = 2
+
+    def __init__(
+        self, sizes: Sizes, num_parts: int, num_categories: int = 16, head_dims: Sequence[int] | None = None
+    ) -> None:
+        super().__init__(sizes)
+        check_width("num_parts", num_parts)
+        if num_categories:
+            check_width("num_categories", num_categories)
+        head_dims = default_head_dims(sizes.embed_dim) if head_dims is None else head_dims
+        if len(head_dims) != 4:
+            raise ConfigError(f"head_dims is {list(head_dims)}, but it needs four widths")
+        for width in head_dims:
+            check_width("each of head_dims", width)
+        self.num_parts, self.num_categories = num_parts, num_categories
+        self.levels = feature_levels(sizes.depth)
+        width = len(self.levels) * sizes.embed_dim
+        self.build_prefix()
+        self.head = PartHead(width, self.num_summaries * width, num_parts, num_categories, head_dims)
+
+    def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
+        """The summary of a cloud (B, S) from its patches (B, G, L) and the tokens before them (B, P, L)."""
+        return torch.cat([patches.amax(1), patches.mean(1)], -1)
+
+    def forward(self, points: Tensor, category: Tensor | None = None, queries: Tensor | None = None) -> SegmenterOutput:
+        """Score the parts at each point.
+
+        Args:
+            points: (B, N, 3) that the backbone sees, in a unit sphere as in training.
+            category: (B,) integers, the object category of each cloud; None for a model without categories.
+            queries: (B, M, 3) points to label, in the same frame; by default `points`. In evaluation they are taken in
+                blocks, so that there may be any number of them.
+
+        Raises:
+            ShapeError: for a wrong shape, clouds too small for the patches, or categories where none are known, or
+                none where they are, or (on a CPU) one that doesn't exist.
+        """
+        if queries is None:
+            queries = points
+        check_points(queries, "queries")
+        category = self._check_category(category, len(points))
+        own, *others = self.embed(self.group(points))
+        own = self.arrange(own)
+        outputs, sequence, auxiliary_loss = self.encode_tokens(own, others, self.levels)
+        levels = torch.cat(outputs, -1)
+        prefix, patches, _ = levels.tensor_split([sequence.num_prefix, sequence.num_prefix + sequence.num_patches], 1)
+        summary = self.summarize(patches, prefix)
+        logits = self.head(queries, own.centers, patches, summary, category).float()
+        return SegmenterOutput(logits, auxiliary_loss.float(), sequence.selected)
+
+    def _check_category(self, category: Tensor | None, batch: int) -> Tensor | None:
+        if not self.num_categories:
+            if category is not None:
+                raise ShapeError("categories were given to a model that knows none: create it with num_categories")
+            return None
+        if category is None:
+            raise ShapeError(f"the model wants the category of each cloud, one of {self.num_categories}")
+        if category.shape != (batch,) or category.is_floating_point():
+            raise ShapeError(f"category must be ({batch},) integers, not {tuple(category.shape)} of {category.dtype}")
+        # Elsewhere than on a CPU the check would wait for the device.
+        if not is_traced() and category.device.type == "cpu" and len(category):
+            low, high = int(category.min()), int(category.max())
+            if low < 0 or high >= self.num_categories:
+                raise ShapeError(
+                    f"category {low if low < 0 else high} isn't one of the {self.num_categories}, from 0 on"
+                )
+        return category
+
+
+def feature_levels(depth: int) -> tuple[int, ...]:
+    """Blocks whose outputs the head reads: the last of each third of them; (3, 7, 11) of 12."""
+    return tuple(sorted({max(depth * third // 3, 1) - 1 for third in (1, 2, 3)}))
+
+
+def default_head_dims(embed_dim: int) -> tuple[int, int, int, int]:
+    """Widths of the head: (4C, 1024, 512, 256) as published, the last three in proportion below a width C of 384."""
+    narrow = [max(min(width, width * embed_dim // 384), 1) for width in (1024, 512, 256)]
+    return (4 * embed_dim, narrow[0], narrow[1], narrow[2])
