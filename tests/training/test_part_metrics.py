@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pointlora.data.part_space import PartSpace
+from pointlora.data.parts.space import PartSpace
 from pointlora.training.part_metrics import part_metrics, part_table, predict_parts, shape_counts
 
 SPACE = PartSpace(

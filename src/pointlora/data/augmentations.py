@@ -21,6 +21,9 @@ Apply = Callable[[Points, NDArray], Points]
 
 AXES = ("x", "y", "z")
 
+# Augmentations that treat each point by itself; all others move or stretch a cloud as a whole.
+POINTWISE = ("jitter", "dropout")
+
 
 class Augmentation(NamedTuple):
     """How to draw a sample's parameters (from a generator, the configuration and N), and how to apply B of them."""

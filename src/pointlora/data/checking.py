@@ -23,11 +23,20 @@ def checked_cloud(dataset: PointCloudDataset, index: int, min_points: int = 1) -
     Raises:
         DataError: naming the file of a cloud that can't be read, is too small or isn't finite.
     """
-    cloud, source = dataset.cloud(index), dataset.sources[index]
+    cloud = dataset.cloud(index)
+    check_cloud(cloud, dataset.sources[index], min_points)
+    return cloud
+
+
+def check_cloud(cloud: NDArray[np.float32], source: str, min_points: int = 1) -> None:
+    """A cloud (N, 3) must be finite and have at least `min_points` points.
+
+    Raises:
+        DataError: naming its source.
+    """
     _check_size(len(cloud), min_points, source)
     if not np.isfinite(cloud).all():
         raise DataError(f"{source}: holds NaN or infinite coordinates")
-    return cloud
 
 
 def check_clouds(datasets: Sequence[PointCloudDataset], min_points: int = 1) -> None:

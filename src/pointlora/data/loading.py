@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, Dataset
 
@@ -17,6 +17,14 @@ from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import ConfigError, PointLoraError
 
 __all__ = ["ClassificationBatch", "ClassificationLoaderDataset", "PointLoader", "make_loader", "voting_batches"]
+
+
+class BatchedDataset(Protocol):
+    """Samples that are asked for by whole batches."""
+
+    def __len__(self) -> int: ...
+
+    def __getitems__(self, keys: Sequence[Key], /) -> Any: ...
 
 
 class PointLoader(DataLoader):
@@ -62,13 +70,13 @@ class PointLoader(DataLoader):
 class _ErrorsAsBatches(Dataset[Any]):
     """Hands errors over as values: torch would wrap one that crosses processes in a traceback of many lines."""
 
-    def __init__(self, inner: ClassificationLoaderDataset) -> None:
+    def __init__(self, inner: BatchedDataset) -> None:
         self.inner = inner
 
     def __len__(self) -> int:
         return len(self.inner)
 
-    def __getitems__(self, keys: Sequence[Key]) -> ClassificationBatch | PointLoraError:
+    def __getitems__(self, keys: Sequence[Key]) -> Any:
         try:
             return self.inner.__getitems__(keys)
         except PointLoraError as error:
@@ -160,8 +168,23 @@ def loader_with(
     pin_memory: bool = False,
 ) -> PointLoader:
     """A loader whose batches a sampler chooses; otherwise as `make_loader`."""
+    inner = ClassificationLoaderDataset(dataset, transform, min_points)
+    return loader_over(inner, sampler, workers=workers, pin_memory=pin_memory)
+
+
+def loader_over(
+    inner: BatchedDataset, sampler: EpochBatchSampler, *, workers: int = 0, pin_memory: bool = False
+) -> PointLoader:
+    """A loader of whatever `inner` makes of the keys of a batch.
+
+    Args:
+        inner: its `__getitems__` takes a batch's (epoch, index) keys and returns the batch.
+        sampler: chooses the keys.
+        workers: processes that load; 0 loads in this one.
+        pin_memory: for copies to a GPU.
+    """
     return PointLoader(
-        _ErrorsAsBatches(ClassificationLoaderDataset(dataset, transform, min_points)),
+        _ErrorsAsBatches(inner),
         batch_sampler=sampler,  # type: ignore[arg-type]
         collate_fn=_identity,
         worker_init_fn=_end_with_parent,

@@ -26,14 +26,14 @@ def resample_for_training(
     than `num_points` is repeated: each point k or k + 1 times.
 
     Args:
-        clouds: B arrays (N_i, 3).
+        clouds: B arrays (N_i, 3), or wider ones whose further columns go with the points.
         keys: B pairs (epoch, index).
         num_points: n, points to return of each.
         oversample: how many times `num_points` FPS leaves; 1.171875 is 2400 for 2048 and 1200 for 1024.
         seed: with the key, determines the draw.
 
     Returns:
-        (B, n, 3) float32.
+        (B, n, 3) float32, or as wide as the clouds.
     """
     generators = [sample_generator(seed, epoch, index, "resample") for epoch, index in keys]
     size = round(oversample * num_points)
@@ -79,7 +79,7 @@ def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> 
         if len(cloud) > num_samples:
             by_size.setdefault(len(cloud), []).append(position)
     for positions in by_size.values():
-        stacked = torch.from_numpy(np.stack([clouds[position] for position in positions]))
+        stacked = torch.from_numpy(np.stack([clouds[position][:, :3] for position in positions]))
         picks = farthest_point_sampling(stacked, num_samples).numpy()
         for position, pick in zip(positions, picks, strict=True):
             result[position] = clouds[position][pick]

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pointlora.data.part_space import PartSpace
+from pointlora.data.parts.space import PartSpace
 
 
 @dataclass(frozen=True)

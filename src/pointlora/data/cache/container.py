@@ -3,7 +3,7 @@
 | part | content |
 | --- | --- |
 | header | 1024 bytes: magic, then one line of JSON with its own CRC-32, padded with zeros |
-| points | (total, 3) little-endian float32 |
+| points | (total, 3) little-endian float32; wider rows where clouds have labels of points |
 | table | a row a cloud: first point, points, label (int64) and CRC-32 of the points (int64) |
 
 The header holds the table's CRC-32 and each row that of its points, so that a damaged file is noticed without reading
@@ -29,7 +29,7 @@ from pointlora.errors import DataError
 MAGIC = b"pointlora clouds 1\n"
 HEADER = 1024
 ROW = 4
-POINT = 12  # bytes: three float32
+NUMBER = 4  # bytes of a float32
 
 
 class DamagedCacheError(DataError):
@@ -44,7 +44,7 @@ def write_clouds(
     Args:
         path: the file; its folder must exist.
         state: what the clouds were made from; `CloudFile` asks for it.
-        clouds: (N_i, 3) finite clouds of at least one point, with labels.
+        clouds: (N_i, 3) finite clouds of at least one point, with labels; all may be wider than 3 alike.
         describe: where a cloud comes from.
 
     Raises:
@@ -57,13 +57,14 @@ def write_clouds(
 def _write(
     file: BinaryIO, state: str, clouds: Iterable[tuple[NDArray[np.float32], int]], describe: Callable[[int], str]
 ) -> None:
-    rows, total = [], 0
+    rows, total, width = [], 0, 3
     file.write(bytes(HEADER))
     for index, (cloud, label) in enumerate(clouds):
         if not len(cloud):
             raise DataError(f"{describe(index)}: holds no point")
         if not np.isfinite(cloud).all():
             raise DataError(f"{describe(index)}: holds NaN or infinite coordinates")
+        width = cloud.shape[1]
         content = np.ascontiguousarray(cloud, dtype="<f4").tobytes()
         file.write(content)
         rows.append((total, len(cloud), label, crc32(content)))
@@ -74,6 +75,7 @@ def _write(
         "state": state,
         "clouds": len(rows),
         "points": total,
+        "width": width,
         "smallest": int(table[:, 1].min(initial=total)),
         "finite": True,
         "table": crc32(table.tobytes()),
@@ -97,6 +99,7 @@ class CloudFile:
     Attributes:
         sizes: (n,) int64, points of each cloud; all of them are finite.
         labels: (n,) int64.
+        width: columns of a cloud, 3 without labels of points.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -108,7 +111,8 @@ class CloudFile:
         self._file = open(path, "rb")  # noqa: SIM115  # stays open as long as the object
         try:
             header = _unpack(self._at(HEADER, 0), path)
-            count, start = header["clouds"], HEADER + POINT * header["points"]
+            count, self.width = header["clouds"], header.get("width", 3)
+            start = HEADER + NUMBER * self.width * header["points"]
             size = os.fstat(self._file.fileno()).st_size
             if header["state"] != state:
                 raise DamagedCacheError(f"{path}: was made from other files")
@@ -128,15 +132,16 @@ class CloudFile:
         return len(self.sizes)
 
     def cloud(self, index: int) -> NDArray[np.float32]:
-        """Cloud `index` as (N_i, 3) float32, a copy of its own.
+        """Cloud `index` as (N_i, width) float32, a copy of its own.
 
         Raises:
             DamagedCacheError: if its bytes are not those that were written.
         """
-        content = self._at(POINT * int(self.sizes[index]), HEADER + POINT * int(self._starts[index]))
+        row = NUMBER * self.width
+        content = self._at(row * int(self.sizes[index]), HEADER + row * int(self._starts[index]))
         if crc32(content) != self._checks[index]:
             raise DamagedCacheError(f"{self.path}: cloud {index} is damaged")
-        return np.frombuffer(content, dtype="<f4").reshape(-1, 3).astype(np.float32, copy=False)
+        return np.frombuffer(content, dtype="<f4").reshape(-1, self.width).astype(np.float32, copy=False)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -31,7 +31,7 @@ class CloudSource(ABC):
 
     @abstractmethod
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
-        """Each cloud (N_i, 3) with its label, or -1 where the files don't say, one after the other.
+        """Each cloud (N_i, 3), or wider if all are, one after the other with its label; -1 where the files don't say.
 
         Raises:
             DataError: naming the file that can't be read.

@@ -95,7 +95,7 @@ class CloudCache:
         return len(self.sizes)
 
     def cloud(self, index: int) -> NDArray[np.float32]:
-        """Cloud `index` as (N_i, 3) float32. A damaged cache is made anew.
+        """Cloud `index` as (N_i, 3) float32, or as wide as the source made it. A damaged cache is made anew.
 
         Raises:
             DataError: if that isn't possible.

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from pointlora.data.datasets.files import FilesDataset
+from pointlora.data.datasets.folder_layout import LAYOUT, SPLITS, class_files
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
-from pointlora.data.datasets.splits import hashed_choice
 from pointlora.errors import ConfigError, DataError
-from pointlora.names import unknown_name
-
-LAYOUT = "<root>/<class>/<file>, or <root>/train/<class>/<file> and <root>/test/<class>/<file>"
-SPLITS = ("train", "validation", "test", "all")
 
 
 class FolderDataset(FilesDataset):
@@ -58,10 +52,7 @@ class FolderDataset(FilesDataset):
         if not base.is_dir():
             raise DataError(f"{base}: is a file; data set 'folder' expects {LAYOUT}")
         given = None if class_names is None else check_unique(class_names, "class_names")
-        if (base / "train").is_dir() or (base / "test").is_dir():
-            names, files = _split_by_folders(base, split, given)
-        else:
-            names, files = _split_by_hash(base, split, given, test_fraction, split_seed)
+        names, files = class_files(base, split, given, test_fraction, split_seed)
         labels = [label for label, members in enumerate(files) for _ in members]
         if not labels:
             raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
@@ -75,66 +66,3 @@ class FolderDataset(FilesDataset):
             cache_megabytes=cache_megabytes,
             cache=cache,
         )
-
-
-def _split_by_folders(base: Path, split: str, given: tuple[str, ...] | None) -> tuple[tuple[str, ...], list[list[str]]]:
-    present = [name for name in SPLITS if (base / name).is_dir()]
-    parts = present if split == "all" else [split]
-    for part in parts:
-        if part not in present:
-            raise DataError(f"{base / part}: no such folder; beside it: {', '.join(present)}")
-    # Labels are numbered by the training part, so that a test part with fewer classes numbers them alike.
-    names = given or tuple(_class_folders(base / ("train" if "train" in present else parts[0])))
-    files: list[list[str]] = [[] for _ in names]
-    for part in parts:
-        for members, found in zip(files, _files_by_class(base / part, names), strict=True):
-            members.extend(found)
-    return names, files
-
-
-def _split_by_hash(
-    base: Path, split: str, given: tuple[str, ...] | None, test_fraction: float, seed: int
-) -> tuple[tuple[str, ...], list[list[str]]]:
-    if split == "validation":
-        raise DataError(f"{base / split}: no such folder; without split folders there are train, test and all")
-    names = given or tuple(_class_folders(base))
-    files = _files_by_class(base, names)
-    if split != "all":
-        for label, members in enumerate(files):
-            is_test = hashed_choice([os.path.basename(path) for path in members], test_fraction, seed)
-            files[label] = [path for path, test in zip(members, is_test, strict=True) if test == (split == "test")]
-    return names, files
-
-
-def _class_folders(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and _visible(path.name))
-    if not names:
-        raise DataError(f"{folder}: holds no class folder; data set 'folder' expects {LAYOUT}")
-    return names
-
-
-def _files_by_class(folder: Path, names: tuple[str, ...]) -> list[list[str]]:
-    from pointlora.data.files import SUPPORTED_SUFFIXES
-
-    files: list[list[str]] = [[] for _ in names]
-    for class_name in _class_folders(folder):
-        if class_name not in names:
-            raise DataError(f"{folder / class_name}: {unknown_name('class', class_name, names)}")
-        # By strings and scandir: ten times as fast as by Path and stat, and there may be 100,000 files.
-        with os.scandir(folder / class_name) as entries:
-            members = sorted(
-                entry.path
-                for entry in entries
-                if os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
-                and entry.is_file()
-                and _visible(entry.name)
-            )
-        if not members:
-            suffixes = ", ".join(sorted(SUPPORTED_SUFFIXES))
-            raise DataError(f"{folder / class_name}: holds no point-cloud file ({suffixes}); add some or remove it")
-        files[names.index(class_name)] = members
-    return files
-
-
-def _visible(name: str) -> bool:
-    return not name.startswith((".", "__"))

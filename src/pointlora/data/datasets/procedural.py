@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +13,9 @@ from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_split
 from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
+
+if TYPE_CHECKING:
+    from pointlora.data.procedural import ProceduralShape
 
 SPLITS = ("train", "validation", "test")
 VARIANTS = ("clean", "scan")
@@ -73,7 +77,8 @@ class ProceduralDataset(PointCloudDataset):
         entropy = [self.seed, crc32(self.split.encode()), index]
         return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
-    def cloud(self, index: int) -> NDArray[np.float32]:
+    def shape(self, index: int) -> ProceduralShape:
+        """Shape `index`, with the part of each point."""
         from pointlora.data.procedural import generate_shape, scan
 
         if not 0 <= index < len(self):
@@ -82,8 +87,10 @@ class ProceduralDataset(PointCloudDataset):
         category = self.class_names[self.labels[index]]
         # From the category, not from a finished shape: half of the points are hidden or cut, so `scan` builds more.
         build = scan if self.variant == "scan" else generate_shape
-        shape = build(category, seed, num_points=self.num_points)
-        return np.ascontiguousarray(shape.points, dtype=np.float32)
+        return build(category, seed, num_points=self.num_points)
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.shape(index).points, dtype=np.float32)
 
 
 class _Sources(Sequence[str]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pointlora.data.datasets.base import PointCloudDataset
@@ -14,16 +14,21 @@ from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
 
 # name -> (module, callable that takes root, split and the data set's own options)
-_DATASETS = {
-    "scanobjectnn": ("scanobjectnn", "ScanObjectNN"),
-    "modelnet40": ("modelnet40", "open_modelnet40"),
-    "folder": ("folder", "FolderDataset"),
-    "npz": ("npz", "NpzDataset"),
-    "shards": ("shards", "ShardsDataset"),
-    "procedural": ("procedural", "ProceduralDataset"),
-    "fewshot": ("fewshot", "open_fewshot"),
-    "fewshot_files": ("fewshot_files", "open_fold_file"),
+Table = Mapping[str, tuple[str, str]]
+
+_DATASETS: Table = {
+    "scanobjectnn": ("pointlora.data.datasets.scanobjectnn", "ScanObjectNN"),
+    "modelnet40": ("pointlora.data.datasets.modelnet40", "open_modelnet40"),
+    "folder": ("pointlora.data.datasets.folder", "FolderDataset"),
+    "npz": ("pointlora.data.datasets.npz", "NpzDataset"),
+    "shards": ("pointlora.data.datasets.shards", "ShardsDataset"),
+    "procedural": ("pointlora.data.datasets.procedural", "ProceduralDataset"),
+    "fewshot": ("pointlora.data.datasets.fewshot", "open_fewshot"),
+    "fewshot_files": ("pointlora.data.datasets.fewshot_files", "open_fold_file"),
 }
+
+# `trainval` is the training and the validation part together.
+_TRAINING_SPLITS = ("train", "trainval")
 
 
 def list_datasets() -> tuple[str, ...]:
@@ -37,7 +42,11 @@ def dataset_options(name: str) -> dict[str, Any]:
     Raises:
         ConfigError: for an unknown name.
     """
-    parameters = inspect.signature(_opener(name)).parameters
+    return _options(_opener(name, _DATASETS))
+
+
+def _options(opener: Callable[..., PointCloudDataset]) -> dict[str, Any]:
+    parameters = inspect.signature(opener).parameters
     return {key: value.default for key, value in parameters.items() if key not in ("root", "split", "cache")}
 
 
@@ -67,23 +76,36 @@ def open_dataset(
         ConfigError: for an unknown name, split or option.
         DataError: if the files are missing, damaged, or not laid out as expected.
     """
-    opener, known = _opener(name), dataset_options(name)
-    for option in options:
+    return open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, options)
+
+
+def open_from(
+    table: Table,
+    name: str,
+    root: Root,
+    split: str,
+    label_fraction: float,
+    label_seed: int,
+    cache: str,
+    options: Mapping[str, Any],
+) -> PointCloudDataset:
+    """`open_dataset` with another table of data sets."""
+    opener = _opener(name, table)
+    known, given = _options(opener), dict(options)
+    for option in given:
         if option not in known:
             raise ConfigError(unknown_name(f"option of data set {name!r}", option, [*known, "label_fraction"]))
     if "cache" in inspect.signature(opener).parameters:
-        options["cache"] = cache
-    dataset: PointCloudDataset = opener(root, split, **options)
-    if split != "train" or label_fraction == 1.0:
+        given["cache"] = cache
+    dataset: PointCloudDataset = opener(root, split, **given)
+    if split not in _TRAINING_SPLITS or label_fraction == 1.0:
         return dataset
     return keep_label_fraction(dataset, label_fraction, label_seed)
 
 
-def _opener(name: str) -> Callable[..., PointCloudDataset]:
-    if name not in _DATASETS:
-        raise ConfigError(unknown_name("data set", name, _DATASETS))
-    module, attribute = _DATASETS[name]
-    opener: Callable[..., PointCloudDataset] = getattr(
-        importlib.import_module(f"pointlora.data.datasets.{module}"), attribute
-    )
+def _opener(name: str, table: Table) -> Callable[..., PointCloudDataset]:
+    if name not in table:
+        raise ConfigError(unknown_name("data set", name, table))
+    module, attribute = table[name]
+    opener: Callable[..., PointCloudDataset] = getattr(importlib.import_module(module), attribute)
     return opener

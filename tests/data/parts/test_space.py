@@ -1,6 +1,6 @@
 import pytest
 
-from pointlora.data.part_space import PartSpace
+from pointlora.data.parts.space import PartSpace
 from pointlora.errors import ConfigError
 
 SPACE = PartSpace(("leg", "seat", "back", "blade"), ("chair", "knife"), ((2, 0, 1), (3,)))

@@ -1,0 +1,57 @@
+"""What every data set with part labels is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.datasets.base import PointCloudDataset, SubsetDataset
+from pointlora.data.parts.space import PartSpace
+
+# A cloud's points (N, 3) float32 and their part labels (N,) int64.
+LabelledCloud = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+class PartDataset(PointCloudDataset):
+    """Clouds whose points have part labels; the clouds' own labels are their object categories.
+
+    Without categories all clouds have label 0.
+    """
+
+    @property
+    @abstractmethod
+    def space(self) -> PartSpace:
+        """Parts and categories."""
+
+    @abstractmethod
+    def labelled_cloud(self, index: int) -> LabelledCloud:
+        """Cloud `index` and the part of each of its points; the caller must not write into them.
+
+        Raises:
+            DataError: if its file cannot be read, or its labels are no parts.
+        """
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        return self.labelled_cloud(index)[0]
+
+    def subset(self, indices: Iterable[int], split: str | None = None) -> PartDataset:
+        return PartSubset(self, indices, split)
+
+
+class PartSubset(SubsetDataset, PartDataset):
+    """A view of some clouds of another data set with part labels."""
+
+    parent: PartDataset
+
+    @property
+    def space(self) -> PartSpace:
+        return self.parent.space
+
+    def labelled_cloud(self, index: int) -> LabelledCloud:
+        return self.parent.labelled_cloud(int(self.indices[index]))
+
+    def subset(self, indices: Iterable[int], split: str | None = None) -> PartDataset:
+        return PartSubset(self, indices, split)

@@ -1,0 +1,122 @@
+"""Clouds with part labels in files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.cache import CloudSource, open_cache
+from pointlora.data.parts.base import LabelledCloud, PartDataset
+from pointlora.data.parts.space import PartSpace
+from pointlora.errors import DataError
+
+# A float32 column of the cache holds every label up to this one exactly.
+MOST_PARTS = 65_536
+WHERE = "property 'label' of a PLY, the fourth or seventh column of a text file, array 'labels' of an .npz"
+
+
+class PartSource(CloudSource):
+    """Files whose clouds have part labels; rows are x, y, z and the label.
+
+    Args:
+        files: one path a cloud.
+    """
+
+    reader = "parts 1"
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.files, self.options = files, {}
+
+    def cloud(self, index: int) -> NDArray[np.float32]:
+        """Read one file to (N, 4).
+
+        Raises:
+            DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
+        """
+        from pointlora.data.files import read_point_cloud
+        from pointlora.data.files.point_cloud import as_labels
+
+        path = self.files[index]
+        cloud = read_point_cloud(path)
+        values = cloud.attributes.get("labels")
+        labels = None if values is None else as_labels(values)
+        if labels is None:
+            raise DataError(f"{path}: has no part label, a whole number, at each point ({WHERE})")
+        wrong = np.flatnonzero((labels < 0) | (labels >= MOST_PARTS))
+        if len(wrong):
+            raise DataError(
+                f"{path}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to {MOST_PARTS - 1}"
+            )
+        return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
+
+    def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+        return ((self.cloud(index), -1) for index in range(len(self.files)))
+
+    def describe(self, index: int) -> str:
+        return self.files[index]
+
+
+class PartFiles:
+    """Clouds of labelled files, from the cache on disk where there is one.
+
+    Args:
+        files: one path a cloud.
+        cache: see `pointlora.data.cache.open_cache`.
+    """
+
+    def __init__(self, files: Sequence[str | Path], cache: str = "off") -> None:
+        self.source = PartSource([str(path) for path in files])
+        self.disk = open_cache(self.source, cache)
+
+    def rows(self, index: int) -> NDArray[np.float32]:
+        """Cloud `index` as (N, 4): x, y, z and its label."""
+        return self.source.cloud(index) if self.disk is None else self.disk.cloud(index)
+
+    def labels(self, index: int) -> NDArray[np.int64]:
+        """(N,) labels of cloud `index`."""
+        return self.rows(index)[:, 3].astype(np.int64)
+
+
+class PartFilesDataset(PartDataset):
+    """A data set of labelled files.
+
+    Args:
+        name, split: see `PointCloudDataset`.
+        space: parts and categories; every label must be a part of the cloud's category.
+        categories: (n,) category of each cloud.
+        files: of the clouds.
+    """
+
+    def __init__(
+        self, name: str, split: str, space: PartSpace, categories: NDArray[np.int64], files: PartFiles
+    ) -> None:
+        super().__init__(name, split, space.class_names, categories, files.source.files)
+        self._space, self._files = space, files
+        self._allowed = space.allowed
+
+    @property
+    def space(self) -> PartSpace:
+        return self._space
+
+    def labelled_cloud(self, index: int) -> LabelledCloud:
+        rows = self._files.rows(index)
+        labels = rows[:, 3].astype(np.int64)
+        category = int(self.labels[index])
+        known = labels < self._space.num_parts
+        known[known] = self._allowed[category][labels[known]]
+        if not known.all():
+            self._refuse(index, int(np.argmin(known)), labels)
+        return np.ascontiguousarray(rows[:, :3]), labels
+
+    def checked_sizes(self) -> NDArray[np.int64] | None:
+        # The cache vouches for coordinates, not for labels, which depend on the parts that are known.
+        return None
+
+    def _refuse(self, index: int, point: int, labels: NDArray[np.int64]) -> None:
+        parts = self._space.parts_of[int(self.labels[index])]
+        shown = ", ".join(map(str, parts[:12])) + (", …" if len(parts) > 12 else "")
+        of = f" of {self.class_names[int(self.labels[index])]}" if self._space.categories else ""
+        raise DataError(f"{self.sources[index]}: point {point} has label {labels[point]}; the parts{of} are {shown}")

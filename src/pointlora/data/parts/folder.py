@@ -1,0 +1,95 @@
+"""A folder of files whose points have labels, with or without a sub-folder a category."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.datasets.folder_layout import SPLITS, class_files, flat_files, has_class_folders
+from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
+from pointlora.data.parts.base import PartDataset
+from pointlora.data.parts.files import PartFiles, PartFilesDataset
+from pointlora.data.parts.space import PartSpace
+from pointlora.data.progress import Progress
+from pointlora.errors import ConfigError, DataError
+
+LAYOUT = "<root>/<file>, <root>/<category>/<file>, or either in <root>/train/ and <root>/test/"
+
+
+def open_part_folder(
+    root: Root,
+    split: str = "train",
+    test_fraction: float = 0.2,
+    split_seed: int = 0,
+    categories: Sequence[str] | None = None,
+    part_names: Sequence[str] | None = None,
+    cache: str = "off",
+) -> PartDataset:
+    """Labelled clouds in a folder; a file's label array is found as `pointlora.data.files` reads it.
+
+    Where the clouds lie in sub-folders (of the root, or of train/ and test/), these are object categories: the network
+    is told which one a cloud is of, and predicts that category's parts only. What a category's parts are is read from
+    all files, of every split.
+
+    Args:
+        root: the folder.
+        split: `train`, `test`, `all`, or `validation` where there is a folder `validation` or `val`.
+        test_fraction: share of the files for testing when the folders don't say.
+        split_seed: chooses that split.
+        categories: names of the categories in label order; None takes the sorted folder names.
+        part_names: names in the order of the labels; None numbers as many as there are.
+        cache: the cache on disk, see `open_dataset`; all splits share it.
+
+    Raises:
+        ConfigError: for an unknown split, or a fraction outside [0, 1).
+        DataError: if the layout isn't there, a file has no labels, or a label has no name.
+    """
+    check_split(split, SPLITS)
+    if not 0.0 <= test_fraction < 1.0:
+        raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
+    base = check_root("folder", root, LAYOUT)
+    if not base.is_dir():
+        raise DataError(f"{base}: is no folder; data set 'folder' expects {LAYOUT}")
+    names, groups = _groups(base, "all", categories, test_fraction, split_seed)
+    wanted = {path for group in _groups(base, split, names or None, test_fraction, split_seed)[1] for path in group}
+    paths = [path for group in groups for path in group]
+    if not wanted:
+        raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
+    labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
+    files = PartFiles(paths, cache)
+    space = _find_space(files, labels, names, part_names)
+    every = PartFilesDataset("folder", "all", space, labels, files)
+    return every.subset([index for index, path in enumerate(paths) if path in wanted], split)
+
+
+def _groups(
+    base: Path, split: str, categories: Sequence[str] | None, test_fraction: float, seed: int
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """Names of the categories, () without any, and the files of each."""
+    if not has_class_folders(base):
+        return (), [flat_files(base, split, test_fraction, seed)]
+    given = None if categories is None else check_unique(categories, "categories")
+    return class_files(base, split, given, test_fraction, seed)
+
+
+def _find_space(
+    files: PartFiles, labels: NDArray[np.int64], names: tuple[str, ...], part_names: Sequence[str] | None
+) -> PartSpace:
+    """The parts that occur, of each category; reads every file once."""
+    found: list[set[int]] = [set() for _ in names or ("",)]
+    with Progress("reading the labels of every cloud once", len(labels)) as progress:
+        for index in progress.over(range(len(labels))):
+            own = set(np.unique(files.labels(index)).tolist())
+            if part_names is not None and max(own) >= len(part_names):
+                raise DataError(
+                    f"{files.source.files[index]}: has label {max(own)}, but there are {len(part_names)} part names"
+                )
+            found[labels[index]] |= own
+    if part_names is None:
+        part_names = [f"part {number}" for number in range(1 + max(max(own) for own in found if own))]
+    # A category without a file, of a given list, has the parts of all.
+    every = tuple(range(len(part_names)))
+    return PartSpace(tuple(part_names), names, tuple(tuple(own) or every for own in found) if names else (every,))

@@ -1,0 +1,57 @@
+"""Data sets with part labels by name: `open_part_dataset("shapenetpart", root, "trainval")`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from pointlora.data.datasets.folder_layout import split_folders
+from pointlora.data.datasets.paths import Root
+from pointlora.data.datasets.registry import Table, open_from
+from pointlora.data.parts.base import PartDataset
+
+_DATASETS: Table = {
+    "shapenetpart": ("pointlora.data.parts.shapenetpart", "open_shapenetpart"),
+    "folder": ("pointlora.data.parts.folder", "open_part_folder"),
+    "procedural": ("pointlora.data.parts.procedural", "ProceduralParts"),
+}
+
+
+def list_part_datasets() -> tuple[str, ...]:
+    """The names that `open_part_dataset` knows."""
+    return tuple(_DATASETS)
+
+
+def open_part_dataset(
+    name: str,
+    root: Root = None,
+    split: str = "train",
+    label_fraction: float = 1.0,
+    label_seed: int = 0,
+    cache: str = "off",
+    **options: Any,
+) -> PartDataset:
+    """Open a data set whose points have part labels.
+
+    Args:
+        name: one of `list_part_datasets()`.
+        root: its folder; `procedural` needs none.
+        split: `train` or `test`; some have `validation`, `trainval` or `all`.
+        label_fraction: keep this share of the training split, at least one cloud of each category.
+        label_seed: chooses that share.
+        cache: `auto`, `off`, or a folder; see `pointlora.data.open_dataset`.
+        options: the data set's own.
+
+    Raises:
+        ConfigError: for an unknown name, split or option.
+        DataError: if the files are missing, damaged, or not laid out as expected.
+    """
+    dataset = open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, options)
+    return cast(PartDataset, dataset)
+
+
+def has_own_validation(name: str, root: Root) -> bool:
+    """Whether a data set comes with a validation split; of others a part of the training split is taken."""
+    if name == "folder" and root is not None and Path(root).expanduser().is_dir():
+        return "validation" in split_folders(Path(root).expanduser())
+    return name == "shapenetpart"

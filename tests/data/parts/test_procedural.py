@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from pointlora.data import open_dataset, train_validation_split
+from pointlora.data.parts import open_part_dataset
+from pointlora.data.procedural import CATEGORIES, NUM_PARTS, PART_NAMES, generate_shape, global_part_ids
+
+
+def test_labels_are_the_global_part_ids():
+    dataset = open_part_dataset("procedural", num_points=300, train_size=len(CATEGORIES))
+    assert (dataset.space.num_parts, dataset.space.num_categories) == (NUM_PARTS, len(CATEGORIES))
+    assert dataset.space.parts_of == tuple(global_part_ids(name) for name in CATEGORIES)
+    for index in (0, 5, len(CATEGORIES) - 1):
+        points, parts = dataset.labelled_cloud(index)
+        category = CATEGORIES[dataset.labels[index]]
+        shape = generate_shape(category, dataset.shape_seed(index), 300)
+        assert np.array_equal(points, shape.points)
+        assert np.array_equal(parts, np.array(global_part_ids(category))[shape.parts])
+        name = dataset.space.part_names[parts[0]]
+        assert name == f"{category} {PART_NAMES[category][shape.parts[0]]}"
+
+
+def test_clouds_are_those_of_classification():
+    options = {"variant": "scan", "num_points": 200, "train_size": 12}
+    parts, classes = open_part_dataset("procedural", **options), open_dataset("procedural", **options)
+    assert np.array_equal(parts.cloud(7), classes.cloud(7))
+    assert parts.class_names == classes.class_names
+
+
+def test_clutter_of_scans_is_a_part_of_every_category():
+    dataset = open_part_dataset("procedural", variant="scan", num_points=400, train_size=8, categories=CATEGORIES[:3])
+    clutter = dataset.space.num_parts - 1
+    assert dataset.space.part_names[clutter] == "clutter"
+    assert all(parts[-1] == clutter for parts in dataset.space.parts_of)
+    seen = [dataset.labelled_cloud(index)[1] for index in range(8)]
+    assert any((parts == clutter).any() for parts in seen)
+    for index, parts in enumerate(seen):
+        assert set(parts.tolist()) <= set(dataset.space.parts_of[dataset.labels[index]])
+
+
+def test_some_categories_are_numbered_through():
+    chosen = CATEGORIES[4:6]
+    dataset = open_part_dataset("procedural", train_size=4, num_points=100, categories=chosen)
+    assert dataset.space.categories == chosen
+    assert [part for parts in dataset.space.parts_of for part in parts] == list(range(dataset.space.num_parts))
+
+
+@pytest.mark.parametrize("variant", ["clean", "scan"])
+def test_views_keep_the_labels(variant):
+    dataset = open_part_dataset("procedural", variant=variant, num_points=100, train_size=60)
+    train, validation = train_validation_split(dataset, 0.3)
+    again = train.subset([3, 1])
+    assert train.space == validation.space == again.space
+    assert np.array_equal(again.labelled_cloud(1)[1], dataset.labelled_cloud(int(again.indices[1]))[1])

@@ -1,0 +1,59 @@
+"""Labelled clouds on disk, in the layouts that part segmentation reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def labelled_cloud(size: int, parts: tuple[int, ...], seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Points (N, 3) and labels (N,) that their height decides."""
+    points = np.random.default_rng(seed).uniform(-1, 1, (size, 3)).astype(np.float32)
+    places = np.minimum(((points[:, 2] + 1) / 2 * len(parts)).astype(int), len(parts) - 1)
+    return points, np.array(parts)[places]
+
+
+def write_text(path: Path, points: NDArray, labels: NDArray) -> Path:
+    """x y z nx ny nz part, as ShapeNetPart has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    normals = np.full_like(points, 0.5)
+    np.savetxt(path, np.column_stack([points, normals, labels]), fmt="%.6f")
+    return path
+
+
+def write_npz(path: Path, points: NDArray, labels: NDArray) -> Path:
+    """Arrays points and labels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, points=points, labels=labels)
+    return path
+
+
+def write_shapenetpart(root: Path, size: int = 80, shapes: int = 3) -> Path:
+    """Airplanes and laptops: so many shapes of each in train, two in val and two in test."""
+    lines = {"Airplane": "02691156", "Laptop": "03642806"}
+    root.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{name}\t{synset}\n" for name, synset in lines.items())
+    (root / "synsetoffset2category.txt").write_text(text, encoding="utf-8")
+    parts = {"Airplane": (0, 1, 2, 3), "Laptop": (28, 29)}
+    for split, count in (("train", shapes), ("val", 2), ("test", 2)):
+        entries = []
+        for name, synset in lines.items():
+            for number in range(count):
+                shape = f"{split}{number}"
+                entries.append(f"shape_data/{synset}/{shape}")
+                write_text(root / synset / f"{shape}.txt", *labelled_cloud(size + number, parts[name], seed=number))
+        lists = root / "train_test_split"
+        lists.mkdir(exist_ok=True)
+        (lists / f"shuffled_{split}_file_list.json").write_text(json.dumps(entries), encoding="utf-8")
+    return root
+
+
+def write_part_folder(root: Path, categories: dict[str, tuple[int, ...]] | None = None, size: int = 80) -> Path:
+    """Five .npz files a category, or six files without categories, with labels 0, 1 and 2."""
+    for name, parts in (categories or {"": (0, 1, 2)}).items():
+        for number in range(5 if categories else 6):
+            write_npz(root / name / f"cloud{number}.npz", *labelled_cloud(size, parts, seed=number))
+    return root
