@@ -20,7 +20,7 @@ _MODULES = (point_mae, point_bert, act, recon, point_gpt)
 _FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
 
 # What a head tells apart where nothing is said: the classes of ModelNet40, the parts and categories of ShapeNetPart.
-_DEFAULTS = {"num_classes": 40, "num_parts": 50, "num_categories": 16}
+_DEFAULTS = {"classification": {"num_classes": 40}, "part_segmentation": {"num_parts": 50, "num_categories": 16}}
 
 
 def list_models() -> list[str]:
@@ -68,9 +68,7 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
     for option in options:
         if option not in known | sizes:
             raise ConfigError(unknown_name("option of create_model", option, sorted(known | sizes)))
-    for option, default in _DEFAULTS.items():
-        if option in known:
-            options.setdefault(option, default)
+    options = {**_DEFAULTS.get(task, {}), **options}
     # Lists, as in JSON, so that options compare equal with those that were read from a file.
     own = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items() if key in known}
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
