@@ -35,6 +35,11 @@ def tiny_recipe(output: Path, **training: Any) -> dict[str, Any]:
     }
 
 
+def tiny_parts(output: Path, **training: Any) -> dict[str, Any]:
+    """Part segmentation in 3 epochs of 4 steps; `training` overrides."""
+    return tiny_recipe(output, **training) | {"task": "part_segmentation"}
+
+
 def tiny_pretraining(output: Path, **training: Any) -> dict[str, Any]:
     """Pre-training in 3 epochs of 4 steps; `training` overrides."""
     recipe = tiny_recipe(output, **training)

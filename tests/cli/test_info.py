@@ -180,7 +180,7 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"models", "methods", "data sets", "recipes"}
+    assert set(found) == {"models", "methods", "data sets", "data sets with part labels", "recipes"}
     assert list(found["models"]) == pointlora.list_models()
     assert sorted(found["methods"]) == pointlora.list_methods()
     assert all(found["recipes"].values())

@@ -166,23 +166,19 @@ def test_the_first_of_equal_epochs_is_kept():
     class Trainer:
         current_epoch = 0
 
-    class Metrics:
-        accuracy = 0.5
-
     from pointlora.training.module import ClassificationModule
     from pointlora.training.recipe import TrainingConfig
     from pointlora.training.recipe_parts import OptimizerConfig
 
     layer = torch.nn.Linear(1, 1)
     module = ClassificationModule(layer, OptimizerConfig(), TrainingConfig(), ("a",), 0.0)
-    module.selection_metrics = Metrics()
     best = BestEpoch()
     for epoch, accuracy in enumerate([0.5, 0.7, 0.7, 0.6]):
-        Trainer.current_epoch, Metrics.accuracy = epoch, accuracy
+        Trainer.current_epoch, module.selection = epoch, {"accuracy": accuracy}
         with torch.no_grad():
             layer.weight.fill_(epoch)
         best.on_validation_end(Trainer(), module)
-    assert (best.epoch, best.accuracy, best.weights["weight"].item()) == (1, 0.7, 1.0)
+    assert (best.epoch, best.value, best.weights["weight"].item()) == (1, 0.7, 1.0)
 
 
 def test_a_folder_is_never_overwritten(run, tmp_path):

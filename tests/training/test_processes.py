@@ -17,7 +17,7 @@ from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_files import from_mapping
 from pointlora.training.world import World, current_world
 from process_groups import echo, fail, run_ranks
-from training_runs import tiny_pretraining, tiny_recipe
+from training_runs import tiny_parts, tiny_pretraining, tiny_recipe
 
 
 def recipe_for(devices):
@@ -68,20 +68,22 @@ def test_batches_are_shared(monkeypatch):
 
 def run_recipe(recipe, kill_at=None):
     """In a process of its own: a run without dropout, whose draws differ between processes."""
-    from pointlora.training import fit
+    from pointlora.training import classification, fit, part_segmentation
     from pointlora.training.base_module import TrainedModule
     from pointlora.training.pretrain import pretrain
 
-    build = fit.build_classifier
+    def without_dropout(build):
+        def built(*arguments):
+            model = build(*arguments)
+            for module in model.modules():
+                if isinstance(module, torch.nn.Dropout):
+                    module.p = 0.0
+            return model
 
-    def without_dropout(*arguments):
-        model = build(*arguments)
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        return model
+        return built
 
-    fit.build_classifier = without_dropout
+    classification.build_classifier = without_dropout(classification.build_classifier)
+    part_segmentation.build_part_segmenter = without_dropout(part_segmentation.build_part_segmenter)
     if kill_at is not None:
         inner = TrainedModule.on_train_batch_start
 
@@ -99,15 +101,17 @@ def run_recipe(recipe, kill_at=None):
 def losses(folder):
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    keys = [key for key in rows[0] if "loss" in key or "accuracy" in key]
+    keys = [key for key in rows[0] if "loss" in key or "selection" in key]
     return torch.tensor([[float(row[key]) for key in keys] for row in rows])
 
 
 def compare_weights(first, second):
     """Equal but for biases before a BatchNorm, whose gradients are rounding errors, and the means that undo them."""
     compared = 0
+    biases = ("conv.0.bias", "conv.3.bias", "head.0.bias", "head.4.bias")
+    biases += ("local.0.bias", "local.3.bias", "joint.0.bias", "joint.4.bias")
     for name, value in first.items():
-        if not name.endswith(("conv.0.bias", "conv.3.bias", "running_mean", "head.0.bias", "head.4.bias")):
+        if not name.endswith((*biases, "running_mean")):
             torch.testing.assert_close(value, second[name], rtol=0, atol=1e-5)
             compared += 1
     assert compared > 10
@@ -135,6 +139,18 @@ def test_fine_tuning_in_two_processes_equals_one(tmp_path):
         confusions.append(run_ranks(run_recipe, recipe, size=size)[0]["confusion_matrix"])
     torch.testing.assert_close(losses(tmp_path / "1"), losses(tmp_path / "2"), rtol=0, atol=1e-5)
     assert confusions[0] == confusions[1]
+    compare_weights(*(load_file(tmp_path / size / "adapter" / "adapter_model.safetensors") for size in "12"))
+
+
+def test_part_segmentation_in_two_processes_equals_one(tmp_path):
+    ious = []
+    for size in (1, 2):
+        recipe = tiny_parts(tmp_path / str(size), epochs=3)
+        recipe["data"]["validation_fraction"] = 0.25
+        recipe["model"]["drop_path_rate"] = 0.0
+        ious.append(run_ranks(run_recipe, recipe, size=size)[0]["instance_miou"])
+    torch.testing.assert_close(losses(tmp_path / "1"), losses(tmp_path / "2"), rtol=0, atol=1e-5)
+    assert ious[0] == pytest.approx(ious[1], abs=1e-6)
     compare_weights(*(load_file(tmp_path / size / "adapter" / "adapter_model.safetensors") for size in "12"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from training_runs import differences, run_process, tiny_pretraining, tiny_recipe
+from training_runs import differences, run_process, tiny_parts, tiny_pretraining, tiny_recipe
 
 SIGKILLED = -9
 STEPS = 12  # 3 epochs of 4
@@ -65,6 +65,18 @@ def test_killed_pretraining_ends_alike(tmp_path):
     assert (tmp_path / "killed/model.safetensors").read_bytes()[-1000:] == (
         tmp_path / "whole/model.safetensors"
     ).read_bytes()[-1000:]
+
+
+def test_a_killed_part_segmentation_ends_alike(tmp_path):
+    whole, killed = (
+        tiny_parts(tmp_path / "whole"),
+        tiny_parts(tmp_path / "killed", checkpoint_every_steps=1, workers=1),
+    )
+    assert run_process(whole) == 0
+    for kill_at in (3, 4):
+        assert run_process(killed, kill_at=kill_at) == SIGKILLED
+    assert run_process(killed) == 0
+    assert differences(end_of(tmp_path / "killed"), end_of(tmp_path / "whole")) == []
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
+from pointlora.training.protocols import describe_selection
 from pointlora.training.recipe_checks import check_choice, check_integer
 
 
@@ -18,7 +19,7 @@ class EvaluationData:
     """What to measure on; what isn't given is as in the adapter's training.
 
     Args:
-        name: scanobjectnn, modelnet40, folder, npz, shards or procedural.
+        name: scanobjectnn, modelnet40, folder, npz, shards or procedural; for parts shapenetpart, folder or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options; they replace those of the training when name is given.
         cache: auto, off, or a folder, as in training.
@@ -40,13 +41,14 @@ class EvaluationData:
 
 @dataclass
 class EvaluateConfig:
-    """Overall and class-mean accuracy of an adapter, a table by class and the confusion matrix.
+    """Figures of an adapter: accuracy and the confusion matrix of a classifier; mIoU of a part segmenter, over all
+    points.
 
     Args:
         adapter: folder of an adapter, or of a run that has one.
         base: file with the backbone's weights; by default the one that the adapter names.
         data: what to measure on.
-        votes: average the class probabilities over so many random subsets and augmentations of each cloud.
+        votes: average the probabilities over so many random subsets and augmentations of each cloud.
         seed: of the votes.
         batch_size: clouds at a time.
         workers: processes that load data.
@@ -89,32 +91,51 @@ def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     config, flags = parse_recipe(EvaluateConfig, arguments, "evaluate", FLAGS)
     folder = config.folder
+    from pointlora.adapters.folder_config import read_adapter_config
+
+    given: dict[str, Any] = {
+        "base": config.base,
+        "data_name": config.data.name,
+        "root": config.data.root,
+        "options": config.data.options,
+        "cache": config.data.cache,
+        "split": config.data.split,
+        "num_points": config.data.num_points,
+        "votes": config.votes,
+        "seed": config.seed,
+        "batch_size": config.batch_size,
+        "workers": config.workers,
+        "accelerator": config.accelerator,
+    }
+    if read_adapter_config(folder)["base_model"]["task"] == "part_segmentation":
+        return _parts(folder, given, flags["json"])
     from pointlora.training.evaluate_adapter import confusion_table, evaluate_adapter
     from pointlora.training.metrics import metrics_table
-    from pointlora.training.protocols import describe_selection
 
-    metrics, about = evaluate_adapter(
-        folder,
-        base=config.base,
-        data_name=config.data.name,
-        root=config.data.root,
-        options=config.data.options,
-        cache=config.data.cache,
-        split=config.data.split,
-        num_points=config.data.num_points,
-        votes=config.votes,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        workers=config.workers,
-        accelerator=config.accelerator,
-    )
+    metrics, about = evaluate_adapter(folder, **given)
     if flags["json"]:
         print(json.dumps({**metrics.as_dict(), **about}, ensure_ascii=False))
     else:
-        votes = f", {about['votes']} votes" if about["votes"] > 1 else ""
-        chosen = about["selected_on"]
-        caption = f"accuracy on {about['data']} ({about['split']}), {about['num_points']} points{votes}"
-        print(metrics_table(metrics, f"{caption}; {describe_selection(chosen)}" if chosen else caption))
+        print(metrics_table(metrics, _caption("accuracy", about)))
         print("\nconfusion matrix: rows are true classes, columns predicted ones")
         print(confusion_table(metrics))
     return 0
+
+
+def _parts(folder: Path, given: dict[str, Any], as_json: bool) -> int:
+    from pointlora.training.evaluate_adapter import evaluate_part_adapter
+    from pointlora.training.part_metrics import part_table
+
+    metrics, about = evaluate_part_adapter(folder, **given)
+    figures = metrics.as_dict()
+    if as_json:
+        print(json.dumps({**figures, **about}, ensure_ascii=False))
+    else:
+        print(part_table(figures, _caption("parts, every point labelled,", about)))
+    return 0
+
+
+def _caption(what: str, about: dict[str, Any]) -> str:
+    votes = f", {about['votes']} votes" if about["votes"] > 1 else ""
+    caption = f"{what} on {about['data']} ({about['split']}), {about['num_points']} points{votes}"
+    return f"{caption}; {describe_selection(about['selected_on'])}" if about["selected_on"] else caption

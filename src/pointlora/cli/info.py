@@ -41,6 +41,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Models, methods, data sets and recipes, each with a line on what it is."""
     from pointlora.adapters.config import PRESETS
     from pointlora.data.datasets.registry import list_datasets
+    from pointlora.data.parts.registry import list_part_datasets
     from pointlora.models.registry import get_family, list_models
     from pointlora.training.recipe_files import find_recipe, list_recipes
 
@@ -48,6 +49,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         "models": {name: get_family(name).description for name in list_models()},
         "methods": {name: preset.description for name, preset in PRESETS.items()},
         "data sets": dict.fromkeys(list_datasets(), ""),
+        "data sets with part labels": dict.fromkeys(list_part_datasets(), ""),
         "recipes": {name: _first_comment(find_recipe(name)) for name in list_recipes()},
     }
 

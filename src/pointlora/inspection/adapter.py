@@ -35,7 +35,7 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
         "trained_parameters": trained,
         "total_parameters": total,
         "trained_percent": round(100 * trained / total, 3),
-        "classes": config.get("class_names"),
+        **_outputs(config),
         "preprocessing": config.get("preprocessing"),
     }
     for name in ("metrics", "measured_on", "selected_on"):
@@ -44,6 +44,14 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
     described["bytes"] = sum((folder / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     described["intact"] = hashlib.sha256(weights.read_bytes()).hexdigest() == config["weights_sha256"]
     return described
+
+
+def _outputs(config: dict[str, Any]) -> dict[str, Any]:
+    """What the adapter's outputs mean."""
+    if config["base_model"]["task"] != "part_segmentation":
+        return {"classes": config.get("class_names")}
+    parts = config.get("parts") or {}
+    return {"parts": parts.get("part_names"), "categories": parts.get("categories")}
 
 
 def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:

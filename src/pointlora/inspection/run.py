@@ -25,12 +25,21 @@ def describe_run(folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": f"run of {recipe['command']}", "folder": str(folder)}
     results = folder / "results.json"
     described["finished"] = results.is_file()
-    described |= {key: recipe[key] for key in ("model", "method", "data") if key in recipe}
+    described |= {key: recipe[key] for key in ("task", "model", "method", "data") if key in recipe}
     described["epochs"] = recipe["epochs"]
     described["epochs_done"] = _epochs_done(folder / "metrics.csv")
     if results.is_file():
         found = _read_json(results)
-        wanted = ("accuracy", "class_mean_accuracy", "measured_on", "selected_on", "train_loss", "seconds")
+        wanted = (
+            "accuracy",
+            "class_mean_accuracy",
+            "instance_miou",
+            "class_miou",
+            "measured_on",
+            "selected_on",
+            "train_loss",
+            "seconds",
+        )
         described |= {key: found[key] for key in wanted if key in found}
     if (folder / "adapter").is_dir():
         described["adapter"] = str(folder / "adapter")
@@ -113,6 +122,8 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{path} is no recipe that pointlora can run: {error}") from error
     described: dict[str, Any] = {"kind": "recipe", "file": str(path), "command": f"pointlora {command}"}
+    if command == "train":
+        described["task"] = recipe.task
     described["model"] = recipe.model.name
     if command in ("train", "fewshot"):
         described["method"] = recipe.method["name"]

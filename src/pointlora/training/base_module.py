@@ -24,6 +24,9 @@ class TrainedModule(LightningModule):
         model: what is trained; frozen parameters have `requires_grad=False`.
         optimizer: see `OptimizerConfig`.
         run: see `RunConfig`.
+
+    Attributes:
+        selection: figures of the selection split after the last epoch, in [0, 1].
     """
 
     def __init__(self, model: nn.Module, optimizer: OptimizerConfig, run: RunConfig) -> None:
@@ -33,6 +36,7 @@ class TrainedModule(LightningModule):
         self.fingerprint = frozen_fingerprint(model)
         self.loss_sums: dict[str, Tensor] = {}
         self.loss_count = 0
+        self.selection: dict[str, float] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.model, self.optimizer_config)

@@ -13,34 +13,42 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from pointlora.training.base_module import TrainedModule
-from pointlora.training.module import ClassificationModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.trained_state import trained_state
 
 
 class BestEpoch(Callback):
-    """Keeps the trained weights of the epoch with the highest selection accuracy; the first of equals.
+    """Keeps the trained weights of the epoch with the highest figure on the selection split; the first of equals.
 
     The weights travel in the checkpoint, so that the choice survives a resume, whatever was lost with the kill.
+
+    Args:
+        criterion: name of the figure.
+
+    Attributes:
+        value: the figure of the best epoch, in [0, 1].
+        epoch: its number, from 0 on.
+        weights: what it had trained.
     """
 
-    def __init__(self) -> None:
-        self.accuracy = -1.0
+    def __init__(self, criterion: str = "accuracy") -> None:
+        self.criterion = criterion
+        self.value = -1.0
         self.epoch = -1
         self.weights: dict[str, Tensor] = {}
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, ClassificationModule)
-        metrics = pl_module.selection_metrics
-        if metrics is not None and metrics.accuracy > self.accuracy:
-            self.accuracy, self.epoch = metrics.accuracy, trainer.current_epoch
+        assert isinstance(pl_module, TrainedModule)
+        value = pl_module.selection.get(self.criterion)
+        if value is not None and value > self.value:
+            self.value, self.epoch = value, trainer.current_epoch
             self.weights = trained_state(pl_module.model)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"accuracy": self.accuracy, "epoch": self.epoch, "weights": self.weights}
+        return {"value": self.value, "epoch": self.epoch, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.accuracy, self.epoch = state_dict["accuracy"], state_dict["epoch"]
+        self.value, self.epoch = state_dict["value"], state_dict["epoch"]
         self.weights = state_dict["weights"]
 
 
@@ -89,11 +97,7 @@ class History(Callback):
         assert isinstance(pl_module, TrainedModule)
         losses, steps = pl_module.take_mean_losses()
         row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, **losses}
-        if self.best is not None:
-            assert isinstance(pl_module, ClassificationModule)
-            assert pl_module.selection_metrics is not None
-            row["selection_accuracy"] = pl_module.selection_metrics.accuracy
-            row["selection_class_mean_accuracy"] = pl_module.selection_metrics.class_mean_accuracy
+        row |= {f"selection_{name}": value for name, value in pl_module.selection.items()}
         before, self._clock = self._clock, time.perf_counter()
         training = (self._end or self._clock) - self._begin
         row |= {"steps": steps, "seconds": round(self._clock - before, 3), "train_seconds": round(training, 4)}
@@ -109,8 +113,9 @@ class History(Callback):
     def _line(self, row: dict[str, Any], epochs: int) -> str:
         parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['train_loss']:.4f}"]
         if self.best is not None:
-            parts.append(f"accuracy {100 * row['selection_accuracy']:.2f} %")
-            parts.append(f"best {100 * self.best.accuracy:.2f} % (epoch {self.best.epoch + 1})")
+            name = self.best.criterion
+            parts.append(f"{name.replace('_miou', ' mIoU')} {100 * row[f'selection_{name}']:.2f} %")
+            parts.append(f"best {100 * self.best.value:.2f} % (epoch {self.best.epoch + 1})")
         return "  ".join([*parts, f"{row['seconds']:.1f} s"])
 
     def state_dict(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,23 +74,38 @@ def open_splits(recipe: TrainRecipe) -> Splits:
     selection = None if recipe.training.protocol == "last" else test
     if recipe.training.protocol == "validation":
         train, selection = train_validation_split(train, data.validation_fraction, seed)
-    if len(train) < 2:
-        raise DataError(f"data set {data.name}: {len(train)} cloud is left for training, at least 2 are needed")
+    check_training_split(train)
     reported = test if measure_test else selection
     assert reported is not None  # TrainingConfig refuses measure_test false with the protocol last
     return Splits(train, selection, reported)
 
 
-def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
+def check_training_split(train: PointCloudDataset) -> None:
+    """BatchNorm in a head needs two clouds.
+
+    Raises:
+        DataError: if there are fewer.
+    """
+    if len(train) < 2:
+        raise DataError(f"data set {train.name}: {len(train)} cloud is left for training, at least 2 are needed")
+
+
+def train_loader(
+    dataset: PointCloudDataset,
+    transform: TransformConfig,
+    run: RunConfig,
+    make: Callable[..., PointLoader] = make_loader,
+) -> PointLoader:
     """This process's part of shuffled, augmented batches.
 
-    A last batch that isn't full is left out; one that is the only one, to the part that can be divided equally.
+    A last batch that isn't full is left out; one that is the only one, to the part that can be divided equally. `make`
+    is `make_loader`, or its like for another kind of data set.
 
     Raises:
         ConfigError: if there are fewer clouds than processes.
     """
     world = current_world()
-    return make_loader(
+    return make(
         dataset,
         transform,
         max(min(world.share(run.batch_size), len(dataset) // world.size), 1),
@@ -102,10 +118,15 @@ def train_loader(dataset: PointCloudDataset, transform: TransformConfig, run: Ru
     )
 
 
-def evaluation_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
-    """This process's part of all clouds, in order, without augmentation."""
+def evaluation_loader(
+    dataset: PointCloudDataset,
+    transform: TransformConfig,
+    run: RunConfig,
+    make: Callable[..., PointLoader] = make_loader,
+) -> PointLoader:
+    """This process's part of all clouds, in order, without augmentation; `make` is as for `train_loader`."""
     world = current_world()
-    return make_loader(
+    return make(
         dataset,
         transform,
         world.share(run.batch_size),

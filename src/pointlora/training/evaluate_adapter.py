@@ -6,13 +6,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pointlora.data.datasets import open_dataset
+from pointlora.data.datasets import PointCloudDataset, open_dataset
+from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError
 from pointlora.training.engine import evaluation_device
 from pointlora.training.evaluation import check_class_names, evaluate
 from pointlora.training.metrics import ClassificationMetrics
-from pointlora.training.model_factory import load_adapted_model
+from pointlora.training.model_factory import adapter_parts, load_adapted_model
+from pointlora.training.part_evaluation import check_space, evaluate_parts
+from pointlora.training.part_metrics import PartMetrics
 
 
 def evaluate_adapter(
@@ -57,29 +60,96 @@ def evaluate_adapter(
     model, config = load_adapted_model(folder, base)
     if not config.get("class_names"):
         raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
-    trained_on = config.get("data") or {}
-    if data_name is None and not trained_on.get("name"):
-        raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
-    own = data_name is None
-    dataset = open_dataset(
-        trained_on["name"] if own else str(data_name),
-        root if root is not None or not own else trained_on.get("root"),
-        split,
-        cache=cache,
-        **{**(trained_on.get("options", {}) if own else {}), **(options or {})},
-    )
+    name, root, chosen = _data_of(folder, config, data_name, root, options)
+    dataset = open_dataset(name, root, split, cache=cache, **chosen)
     check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    transform = _transform_of(config, num_points)
+    metrics = evaluate(
+        model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
+    )
+    return metrics, _about(config, dataset, transform, votes)
+
+
+def evaluate_part_adapter(
+    folder: str | os.PathLike[str],
+    *,
+    base: str | None = None,
+    data_name: str | None = None,
+    root: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    cache: str = "auto",
+    split: str = "test",
+    num_points: int | None = None,
+    votes: int = 1,
+    seed: int = 0,
+    batch_size: int = 32,
+    workers: int = 0,
+    accelerator: str = "auto",
+) -> tuple[PartMetrics, dict[str, Any]]:
+    """Part segmentation figures of an adapter, over all points of all clouds; arguments as for `evaluate_adapter`.
+
+    Raises:
+        AdapterError, CheckpointError: if the adapter or its backbone can't be loaded, or is for another task.
+        DataError: if the data set can't be read or has other parts or categories than the adapter.
+    """
+    device = evaluation_device(accelerator)
+    model, config = load_adapted_model(folder, base)
+    space = adapter_parts(folder, config)
+    name, root, chosen = _data_of(folder, config, data_name, root, options)
+    if name == "folder" and space.categories:
+        chosen.setdefault("categories", list(space.categories))
+    dataset = open_part_dataset(name, root, split, cache=cache, **chosen)
+    check_space(space, dataset, f"the adapter {folder}")
+    transform = _transform_of(config, num_points)
+    metrics = evaluate_parts(
+        model.to(device),
+        dataset,
+        transform,
+        space=space,
+        batch_size=batch_size,
+        votes=votes,
+        seed=seed,
+        workers=workers,
+    )
+    return metrics, _about(config, dataset, transform, votes)
+
+
+def _data_of(
+    folder: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    name: str | None,
+    root: str | None,
+    options: Mapping[str, Any] | None,
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Name, root and options of the data set to measure on; what isn't given is as in training."""
+    trained_on = config.get("data") or {}
+    if name is not None:
+        return name, root, dict(options or {})
+    if not trained_on.get("name"):
+        raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
+    chosen = {**trained_on.get("options", {}), **(options or {})}
+    return trained_on["name"], trained_on.get("root") if root is None else root, chosen
+
+
+def _transform_of(config: Mapping[str, Any], num_points: int | None) -> TransformConfig:
     prepared = config.get("preprocessing") or {}
-    transform = TransformConfig(
+    return TransformConfig(
         num_points=num_points or prepared.get("num_points", 1024),
         normalize=prepared.get("normalize", True),
         up_axis=prepared.get("up_axis", "y"),
     )
-    metrics = evaluate(
-        model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
-    )
-    about = {"data": dataset.name, "split": dataset.split, "num_points": transform.num_points, "votes": votes}
-    return metrics, {**about, "selected_on": config.get("selected_on")}
+
+
+def _about(
+    config: Mapping[str, Any], dataset: PointCloudDataset, transform: TransformConfig, votes: int
+) -> dict[str, Any]:
+    return {
+        "data": dataset.name,
+        "split": dataset.split,
+        "num_points": transform.num_points,
+        "votes": votes,
+        "selected_on": config.get("selected_on"),
+    }
 
 
 def confusion_table(metrics: ClassificationMetrics) -> str:

@@ -1,4 +1,4 @@
-"""A fine-tuning run from its recipe to its folder."""
+"""A fine-tuning run from its recipe to its folder, whatever its task."""
 
 from __future__ import annotations
 
@@ -8,31 +8,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pointlora.adapters.folder import save_adapter
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
-from pointlora.atomic import write_text_atomically
 from pointlora.data.checking import check_clouds
 from pointlora.data.transforms import TransformConfig
-from pointlora.models.classifier import PointClassifier
+from pointlora.models.backbone import Backbone
 from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.training.callbacks import BestEpoch, History
-from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader, transform_config
+from pointlora.training.data import Splits, transform_config
 from pointlora.training.engine import check_device, evaluation_device, run_training
-from pointlora.training.evaluation import evaluate
 from pointlora.training.memory import peak_memory
-from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
-from pointlora.training.model_factory import build_classifier
-from pointlora.training.module import ClassificationModule
 from pointlora.training.processes import on_every_device
 from pointlora.training.protocols import MEASURED_ON, PROTOCOLS, describe_selection
 from pointlora.training.recipe import TrainRecipe
 from pointlora.training.recipe_files import to_mapping
-from pointlora.training.recipe_method import method_config
 from pointlora.training.run_folder import RunFolder
+from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
 from pointlora.training.world import current_world
 
@@ -65,7 +59,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
 
 def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None) -> dict[str, Any]:
     started, first = time.perf_counter(), current_world().first
-    folder = RunFolder(recipe)
+    folder, task = RunFolder(recipe), get_task(recipe.task)
     goes_on = folder.check(resume) if first else False
     splits, transform, model = prepare(recipe, weights)
     if first:
@@ -77,14 +71,12 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
         f"{len(splits.train)} clouds; {describe_selection(PROTOCOLS[recipe.training.protocol])}",
     )
-    best = None if splits.selection is None else BestEpoch()
+    best = None if splits.selection is None else BestEpoch(task.criterion)
     history = History(folder, best, lines=True)
-    weight = float(getattr(method_config(recipe.method), "mask_loss_weight", 0.0))
-    module = ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
+    module = task.make_module(model, recipe, splits)
     compile_seconds = run_training(
         module,
-        train_loader(splits.train, transform, recipe.training),
-        None if splits.selection is None else evaluation_loader(splits.selection, transform, recipe.training),
+        *task.loaders(splits, transform, recipe.training),
         folder,
         recipe.training,
         recipe.optimizer,
@@ -95,19 +87,17 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
     if best is not None:
         load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
-    metrics = evaluate(
-        model, splits.reported, transform, batch_size=recipe.training.batch_size, workers=recipe.training.workers
-    )
+    metrics = task.evaluate(model, splits.reported, transform, recipe.training)
     results = summarize(recipe, metrics, best, history, model, time.perf_counter() - started)
     if recipe.training.compile:
         results["compile_seconds"] = round(compile_seconds, 3)
-    write_outputs(model.cpu(), recipe, folder, metrics, results)
+    write_outputs(model.cpu(), task, recipe, splits, folder, results)
     return results
 
 
 def prepare(
     recipe: TrainRecipe, weights: Mapping[str, Tensor] | None = None
-) -> tuple[Splits, TransformConfig, PointClassifier]:
+) -> tuple[Splits, TransformConfig, Backbone]:
     """Data, transforms and model of a run, after all that can be checked before it begins; nothing is written.
 
     Args:
@@ -118,14 +108,15 @@ def prepare(
         ConfigError, DataError, CheckpointError, ShapeError: for bad settings, data and weights.
     """
     check_device(recipe.training.accelerator, recipe.training.devices)
-    splits, transform = open_splits(recipe), transform_config(recipe.data)
-    model = build_classifier(recipe, splits.train.class_names, weights)
+    task = get_task(recipe.task)
+    splits, transform = task.open_splits(recipe), transform_config(recipe.data)
+    model = task.build_model(recipe, splits, weights)
     check_clouds(splits.all, model.sizes.group_size)
-    try_first_clouds(model, splits, recipe)
+    try_first_clouds(task, model, splits, transform)
     return splits, transform, model
 
 
-def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> None:
+def try_first_clouds(task: Task, model: nn.Module, splits: Splits, transform: TransformConfig) -> None:
     """Read a cloud of each split and put them through the model: what can't work fails before anything is written.
 
     Raises:
@@ -133,30 +124,29 @@ def try_first_clouds(model: nn.Module, splits: Splits, recipe: TrainRecipe) -> N
         ShapeError: if it has too few points for the model's patches.
     """
     model.eval()
-    transform = transform_config(recipe.data)
     with torch.no_grad():
         for split in splits.all:
-            model(first_cloud(split, transform))
+            task.try_cloud(model, split, transform)
 
 
 def summarize(
     recipe: TrainRecipe,
-    metrics: ClassificationMetrics,
+    metrics: Metrics,
     best: BestEpoch | None,
     history: History,
     model: nn.Module,
     seconds: float,
 ) -> dict[str, Any]:
-    """The content of results.json; accuracies are in [0, 1], times in seconds, memory in MiB of this process.
+    """The content of results.json; figures are in [0, 1], times in seconds, memory in MiB of this process.
 
-    With the protocol last there is no selection accuracy.
+    With the protocol last there is no figure of selection.
     """
     counts = count_parameters(model)
     return {
         **metrics.as_dict(),
         "measured_on": MEASURED_ON[recipe.training.measure_test],
         "selected_on": PROTOCOLS[recipe.training.protocol],
-        "selection_accuracy": None if best is None else best.accuracy,
+        f"selection_{get_task(recipe.task).criterion}": None if best is None else best.value,
         "best_epoch": recipe.training.epochs if best is None else best.epoch + 1,
         "epochs": recipe.training.epochs,
         "seed": recipe.training.seed,
@@ -173,33 +163,32 @@ def summarize(
 
 
 def write_outputs(
-    model: nn.Module, recipe: TrainRecipe, folder: RunFolder, metrics: ClassificationMetrics, results: dict[str, Any]
+    model: nn.Module, task: Task, recipe: TrainRecipe, splits: Splits, folder: RunFolder, results: dict[str, Any]
 ) -> None:
-    """The adapter, the confusion matrix, and last of all results.json."""
+    """The adapter, the task's tables, and last of all results.json."""
     data = recipe.data
     save_adapter(
         model,
         folder.adapter,
-        class_names=metrics.class_names,
         preprocessing={"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis},
         base_checkpoint=recipe.model.checkpoint,
         initial_seed=recipe.training.seed,
         data={"name": data.name, "root": data.root, "options": data.options},
         selected_on=results["selected_on"],
         measured_on=results["measured_on"],
-        metrics={"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy},
+        metrics={name: results[name] for name in task.headlines},
+        **task.adapter_fields(splits),
     )
-    write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(metrics))
+    task.write_tables(folder, results)
     results["adapter_bytes"] = sum((folder.adapter / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     folder.write_results(results)
 
 
 def results_table(results: dict[str, Any]) -> str:
     """The table that ends a run, with the protocol in its caption."""
-    metrics = ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))
-    return metrics_table(
-        metrics, f"accuracy on the {results['measured_on']}; {describe_selection(results['selected_on'])}"
-    )
+    task = get_task(results["recipe"]["task"])
+    where = f"on the {results['measured_on']}; {describe_selection(results['selected_on'])}"
+    return task.table(results, where)
 
 
 def _say(first: bool, text: str) -> None:

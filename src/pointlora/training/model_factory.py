@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from pointlora.adapters.folder import load_adapter
 from pointlora.adapters.folder_config import read_adapter_config
 from pointlora.adapters.methods import apply_method
+from pointlora.data.parts.space import PartSpace
 from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.pretrained import PRETRAINED, locate_weights
 from pointlora.models.registry import create_model
+from pointlora.models.segmenter import PartSegmenter
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_method import method_config
@@ -42,15 +44,33 @@ def build_classifier(
         ConfigError: for an unknown model or sizes that don't fit together.
         CheckpointError: if the pre-trained file can't be read or doesn't fit.
     """
+    return cast(PointClassifier, _tuned_model(recipe, weights, num_classes=len(class_names)))
+
+
+def build_part_segmenter(
+    recipe: TrainRecipe, space: PartSpace, weights: Mapping[str, Tensor] | None = None
+) -> PartSegmenter:
+    """The backbone with its pre-trained weights, if any, a part head, and the tuning method; as `build_classifier`.
+
+    Raises:
+        ConfigError, CheckpointError: as in `build_classifier`.
+    """
+    options: dict[str, Any] = {"num_parts": space.num_parts, "num_categories": space.num_categories}
+    if recipe.model.head_dims is not None:
+        options["head_dims"] = recipe.model.head_dims
+    return cast(PartSegmenter, _tuned_model(recipe, weights, **options))
+
+
+def _tuned_model(recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, **options: Any) -> nn.Module:
     config, seed = recipe.model, recipe.training.seed
-    model = _initial_model(seed, config.name, "classification", num_classes=len(class_names), **config.sizes)
+    model = _initial_model(seed, config.name, recipe.task, **options, **config.sizes)
     if config.checkpoint is not None:
         # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.
         source = locate_weights(config.checkpoint, config.name) if weights is None else weights
         load_checkpoint(model, source, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
-    return cast(PointClassifier, model)
+    return model
 
 
 def build_autoencoder(recipe: PretrainRecipe, num_categories: int) -> MaskedAutoencoder:
@@ -109,6 +129,29 @@ def load_adapted_model(
     elif "initial_seed" not in config:
         raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
     return load_adapter(model, folder).eval(), config
+
+
+def adapter_parts(folder: str | os.PathLike[str], config: dict[str, Any]) -> PartSpace:
+    """Parts and categories that an adapter for part segmentation tells apart.
+
+    Args:
+        folder: of the adapter, for messages.
+        config: content of its `adapter_config.json`.
+
+    Raises:
+        AdapterError: if it is for another task, or doesn't say.
+    """
+    task = config["base_model"]["task"]
+    if task != "part_segmentation":
+        raise AdapterError(f"{folder} is for {task}, not for part_segmentation")
+    try:
+        space = PartSpace.from_dict(config["parts"])
+    except (KeyError, ConfigError) as error:
+        raise AdapterError(f"{folder} doesn't say which parts it tells apart ({error})") from error
+    options = config["base_model"]["options"]
+    if (space.num_parts, space.num_categories) != (options.get("num_parts"), options.get("num_categories")):
+        raise AdapterError(f"{folder} is damaged: it names {space.num_parts} parts, its model has others")
+    return space
 
 
 def find_base(

@@ -9,7 +9,7 @@ from torch.nn import functional
 from pointlora.data.loading import ClassificationBatch
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.collectives import gather_samples
-from pointlora.training.metrics import ClassificationMetrics, metrics_from
+from pointlora.training.metrics import metrics_from
 from pointlora.training.recipe import TrainingConfig
 from pointlora.training.recipe_parts import OptimizerConfig
 
@@ -39,7 +39,6 @@ class ClassificationModule(TrainedModule):
         self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         self._found: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.selection_metrics: ClassificationMetrics | None = None
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
         output = self.model(batch.points)
@@ -58,4 +57,5 @@ class ClassificationModule(TrainedModule):
     def on_validation_epoch_end(self) -> None:
         index, labels, predictions = (torch.cat(parts) for parts in zip(*self._found, strict=True))
         truth, predicted = gather_samples(index, labels, predictions)
-        self.selection_metrics = metrics_from(truth.numpy(), predicted.numpy(), self.class_names)
+        metrics = metrics_from(truth.numpy(), predicted.numpy(), self.class_names)
+        self.selection = {"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy}

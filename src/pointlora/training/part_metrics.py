@@ -7,7 +7,9 @@ mean over their shapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -63,6 +65,11 @@ class PartMetrics:
         return float(np.mean(present)) if present else 0.0
 
     @property
+    def shapes(self) -> list[int]:
+        """Shapes of each category."""
+        return np.bincount(self.category, minlength=len(self.space.class_names)).tolist()
+
+    @property
     def per_category(self) -> dict[str, float | None]:
         """Mean over the shapes of each category; None for one that doesn't occur."""
         found: dict[str, float | None] = {}
@@ -96,6 +103,7 @@ class PartMetrics:
             "accuracy": self.accuracy,
             "count": len(self.category),
             "points": int(self.points.sum()),
+            "shapes": dict(zip(self.space.class_names, self.shapes, strict=True)),
             "per_category": self.per_category,
             "per_part": self.per_part,
             **self.space.as_dict(),
@@ -174,24 +182,36 @@ def part_metrics(
     return metrics_from_counts(torch.cat(rows).numpy() if rows else np.zeros((0, width), np.int64), space)
 
 
-def part_table(metrics: PartMetrics, caption: str) -> str:
-    """A table for people: caption, overall figures, and a line a category with its parts."""
-    names = metrics.space.class_names
+def part_table(figures: Mapping[str, Any], caption: str) -> str:
+    """A table for people, of `PartMetrics.as_dict`: caption, overall figures, and a line a category with its parts."""
+    names = list(figures["per_category"])
     width = max(len("instance mIoU"), *(len(name) + 2 for name in names))
-    lines = [caption, f"{'instance mIoU':<{width}}  {100 * metrics.instance_miou:6.2f} %  of {len(metrics.category)}"]
-    lines.append(f"{'class mIoU':<{width}}  {100 * metrics.class_miou:6.2f} %")
-    lines.append(f"{'points right':<{width}}  {100 * metrics.accuracy:6.2f} %  of {metrics.points.sum()}")
-    counts = np.bincount(metrics.category, minlength=len(names))
-    for name, count in zip(names, counts.tolist(), strict=True):
-        value, parts = metrics.per_category[name], metrics.per_part[name]
+    lines = [
+        caption,
+        f"{'instance mIoU':<{width}}  {100 * figures['instance_miou']:6.2f} %  of {figures['count']}",
+        f"{'class mIoU':<{width}}  {100 * figures['class_miou']:6.2f} %",
+        f"{'points right':<{width}}  {100 * figures['accuracy']:6.2f} %  of {figures['points']}",
+    ]
+    for name in names:
+        value, count = figures["per_category"][name], figures["shapes"][name]
         shown = "     -" if value is None else f"{100 * value:6.2f}"
-        if count and len(parts) <= _MOST_PARTS:
-            own = ", ".join(f"{part} {100 * (iou or 0.0):.1f}" for part, iou in parts.items())
-        else:
-            own = ""
+        parts = {part: iou for part, iou in figures["per_part"][name].items() if iou is not None}
+        own = ", ".join(f"{_short(part, name)} {100 * iou:.1f}" for part, iou in parts.items())
         lines.append(f"  {name:<{width - 2}}  {shown} %  of {count}" + (f"  ({own})" if own else ""))
     return "\n".join(lines)
 
 
-# A line of the table names the parts of a category that has no more than these.
-_MOST_PARTS = 8
+def part_csv(figures: Mapping[str, Any]) -> str:
+    """CSV text, of `PartMetrics.as_dict`: a row a part of each category; no figure where no shape has the category."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["category", "part", "iou", "shapes"])
+    for category, parts in figures["per_part"].items():
+        for part, iou in parts.items():
+            writer.writerow([category, part, "" if iou is None else iou, figures["shapes"][category]])
+    return text.getvalue()
+
+
+def _short(part: str, category: str) -> str:
+    """A part's name without that of its category, which stands beside it."""
+    return part.removeprefix(f"{category} ")

@@ -15,6 +15,9 @@ from pointlora.training.recipe_checks import check_choice, check_integer, check_
 from pointlora.training.recipe_method import resolve_method
 from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
 
+# Tasks of fine-tuning.
+TASKS = ("classification", "part_segmentation")
+
 
 @dataclass
 class RunConfig:
@@ -98,9 +101,10 @@ class TrainingConfig(RunConfig):
 
 @dataclass
 class TrainRecipe:
-    """Fine-tune a pre-trained backbone for classification.
+    """Fine-tune a pre-trained backbone.
 
     Args:
+        task: classification, or part_segmentation (a part for each point of a cloud).
         model: the backbone, its sizes and its pre-trained weights.
         method: the tuning method and its settings, for example {name: pointlora, rank: 8}; `pointlora info` lists them.
         data: the data set and what is done to it.
@@ -109,6 +113,7 @@ class TrainRecipe:
         output: the run's folder; an unfinished run of the same recipe in it is resumed.
     """
 
+    task: str = "classification"
     model: ModelConfig = field(default_factory=ModelConfig)
     method: dict[str, Any] = field(default_factory=lambda: {"name": "pointlora"})
     data: DataConfig = field(default_factory=DataConfig)
@@ -117,6 +122,9 @@ class TrainRecipe:
     output: str = "runs/train"
 
     def __post_init__(self) -> None:
+        check_choice("task", self.task, TASKS)
+        if self.model.head_dims is not None and self.task != "part_segmentation":
+            raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
         self.method = resolve_method(self.method)
         if self.model.checkpoint is not None and not self.method.get("pretrained", True):
             raise ConfigError(

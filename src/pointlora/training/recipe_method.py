@@ -41,6 +41,11 @@ def method_config(method: Mapping[str, Any]) -> MethodConfig:
         raise ConfigError(f"method {changes} has a value of a wrong type: {error}") from error
 
 
+def mask_loss_weight(method: Mapping[str, Any]) -> float:
+    """Weight of the method's own loss in the training loss; 0 for methods that have none."""
+    return float(getattr(method_config(method), "mask_loss_weight", 0.0))
+
+
 def resolve_method(method: Mapping[str, Any]) -> dict[str, Any]:
     """`method` with all of its settings written out, as plain values."""
     config = method_config(method)

@@ -24,6 +24,7 @@ class ModelConfig:
         group_size: points a patch.
         drop_path_rate: stochastic depth of the last block.
         tokenizer_dims: widths of the mini-PointNet.
+        head_dims: four widths of the head of part segmentation.
     """
 
     name: str = "point_mae"
@@ -35,6 +36,7 @@ class ModelConfig:
     group_size: int | None = None
     drop_path_rate: float | None = None
     tokenizer_dims: list[int] | None = None
+    head_dims: list[int] | None = None
 
     SIZES = ("embed_dim", "depth", "num_heads", "num_groups", "group_size", "drop_path_rate", "tokenizer_dims")
 
@@ -46,6 +48,8 @@ class ModelConfig:
             check_number("model.drop_path_rate", self.drop_path_rate, 0, 1)
         for width in self.tokenizer_dims or ():
             check_integer("each of model.tokenizer_dims", width, 1)
+        for width in self.head_dims or ():
+            check_integer("each of model.head_dims", width, 1)
 
     @property
     def sizes(self) -> dict[str, Any]:
@@ -58,7 +62,8 @@ class DataConfig:
     """The data set and what is done to its clouds.
 
     Args:
-        name: scanobjectnn, modelnet40, folder, npz, shards, procedural, fewshot or fewshot_files.
+        name: scanobjectnn, modelnet40, folder, npz, shards, procedural, fewshot or fewshot_files; for part segmentation
+            shapenetpart, folder or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options, for example {variant: pb_t50_rs}.
         cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is

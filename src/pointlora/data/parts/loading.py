@@ -113,16 +113,30 @@ def make_part_loader(
     return loader_over(PartLoaderDataset(dataset, transform), sampler, workers=workers)
 
 
+class VotingSampler(EpochBatchSampler):
+    """Each batch of the data set in its order, so many times in a row; the epoch of a key is the vote's number."""
+
+    def __init__(self, size: int, batch_size: int, votes: int) -> None:
+        self.votes = votes
+        super().__init__(size, batch_size, shuffle=False)
+
+    def __len__(self) -> int:
+        return self.votes * super().__len__()
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for keys in super().__iter__():
+            for vote in range(self.votes):
+                yield [(vote, index) for _, index in keys]
+
+
 def part_voting_batches(
     dataset: PartDataset, config: TransformConfig, batch_size: int, votes: int, *, seed: int = 0, workers: int = 0
 ) -> Iterator[PartBatch]:
-    """Each cloud `votes` times: every time the network sees another random subset and augmentation of it, and labels
-    every point of the cloud, which is moved and stretched alike.
+    """Each batch `votes` times in a row: every time the network sees another random subset and augmentation of its
+    clouds, and labels every point of them, which are moved and stretched alike.
 
-    Vote v of cloud i is a function of (seed, v, i). All batches of vote 0 come first, in the order of the data set.
+    Vote v of cloud i is a function of (seed, v, i).
     """
     transform = PartTransform(config, train=True, seed=seed, queries=True)
-    loader = make_part_loader(dataset, transform, batch_size, seed=seed, shuffle=False, workers=workers)
-    for vote in range(votes):
-        loader.batch_sampler.set_epoch(vote)  # type: ignore[union-attr]
-        yield from loader
+    sampler = VotingSampler(len(dataset), batch_size, votes)
+    yield from loader_over(PartLoaderDataset(dataset, transform), sampler, workers=workers)
