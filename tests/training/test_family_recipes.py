@@ -53,3 +53,14 @@ def test_published_settings():
     assert summary("point_gpt_s_scanobjectnn_pb") == ("full", 1e-4, 300, 30, 64, 2048, "scale_translate")
     assert summary("point_gpt_b_scanobjectnn_pb") == ("full", 1e-4, 30, 10, 64, 2048, "scale_translate")
     assert summary("point_gpt_l_modelnet40") == ("full", 1e-4, 50, 10, 128, 1024, "scale_translate")
+
+
+def test_published_settings_of_part_segmentation():
+    recipe = load("shapenetpart")
+    assert (recipe.task, recipe.data.name, recipe.data.num_points) == ("part_segmentation", "shapenetpart", 2048)
+    assert (recipe.optimizer.lr, recipe.training.epochs, recipe.training.batch_size) == (2e-4, 300, 16)
+    assert recipe.data.augmentations == ["uniform_scale", "translate"]
+    assert recipe.data.ranges == {"scale_low": 0.8, "scale_high": 1.25, "shift": 0.1}
+    with torch.device("meta"):
+        model = create_model(recipe.model.name, recipe.task, **recipe.model.sizes)
+    assert (model.num_parts, model.num_categories, model.sizes.num_groups) == (50, 16, 128)
