@@ -23,6 +23,9 @@ SIZES = {
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 every_model = pytest.mark.parametrize("name", list_models())
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
+parts_when_slow = pytest.mark.parametrize(
+    "task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)]
+)
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
 
 
@@ -123,7 +126,7 @@ def test_merging_keeps_the_logits(name, task):
 
 
 @every_model
-@every_task
+@parts_when_slow
 @with_and_without
 def test_export(name, method, task):
     model = randomize(make(name, method, task=task)).eval()

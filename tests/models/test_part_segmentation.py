@@ -188,6 +188,13 @@ def test_pointgpts_patches_keep_their_centers_when_they_are_ordered():
     assert torch.equal(levels, torch.cat(outputs, -1)[:, 2:])
 
 
+def test_export():
+    model, given = make("pointlora"), (random_clouds(2, 64), torch.tensor([0, 2]), random_clouds(2, 90, seed=4))
+    exported = torch.export.export(model, given).module()
+    other = (random_clouds(2, 64, seed=9), torch.tensor([1, 1]), random_clouds(2, 90, seed=5))
+    torch.testing.assert_close(exported(*other).logits, model(*other).logits, atol=1e-5, rtol=0)
+
+
 class TestFiles:
     """Which files go into a part segmenter, and what its own do elsewhere."""
 
