@@ -131,7 +131,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path):
 def test_it_learns(run):
     folder, results = run
     losses = [float(row["train_loss"]) for row in csv.DictReader((folder / "metrics.csv").open())]
-    assert losses[-1] < 0.4 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
     assert results["accuracy"] > 0.75
     assert results["instance_miou"] > 0.5
 
@@ -166,13 +166,20 @@ class TestSplits:
 
     def test_shapenetparts_own_validation_split_chooses(self, tmp_path):
         splits = open_part_splits(self.recipe(tmp_path))
-        assert (len(splits.train), len(splits.selection), len(splits.test)) == (6, 4, 4)
+        assert (len(splits.train), len(splits.selection), len(splits.reported)) == (6, 4, 4)
         assert splits.selection.split == "validation"
 
     def test_the_papers_protocol_trains_on_it_too(self, tmp_path):
         splits = open_part_splits(self.recipe(tmp_path, protocol="paper"))
-        assert (len(splits.train), len(splits.test)) == (10, 4)
-        assert splits.selection is splits.test
+        assert (len(splits.train), len(splits.reported)) == (10, 4)
+        assert splits.selection is splits.reported
+
+    def test_the_test_split_stays_closed_where_it_is_not_measured(self, tmp_path):
+        recipe = self.recipe(tmp_path, measure_test=False)
+        (tmp_path / "data" / "02691156" / "test0.txt").unlink()
+        splits = open_part_splits(recipe)
+        assert splits.reported is splits.selection
+        assert [len(splits.reported.cloud(index)) for index in range(4)] == [80, 81, 80, 81]
 
     def test_of_others_a_part_of_the_training_split_is_taken(self, tmp_path):
         splits = open_part_splits(from_mapping(TrainRecipe, tiny_parts(tmp_path / "run")))
