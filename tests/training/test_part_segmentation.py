@@ -197,6 +197,12 @@ def test_shapenetpart_end_to_end_by_the_papers_protocol(tmp_path):
     assert results["per_category"]["Table"] is None
 
 
+def test_the_last_epoch_can_be_taken_without_choosing(tmp_path):
+    results = train(tmp_path / "run", protocol="last", epochs=1)
+    assert results["selection_instance_miou"] is None
+    assert "last epoch, none was chosen" in results_table(results)
+
+
 def test_spaces_that_do_not_fit_are_named(tmp_path):
     dataset = open_part_dataset("procedural", train_size=4, num_points=20, categories=["chair", "mug"])
     own = dataset.space

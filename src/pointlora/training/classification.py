@@ -33,9 +33,7 @@ class Classification(Task):
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_splits(recipe)
 
-    def build_model(
-        self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None
-    ) -> Backbone:
+    def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
         return build_classifier(recipe, splits.train.class_names, weights)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:

@@ -38,9 +38,7 @@ class PartSegmentation(Task):
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_part_splits(recipe)
 
-    def build_model(
-        self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None
-    ) -> Backbone:
+    def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
         return build_part_segmenter(recipe, _parts(splits.train).space, weights)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:

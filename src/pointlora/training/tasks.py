@@ -46,9 +46,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def build_model(
-        self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None
-    ) -> Backbone:
+    def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
         """The backbone with its pre-trained weights, if any, and the tuning method.
 
         Args:
