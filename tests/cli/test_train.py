@@ -4,9 +4,11 @@ import errno
 import json
 
 import pytest
+import torch
 import yaml
 
 from pointlora.cli.main import main
+from pointlora.models.classifier import PointClassifier
 from training_runs import tiny_pretraining, tiny_recipe
 
 
@@ -58,10 +60,28 @@ def test_evaluate_finds_base_and_data_by_itself(pipeline, capsys):
     assert "chair" in text
 
 
+def test_evaluate_in_bfloat16(pipeline, capsys, monkeypatch):
+    """The figures may be equal; what the model computes in is not."""
+    seen = []
+    forward = PointClassifier.forward
+
+    def watched(self, points):
+        seen.append(self.position(points).dtype)
+        return forward(self, points)
+
+    monkeypatch.setattr(PointClassifier, "forward", watched)
+    for precision, kind in (("32", torch.float32), ("bf16", torch.bfloat16)):
+        seen.clear()
+        assert main(["evaluate", "--adapter", str(pipeline / "tuned"), "--precision", precision]) == 0
+        assert set(seen) == {kind}
+    assert "overall" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ([], "--adapter is missing"),
+        (["--adapter", "{run}", "--precision", "16"], "precision is '16'"),
         (["--adapter", "nowhere"], "nowhere"),
         (["--adapter", "{run}", "--base", "nowhere.pth"], "nowhere.pth"),
         (["--adapter", "{run}", "--data.name", "procedurl"], "did you mean 'procedural'"),

@@ -53,6 +53,7 @@ class EvaluateConfig:
         batch_size: clouds at a time.
         workers: processes that load data.
         accelerator: auto, cpu or cuda.
+        precision: 32, or bf16 where the processor computes in it.
     """
 
     adapter: str | None = None
@@ -63,6 +64,7 @@ class EvaluateConfig:
     batch_size: int = 32
     workers: int = 0
     accelerator: str = "auto"
+    precision: int | str = "32"
 
     def __post_init__(self) -> None:
         check_integer("votes", self.votes, 1, 10**4)
@@ -70,6 +72,8 @@ class EvaluateConfig:
         check_integer("batch_size", self.batch_size, 1)
         check_integer("workers", self.workers, 0, 256)
         check_choice("accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        self.precision = str(self.precision)
+        check_choice("precision", self.precision, ("32", "bf16"))
 
     @property
     def folder(self) -> Path:
@@ -106,6 +110,7 @@ def run(arguments: Sequence[str]) -> int:
         "batch_size": config.batch_size,
         "workers": config.workers,
         "accelerator": config.accelerator,
+        "precision": config.precision,
     }
     if read_adapter_config(folder)["base_model"]["task"] == "part_segmentation":
         return _parts(folder, given, flags["json"])

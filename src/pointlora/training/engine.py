@@ -149,6 +149,11 @@ def check_device(accelerator: str, devices: int = 1) -> None:
         raise ConfigError(f"training.devices is {devices}, but torch finds {torch.cuda.device_count()} GPU")
 
 
+def computing_in(precision: str, device: torch.device) -> torch.autocast:
+    """A context in which a model computes in float32 (`32`), or where it pays in bfloat16 (`bf16`), as in training."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
 def evaluation_device(accelerator: str) -> torch.device:
     """The device that `accelerator` stands for."""
     check_device(accelerator)

@@ -10,7 +10,7 @@ from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError
-from pointlora.training.engine import evaluation_device
+from pointlora.training.engine import computing_in, evaluation_device
 from pointlora.training.evaluation import check_class_names, evaluate
 from pointlora.training.metrics import ClassificationMetrics
 from pointlora.training.model_factory import adapter_parts, load_adapted_model
@@ -33,6 +33,7 @@ def evaluate_adapter(
     batch_size: int = 32,
     workers: int = 0,
     accelerator: str = "auto",
+    precision: str = "32",
 ) -> tuple[ClassificationMetrics, dict[str, Any]]:
     """Accuracy of an adapter.
 
@@ -48,6 +49,7 @@ def evaluate_adapter(
         votes: see `evaluate`, like the rest.
         seed, batch_size, workers: see `evaluate`.
         accelerator: auto, cpu or cuda.
+        precision: 32 or bf16.
 
     Returns:
         the figures, and about them: `data`, `split`, `num_points`, `votes`, `selected_on`.
@@ -64,9 +66,10 @@ def evaluate_adapter(
     dataset = open_dataset(name, root, split, cache=cache, **chosen)
     check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
     transform = _transform_of(config, num_points)
-    metrics = evaluate(
-        model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
-    )
+    with computing_in(precision, device):
+        metrics = evaluate(
+            model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
+        )
     return metrics, _about(config, dataset, transform, votes)
 
 
@@ -85,6 +88,7 @@ def evaluate_part_adapter(
     batch_size: int = 32,
     workers: int = 0,
     accelerator: str = "auto",
+    precision: str = "32",
 ) -> tuple[PartMetrics, dict[str, Any]]:
     """Part segmentation figures of an adapter, over all points of all clouds; arguments as for `evaluate_adapter`.
 
@@ -101,16 +105,17 @@ def evaluate_part_adapter(
     dataset = open_part_dataset(name, root, split, cache=cache, **chosen)
     check_space(space, dataset, f"the adapter {folder}")
     transform = _transform_of(config, num_points)
-    metrics = evaluate_parts(
-        model.to(device),
-        dataset,
-        transform,
-        space=space,
-        batch_size=batch_size,
-        votes=votes,
-        seed=seed,
-        workers=workers,
-    )
+    with computing_in(precision, device):
+        metrics = evaluate_parts(
+            model.to(device),
+            dataset,
+            transform,
+            space=space,
+            batch_size=batch_size,
+            votes=votes,
+            seed=seed,
+            workers=workers,
+        )
     return metrics, _about(config, dataset, transform, votes)
 
 
