@@ -81,7 +81,7 @@ def test_evaluate_in_bfloat16(pipeline, capsys, monkeypatch):
     ("words", "expected"),
     [
         ([], "--adapter is missing"),
-        (["--adapter", "{run}", "--precision", "16"], "precision is '16'"),
+        (["--adapter", "{run}", "--precision", "16"], "did you mean 'bf16'"),
         (["--adapter", "nowhere"], "nowhere"),
         (["--adapter", "{run}", "--base", "nowhere.pth"], "nowhere.pth"),
         (["--adapter", "{run}", "--data.name", "procedurl"], "did you mean 'procedural'"),
