@@ -1,8 +1,10 @@
 import copy
 
+import pytest
 import torch
 
 from clouds import random_clouds
+from pointlora.models import folded_tokenizer
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.ops import Scale, group_scales
 
@@ -33,3 +35,49 @@ def test_shared_patches_are_tokenized_once_and_statistics_move_as_if_each_were()
         torch.testing.assert_close(buffer, other, msg=name)
     assert shared.first_conv[1].num_batches_tracked.item() == 3
     assert shared.first_conv[1].momentum == 0.1
+
+
+def tokenizer_with_statistics():
+    torch.manual_seed(0)
+    tokenizer = Tokenizer((8, 16, 12, 24), 20)
+    for parameter in tokenizer.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    for module in tokenizer.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    return tokenizer.eval()
+
+
+@pytest.mark.parametrize("block", [1, 300, 1 << 18])
+def test_folded_and_shared_scales_equal_the_layers_one_scale_at_a_time(monkeypatch, block):
+    monkeypatch.setattr(folded_tokenizer, "_BLOCK", block)
+    tokenizer = tokenizer_with_statistics()
+    scales = group_scales(random_clouds(2, 64), [(8, 4), (8, 4), (4, 8), (6, 5)])
+    assert scales[0].strips[0] is scales[2].strips[0]
+    with torch.no_grad():
+        found = tokenizer.tokenize_scales(scales)
+    for tokens, scale in zip(found, scales, strict=True):
+        layers = tokenizer(scale.neighborhoods)  # with gradients, so layer by layer
+        assert layers.requires_grad
+        torch.testing.assert_close(tokens, layers, atol=1e-5, rtol=1e-5)
+
+
+def test_folded_weights_follow_the_weights_and_the_statistics():
+    tokenizer = tokenizer_with_statistics()
+    (patches,) = group_scales(random_clouds(2, 64), [(8, 4)])
+
+    def change_weight():
+        tokenizer.first_conv[0].weight.mul_(2)
+
+    def change_statistics():
+        tokenizer.second_conv[1].running_mean.add_(1)
+
+    with torch.no_grad():
+        before = tokenizer(patches.neighborhoods)
+        for change in (change_weight, change_statistics):
+            change()
+            after = tokenizer(patches.neighborhoods)
+            assert not torch.allclose(after, before, atol=1e-3)
+            before = after
+    torch.testing.assert_close(before, tokenizer(patches.neighborhoods).detach(), atol=1e-5, rtol=1e-5)

@@ -40,7 +40,7 @@ _BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b on (..., in), with (out, in) weight and (out,) bias: (..., out)."""
-    if x.numel() * weight.shape[0] < _WORTHWHILE or not usable(x, weight):
+    if not usable(x, weight) or x.numel() * weight.shape[0] < _WORTHWHILE:
         return F.linear(x, weight, bias)
     dtype = product_dtype(x)
     rows = x.reshape(-1, x.shape[-1])
@@ -61,7 +61,7 @@ class Linear(nn.Linear):
 
 def usable(*tensors: Tensor) -> bool:
     """Whether products of these tensors can be computed here: on a CPU, in float32 or in bfloat16 autocast."""
-    # First, or sizes would become conditions of the compiled graph.
+    # Ask this before any size, or the size becomes a condition of the compiled graph.
     if torch.compiler.is_compiling() or any(
         tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors
     ):
@@ -93,11 +93,11 @@ def cast_bias(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if bias is None else bias.detach().to(dtype)
 
 
-def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
     """Rows (M, in), weight (out, in) and bias of one type, float32 or bfloat16, on a CPU; no gradient."""
     product = _PRODUCT if rows.dtype == torch.float32 else _BFLOAT16_PRODUCT
     assert product is not None
-    return product(_dense(rows), _dense(weight), bias, "none", [], "")
+    return product(_dense(rows), _dense(weight), bias, "relu" if relu else "none", [], "")
 
 
 def _requires(bias: Tensor | None) -> bool:

@@ -26,8 +26,9 @@ class ReducedTokenizer(Tokenizer):
         super().__init__(dims, inner_dim)
         self.reduce = Linear(inner_dim, out_dim)
 
-    def forward(self, neighborhoods: Tensor, repeats: int = 1) -> Tensor:
-        return self.reduce(super().forward(neighborhoods, repeats))
+    def finish(self, tokens: Tensor) -> Tensor:
+        reduced: Tensor = self.reduce(tokens)
+        return reduced
 
 
 class PointBert(Backbone):

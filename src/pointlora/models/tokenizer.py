@@ -13,7 +13,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pointlora.models import second_stage
+from pointlora.models import folded_tokenizer, second_stage
 from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.models.linear import Linear, linear
 from pointlora.models.max_pool import max_over_points
@@ -46,24 +46,38 @@ class Tokenizer(nn.Module):
         Returns:
             (B, G, C).
         """
+        if not self.training and folded_tokenizer.applies(neighborhoods, self.first_conv, self.second_conv):
+            patches = Patches(neighborhoods[:, :, 0], neighborhoods)
+            return self.finish(folded_tokenizer.tokenize([patches], self.first_conv, self.second_conv)[0])
         batch, groups, size, _ = neighborhoods.shape
         with repeated_statistics(self, repeats if self.training else 1):
             features = _run(self.first_conv, neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
             if second_stage.applies(features, self.second_conv):
-                return second_stage.second_stage(features, self.second_conv).view(batch, groups, -1)
-            join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", self.second_conv)
-            # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
-            # right half: the same numbers for a quarter less arithmetic than joining them first.
-            left, right = join.weight.chunk(2, dim=1)
-            joined = linear(features, right) + linear(max_over_points(features), left, join.bias)[:, None]
-            hidden = norm(joined.flatten(0, 1), relu=True)
-            return max_over_points(last(hidden).view(batch * groups, size, -1)).view(batch, groups, -1)
+                tokens = second_stage.second_stage(features, self.second_conv)
+            else:
+                tokens = self._second_stage(features)
+        return self.finish(tokens.view(batch, groups, -1))
+
+    def finish(self, tokens: Tensor) -> Tensor:
+        """What a subclass adds behind the second stage, (B, G, C)."""
+        return tokens
+
+    def _second_stage(self, features: Tensor) -> Tensor:
+        join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", self.second_conv)
+        # [maximum, features] times a weight is maximum times its left half, once a patch, plus features times its
+        # right half: the same numbers for a quarter less arithmetic than joining them first.
+        left, right = join.weight.chunk(2, dim=1)
+        joined = linear(features, right) + linear(max_over_points(features), left, join.bias)[:, None]
+        hidden = norm(joined.flatten(0, 1), relu=True)
+        return max_over_points(last(hidden).view(*features.shape[:2], -1))
 
     def tokenize_scales(self, scales: Sequence[Patches]) -> list[Tensor]:
         """Tokens of each scale; scales that share their patches are tokenized once.
 
         The running statistics move as if each scale had been tokenized by itself, repeats directly after one another.
         """
+        if not self.training and folded_tokenizer.applies(scales[0].neighborhoods, self.first_conv, self.second_conv):
+            return [self.finish(x) for x in folded_tokenizer.tokenize(scales, self.first_conv, self.second_conv)]
         counts: dict[int, int] = {}
         for patches in scales:
             counts[id(patches.neighborhoods)] = counts.get(id(patches.neighborhoods), 0) + 1

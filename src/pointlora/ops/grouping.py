@@ -21,10 +21,18 @@ class Scale(NamedTuple):
 
 
 class Patches(NamedTuple):
-    """Patches of a batch of clouds: (B, G, 3) centers and (B, G, K, 3) neighborhoods relative to their center."""
+    """Patches of a batch of clouds.
+
+    Attributes:
+        centers: (B, G, 3).
+        neighborhoods: (B, G, K, 3) relative to their center, nearest first.
+        strips: where they were cut together with other scales: tensors (B, g, k, 3) that the scales share. Joined along
+            g, the first K points of each are the neighborhoods.
+    """
 
     centers: Tensor
     neighborhoods: Tensor
+    strips: tuple[Tensor, ...] = ()
 
 
 @torch.no_grad()
@@ -74,13 +82,14 @@ def _cut(points: Tensor, centers: Tensor, scales: Sequence[Scale], lengths: Tens
 
 def _patches_of(scale: Scale, centers: Tensor, strips: Sequence[Tensor]) -> Patches:
     """The patches of one scale: as many strips of centers as it has groups, as many neighbours as it has points."""
-    parts, missing = [], scale.num_groups
+    used, missing = [], scale.num_groups
     for strip in strips:
         if missing > 0:
-            parts.append(strip[:, :, : scale.group_size])
+            used.append(strip)
             missing -= strip.shape[1]
+    parts = [strip[:, :, : scale.group_size] for strip in used]
     neighborhoods = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-    return Patches(centers[:, : scale.num_groups], neighborhoods)
+    return Patches(centers[:, : scale.num_groups], neighborhoods, tuple(used))
 
 
 def group_scales_reference(points: Tensor, scales: Sequence[Scale]) -> list[Patches]:
