@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from pointlora.models import linear as module
-from pointlora.models.linear import Linear, linear
+from pointlora.models.linear import Linear, linear, linear_gelu
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +68,15 @@ def test_without_the_operator_it_is_torch_itself(monkeypatch):
     monkeypatch.setattr(module, "_PRODUCT", None)
     layer, x = Linear(12, 20), torch.randn(4, 12)
     assert torch.equal(layer(x), F.linear(x, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_gelu_of_a_layer_equals_both_in_turn(grad):
+    torch.manual_seed(0)
+    layer, x = Linear(12, 20), 4 * torch.randn(3, 50, 12)
+    with torch.set_grad_enabled(grad):
+        found = linear_gelu(x, layer)
+    assert found.requires_grad is grad
+    torch.testing.assert_close(found, F.gelu(F.linear(x, layer.weight, layer.bias)), atol=2e-6, rtol=1e-5)
+    other = torch.nn.Linear(12, 20)
+    torch.testing.assert_close(linear_gelu(x, other), F.gelu(other(x)))

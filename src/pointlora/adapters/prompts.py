@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.adapters.branches import Branch
-from pointlora.models.linear import Linear
+from pointlora.models.linear import Linear, linear_gelu
 from pointlora.models.method import TokenSequence
 
 
@@ -23,6 +23,10 @@ class PromptMlp(nn.Sequential):
             nn.init.zeros_(layer.bias)
         if zero_init:
             nn.init.zeros_(self.last.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        prompts: Tensor = self.last(linear_gelu(tokens, self.first))
+        return prompts
 
     @property
     def first(self) -> nn.Linear:

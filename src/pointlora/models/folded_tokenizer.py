@@ -79,9 +79,9 @@ def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: 
         block = patches[begin : begin + length]
         # Coordinates stay in float32: bfloat16 has three digits.
         rows = block.reshape(-1, 3)
-        for number, (weight, bias) in enumerate(folded.first):
-            rows = multiply(rows.to(weight.dtype), weight, bias, relu=number + 1 < len(folded.first))
-        rows = rows.to(dtype)
+        for weight, bias in folded.first[:-1]:
+            rows = multiply(rows.to(weight.dtype), weight, bias, "relu")
+        rows = multiply(rows.to(dtype), *folded.first[-1])
         features = rows.view(len(block), points, -1)
         projected = multiply(rows, folded.right).view(len(block), points, -1)
         for size in sizes:
@@ -115,7 +115,7 @@ def _fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Fo
     join, last = cast(nn.Linear, second[0]), cast(nn.Linear, second[3])
     weight, bias = _after(_weights(join), cast(RowBatchNorm, second[1]))
     left, right = weight.chunk(2, dim=1)
-    types = [torch.float32, *[dtype] * (len(stage) - 1)]
+    types = [*[torch.float32, *[dtype] * (len(stage) - 2)][: len(stage) - 1], dtype]
     return Folded(
         [(weight.to(kind), bias.to(kind)) for (weight, bias), kind in zip(stage, types, strict=True)],
         right.to(dtype).contiguous(),

@@ -52,6 +52,21 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return product.view(*x.shape[:-1], -1)
 
 
+def linear_gelu(x: Tensor, layer: nn.Module) -> Tensor:
+    """GELU of a linear layer's output; without gradients on a CPU in one pass."""
+    if (
+        type(layer) is not Linear
+        or not usable(x, layer.weight)
+        or torch.is_grad_enabled()
+        or x.numel() * len(layer.weight) < _WORTHWHILE
+    ):
+        return F.gelu(layer(x))
+    dtype = product_dtype(x)
+    rows = x.reshape(-1, x.shape[-1]).to(dtype)
+    product = multiply(rows, cast(layer.weight, dtype), cast_bias(layer.bias, dtype), "gelu")
+    return product.view(*x.shape[:-1], -1)
+
+
 class Linear(nn.Linear):
     """`torch.nn.Linear` through `linear`."""
 
@@ -93,11 +108,14 @@ def cast_bias(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if bias is None else bias.detach().to(dtype)
 
 
-def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
-    """Rows (M, in), weight (out, in) and bias of one type, float32 or bfloat16, on a CPU; no gradient."""
+def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None, then: str = "none") -> Tensor:
+    """Rows (M, in), weight (out, in) and bias of one type, float32 or bfloat16, on a CPU; no gradient.
+
+    `then` is applied to the sums before they leave the cache: `relu`, `gelu` or `none`.
+    """
     product = _PRODUCT if rows.dtype == torch.float32 else _BFLOAT16_PRODUCT
     assert product is not None
-    return product(_dense(rows), _dense(weight), bias, "relu" if relu else "none", [], "")
+    return product(_dense(rows), _dense(weight), bias, then, [], "none" if then == "gelu" else "")
 
 
 def _requires(bias: Tensor | None) -> bool:
@@ -131,5 +149,9 @@ class _Linear(torch.autograd.Function):
 
 def weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:
     """The sum over rows of gradient (M, out) times rows (M, in): (out, in)."""
-    few = len(gradient) <= _MOST_ROWS
-    return multiply(gradient.t(), rows.t()) if few else gradient.t() @ rows
+    if len(gradient) > _MOST_ROWS:
+        return gradient.t() @ rows
+    # oneDNN makes a copy of a transposed first factor: let that be the narrower one.
+    if rows.shape[1] < gradient.shape[1]:
+        return multiply(rows.t(), gradient.t()).t()
+    return multiply(gradient.t(), rows.t())

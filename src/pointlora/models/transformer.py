@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.models.linear import Linear
+from pointlora.models.linear import Linear, linear_gelu
 
 
 class Attention(nn.Module):
@@ -58,7 +58,8 @@ class Mlp(nn.Module):
         self.fc2 = Linear(hidden, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        result: Tensor = self.fc2(linear_gelu(tokens, self.fc1))
+        return result
 
 
 class DropPath(nn.Module):
