@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.training.optimizer import make_optimizer
+from pointlora.training.optimizer import make_optimizer, parameter_groups
 from pointlora.training.recipe_parts import OptimizerConfig
 
 from .. import costs
@@ -21,10 +21,14 @@ CLIP_NORM = 10.0
 VARIANTS = ("ours", "ours bf16", "full", "plain")
 
 
-def make_step(model: nn.Module, loss: Callable[[], Tensor], kind: str, bf16: bool = False) -> Callable[[], float]:
-    """A training step as a function of no arguments."""
+def make_step(
+    model: nn.Module, loss: Callable[[], Tensor], kind: str, bf16: bool = False, plain: bool = False
+) -> Callable[[], float]:
+    """A training step as a function of no arguments; `plain` takes torch's AdamW with its default settings."""
     model.train()
     optimizer = make_optimizer(model, OptimizerConfig(lr=1e-6, warmup_lr=1e-6))
+    if plain:
+        optimizer = torch.optim.AdamW(parameter_groups(model.named_parameters(), 0.05), lr=1e-6)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     def step() -> float:
@@ -65,7 +69,7 @@ def classifier_step(variant: str, model: str, points: Tensor) -> Callable[[], fl
     kind = points.device.type
     if variant == "plain":
         plain = plain_classifier(model).to(points.device)
-        return make_step(plain, plain_loss(plain, points, labels), kind)
+        return make_step(plain, plain_loss(plain, points, labels), kind, plain=True)
     ours = our_classifier(model, "full" if variant == "full" else "pointlora").to(points.device)
     return make_step(ours, our_loss(ours, points, labels), kind, variant == "ours bf16")
 
@@ -82,7 +86,7 @@ def train(context: Context) -> Case:
         "ours": make_step(pair.ours, ours, kind),
         "ours bf16": make_step(pair.ours, ours, kind, bf16=True),
         "full": classifier_step("full", settings.model, points),
-        "plain": make_step(pair.plain, plain_loss(pair.plain, points, labels), kind),
+        "plain": make_step(pair.plain, plain_loss(pair.plain, points, labels), kind, plain=True),
     }
     work = costs.classifier(len(points), points.shape[1], sizes, NUM_CLASSES, costs.TUNING)
     return Case(variants, work + costs.optimizer(trained))
@@ -101,7 +105,7 @@ def pretrain(context: Context) -> Case:
     variants = {
         "ours": make_step(pair.ours, ours, kind),
         "ours bf16": make_step(pair.ours, ours, kind, bf16=True),
-        "plain": make_step(pair.plain, lambda: pair.plain(points, mask), kind),
+        "plain": make_step(pair.plain, lambda: pair.plain(points, mask), kind, plain=True),
     }
     work = costs.pretraining(len(points), PRETRAINING_POINTS, pair.sizes, pair.ours.num_masked)
     return Case(variants, work + costs.optimizer(trained))

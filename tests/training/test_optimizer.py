@@ -61,3 +61,22 @@ def test_weight_decay_shrinks_only_matrices():
     optimizer.step()
     assert torch.allclose(model.weight, torch.full((2, 2), 0.95))
     assert torch.equal(model.bias, torch.ones(2))
+
+
+def test_on_a_cpu_the_fused_step_is_adamw_and_lets_gradients_be_clipped():
+    torch.manual_seed(0)
+    models = [nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    ours = make_optimizer(models[0], OptimizerConfig(lr=1e-2))
+    groups = parameter_groups(models[1].named_parameters(), OptimizerConfig().weight_decay)
+    optimizers = [ours, torch.optim.AdamW(groups, lr=1e-2)]
+    for seed in range(5):
+        x = torch.randn(6, 5, generator=torch.Generator().manual_seed(seed))
+        for model, optimizer in zip(models, optimizers, strict=True):
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            optimizer.step()
+    assert ours.defaults["fused"]
+    assert not ours._step_supports_amp_scaling
+    for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)

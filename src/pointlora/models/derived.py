@@ -1,8 +1,9 @@
 """Tensors that are made from weights and kept until the weights change: casts, folded normalisations, joined branches.
 
-They live beside the weights, not in a module: no state dict, copy or pickle ever holds them, and they go when the weight
-goes. A change is noticed by the weight's version counter, which every in-place operation raises (an optimiser's step,
-`load_state_dict`, merging), and by its address, which is another after `module.to`.
+They live beside the weights, not in a module: no state dict, copy or pickle ever holds them, and they go when the
+weight goes. A change is noticed by the weight's version counter, which in-place operations raise (`load_state_dict`,
+merging), and by its address, which is another after `module.to`. Fused optimisers don't raise the counter: what is made from a
+weight that may be trained isn't kept.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def derived(what: str, sources: Sequence[Tensor], make: Callable[[], Value]) -> 
         make: computes the value, without gradient; it must not refer to the first source itself.
     """
     first = sources[0]
-    if any(type(source) not in (Tensor, nn.Parameter) or source.is_inference() for source in sources):
-        with torch.no_grad():  # such tensors don't say when they change
+    if any(_may_change_unseen(source) for source in sources):
+        with torch.no_grad():
             return make()
     stamps = tuple((source.data_ptr(), source._version) for source in sources)
     kept = _KEPT.get(first)
@@ -41,3 +42,7 @@ def derived(what: str, sources: Sequence[Tensor], make: Callable[[], Value]) -> 
         with torch.inference_mode(False), torch.no_grad():
             found = kept[what] = (stamps, make())
     return found[1]  # type: ignore[no-any-return]
+
+
+def _may_change_unseen(source: Tensor) -> bool:
+    return source.requires_grad or source.is_inference() or type(source) not in (Tensor, nn.Parameter)

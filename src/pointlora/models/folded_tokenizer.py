@@ -98,7 +98,7 @@ def _is_fixed(layer: nn.Module) -> bool:
 
 def _sources(layers: Sequence[nn.Module]) -> list[Tensor]:
     """All that the folded weights are made from."""
-    sources = [parameter for layer in layers for parameter in layer.parameters()]
+    sources: list[Tensor] = [parameter for layer in layers for parameter in layer.parameters()]
     for layer in layers:
         if isinstance(layer, RowBatchNorm):
             sources += [buffer for name, buffer in layer.named_buffers() if name != "num_batches_tracked"]

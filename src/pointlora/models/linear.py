@@ -1,8 +1,8 @@
 """Linear layers that use the faster of torch's two float32 matrix products on a CPU.
 
 torch hands float32 products to MKL, which on processors that Intel didn't make runs at half of what they can do.
-oneDNN, which torch carries anyway for convolutions and bfloat16, runs at full speed everywhere. In bfloat16 autocast the
-same operator adds the bias as it goes, and a frozen weight is cast once, not once a step. It is no part of torch's
+oneDNN, which torch carries anyway for convolutions and bfloat16, runs at full speed everywhere. In bfloat16 autocast
+the same operator adds the bias as it goes, and a frozen weight is cast once, not once a step. It is no part of torch's
 public interface: where it is missing, or anything else comes in, this is `torch.nn.functional.linear`.
 """
 
@@ -96,7 +96,7 @@ def product_dtype(x: Tensor) -> torch.dtype:
 
 
 def cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """The weight in another type; that of a parameter is kept until it changes."""
+    """The weight in another type; that of a frozen parameter is kept until it changes."""
     if weight.dtype == dtype or not isinstance(weight, nn.Parameter):
         return weight.detach().to(dtype)
     plain = weight.detach()
@@ -131,8 +131,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
         ctx.types = rows.dtype, weight.dtype, None if bias is None else bias.dtype
-        # A trained weight is another at the next step.
-        mine, factor = rows.to(dtype), weight.to(dtype) if ctx.needs_input_grad[1] else cast(weight, dtype)
+        mine, factor = rows.to(dtype), cast(weight, dtype)
         # What isn't needed isn't kept: a frozen layer's input is free as soon as nothing else holds it.
         ctx.save_for_backward(mine if weight.requires_grad else None, factor if rows.requires_grad else None)
         return multiply(mine, factor, cast_bias(bias, dtype))

@@ -1,7 +1,7 @@
 """The second stage of the tokenizer in training on a CPU, done patch by patch in the cache.
 
-The stage joins the maximum over a patch to every point's features, normalises, and takes the maximum once more. Only its
-joined features are kept. In the backward, the last maximum hands each channel's gradient to one point of the patch:
+The stage joins the maximum over a patch to every point's features, normalises, and takes the maximum once more. Only
+its joined features are kept. In the backward, the last maximum hands each channel's gradient to one point of the patch:
 the gradient of the last layer's input is a sum of as many rows of its weight as there are channels, where the product
 with the scattered gradient would add mostly zeros.
 """
