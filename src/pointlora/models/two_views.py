@@ -114,7 +114,9 @@ class TwoViewAutoencoder(MaskedAutoencoder):
             raise ShapeError(f"both masks must hide the same number of patches, and the first hides {num_masked}")
         first, masked = split_patches(patches, mask.to(points.device), num_masked)
         second = see(patches, second_view, num_masked)
-        both = Patches(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
+        both = Patches(
+            torch.cat([first.centers, second.centers]), torch.cat([first.neighborhoods, second.neighborhoods])
+        )
         tokens, sequence = self.encode_visible(both)
         batch = len(points)
         loss, _ = self.rebuild_masked(tokens[:batch, sequence.num_prefix :], first, masked)
