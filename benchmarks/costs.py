@@ -91,7 +91,8 @@ def tokenizer(patches: float, size: int, dims: Sequence[int], width: int, passes
     for width_in, width_out in pairwise(first):
         total += linear(rows, width_in, width_out, passes.trained)
     total += linear(rows, first[-1], hidden, passes.frozen) + linear(patches, first[-1], hidden, passes.frozen)
-    return total + linear(rows, hidden, width, passes.frozen)
+    # The last maximum hands on one gradient a channel: the backward adds as many rows of the weight, once a patch.
+    return total + linear(rows, hidden, width) + linear(patches, hidden, width, passes.frozen - 1)
 
 
 def block(batch: int, tokens: int, width: int, passes: Passes = FORWARD, rank: int = 0, prompt: int = 0) -> Cost:

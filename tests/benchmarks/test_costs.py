@@ -20,8 +20,9 @@ def test_the_tokenizer():
     # 2 patches of 4 points: 3 -> 2 -> 3, then [3 | 3] -> 5 -> 6 with the left half applied once a patch.
     points = 8 * (2 * 3 * 2 + 2 * 2 * 3 + 2 * 3 * 5 + 2 * 5 * 6)
     assert costs.tokenizer(2, 4, (2, 3, 5), 6).flops == points + 2 * (2 * 3 * 5)
-    # Tuned: forward and weight gradient of the first layer, all three of the second, two of the frozen ones.
-    tuned = 8 * (2 * 12 + 3 * 12 + 2 * 30 + 2 * 60) + 2 * 2 * 30
+    # Tuned: forward and weight gradient of the first layer, all three of the second, two of the frozen ones; the last
+    # one's gradient is added up once a patch, not once a point.
+    tuned = 8 * (2 * 12 + 3 * 12 + 2 * 30 + 60) + 2 * (2 * 30 + 60)
     assert costs.tokenizer(2, 4, (2, 3, 5), 6, costs.TUNING).flops == tuned
 
 

@@ -2,8 +2,8 @@
 
 They live beside the weights, not in a module: no state dict, copy or pickle ever holds them, and they go when the
 weight goes. A change is noticed by the weight's version counter, which in-place operations raise (`load_state_dict`,
-merging), and by its address, which is another after `module.to`. Fused optimisers don't raise the counter: what is made from a
-weight that may be trained isn't kept.
+merging), and by its address, which is another after `module.to`. Fused optimisers don't raise the counter:
+what is made from a weight that may be trained isn't kept.
 """
 
 from __future__ import annotations
