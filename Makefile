@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := src tests benchmarks examples
+SOURCES := src tests benchmarks scripts examples
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint format bench clean
 
 help:
-	@echo "make demo       a few minutes: pre-train, adapt to scans, draw predictions (runs/demo)"
+	@echo "make demo       up to three minutes: adapt to scans in three ways, draw predictions (runs/demo)"
 	@echo "make test       format, lint, types and the fast tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make lint       format, lint and types only"

@@ -12,7 +12,7 @@ from pointlora.demo import CLASSES, DemoSize, run_demo, usable_precision, write_
 from pointlora.demo_report import demo_table, show_predictions
 from pointlora.errors import ConfigError
 
-SMALL = DemoSize(pretrain_epochs=1, pretrain_clouds=64, epochs=1, train_per_class=5, test_per_class=2)
+SMALL = DemoSize(epochs=1, train_per_class=5, test_per_class=2)
 
 
 def test_scans_are_a_function_of_the_seed(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_table() -> None:
 @pytest.mark.slow
 def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = run_demo(tmp_path / "demo", 0, SMALL)
-    assert set(results) == {"pointlora", "head_only"}
+    assert set(results) == {"pointlora", "head_only", "full"}
     assert results["pointlora"]["count"] == 20
     assert results["pointlora"]["trained_parameters"] > results["head_only"]["trained_parameters"]
     picture = show_predictions(tmp_path / "demo")
@@ -48,5 +48,5 @@ def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert run_demo(tmp_path / "demo", 0, SMALL) == results
     assert capsys.readouterr().err.count("finished before") == 3
-    with pytest.raises(ConfigError, match="holds a finished run"):
+    with pytest.raises(ConfigError, match="holds a demonstration of another seed or size"):
         run_demo(tmp_path / "demo", 1, SMALL)

@@ -1,4 +1,4 @@
-"""`pointlora demo`: the whole way from pre-training to a picture of predictions, in a few minutes on a CPU."""
+"""`pointlora demo`: from the backbone in the package to a picture of predictions, in a few minutes on a CPU."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from pointlora.cli.arguments import Parser
 
 DESCRIPTION = """\
-Pre-train a tiny backbone on clean procedural shapes, adapt it with PointLoRA to scans of them with a few labels, train
-only the head beside it with the same epochs, and draw some predictions. Takes a few minutes on two CPU cores and needs
-no download. The same seed gives the same figures on the same machine.
+Adapt the small backbone that comes with the package to procedural scans with a few labels: with PointLoRA, with the
+head alone and with full fine-tuning, for the same epochs, and draw some predictions. Takes up to three minutes on two
+CPU cores and needs no download. The same seed gives the same figures on the same machine.
 """
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files"),
-    "demo": ("pointlora.cli.demo", "a few minutes: pre-train, adapt to scans, draw predictions"),
+    "demo": ("pointlora.cli.demo", "a few minutes: adapt to scans in three ways, draw predictions"),
     "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),
     "benchmark": ("pointlora.cli.benchmark", "time and memory against a plain implementation of the method"),

@@ -1,0 +1,72 @@
+"""The weights in the package: the command of their card makes them, and they are worth having."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pointlora.models.pretrained import FOLDER
+from pointlora.training.probe import probe_backbone
+from pointlora.training.recipe import PretrainRecipe
+from pointlora.training.recipe_files import find_recipe, from_mapping, read_mapping
+from pointlora.training.recipe_parts import DataConfig, ModelConfig
+
+NAME = "point_mae_tiny"
+EPOCHS = 2  # a few per cent of the run
+
+
+def ldraw(file: str) -> Path:
+    """A file of the corpus, which is not part of the project."""
+    folder = os.environ.get("POINTLORA_LDRAW")
+    if folder is None or not (Path(folder) / file).is_file():
+        pytest.skip(f"set POINTLORA_LDRAW to the folder that holds {file}")
+    return Path(folder) / file
+
+
+def rows(path: Path) -> list[dict[str, float]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_the_recorded_curve_is_that_of_the_recipe():
+    recipe = from_mapping(PretrainRecipe, read_mapping(find_recipe(f"{NAME}_pretrained")))
+    curve = rows(FOLDER / f"{NAME}.csv")
+    assert len(curve) == recipe.training.epochs
+    steps = (recipe.training.samples_per_epoch or 0) // recipe.training.batch_size
+    assert all(row["steps"] == steps for row in curve)
+    assert max(row["lr"] for row in curve) == pytest.approx(recipe.optimizer.lr, rel=0.01)
+    assert curve[-1]["reconstruction"] < 0.5 * curve[0]["reconstruction"]
+
+
+@pytest.mark.slow
+def test_the_command_of_the_card_follows_the_recorded_curve(tmp_path):
+    corpus, run = ldraw("ldraw_pretrain.npz"), tmp_path / "run"
+    words = ["pretrain", f"{NAME}_pretrained", "--corpus.root", str(corpus), "--output", str(run)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "pointlora.cli.main", *words], stdout=log, stderr=log)
+        while len(found := rows(run / "metrics.csv")) < EPOCHS:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    for now, then in zip(found, rows(FOLDER / f"{NAME}.csv"), strict=False):
+        for name in ("train_loss", "reconstruction", "contrast", "category"):
+            assert now[name] == pytest.approx(then[name], rel=0.1), (now["epoch"], name)
+
+
+@pytest.mark.slow
+def test_a_linear_probe_beats_random_weights_by_ten_points():
+    data = DataConfig("npz", root=str(ldraw("ldraw_classify.npz")), num_points=1024, up_axis="z")
+    trained, random = (
+        probe_backbone(ModelConfig(NAME, checkpoint), data).test.accuracy for checkpoint in ("pretrained", None)
+    )
+    assert trained > random + 0.1
