@@ -41,7 +41,7 @@ class DemoSize:
         test_per_class: scans a class to measure on.
     """
 
-    epochs: int = 20
+    epochs: int = 16
     train_per_class: int = TRAIN_PER_CLASS
     test_per_class: int = TEST_PER_CLASS
 
