@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+import pointlora
+from adapter_samples import NUM_POINTS, SIZES, write_base
+from pointlora.data.parts.space import PartSpace
 
 
 def labelled_cloud(size: int, parts: tuple[int, ...], seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -57,3 +63,32 @@ def write_part_folder(root: Path, categories: dict[str, tuple[int, ...]] | None 
         for number in range(5 if categories else 6):
             write_npz(root / name / f"cloud{number}.npz", *labelled_cloud(size, parts, seed=number))
     return root
+
+
+SPACE = PartSpace(
+    ("chair back", "chair seat", "chair leg", "mug body", "mug $x$"), ("Chair", "mug"), ((0, 1, 2), (3, 4))
+)
+PLAIN_SPACE = PartSpace(("a", "b", "c"))
+
+
+def write_part_adapter(folder: Path, space: PartSpace = SPACE, **extra: Any) -> Path:
+    """An adapter in `folder` that tells parts apart by random weights, and `base.safetensors` beside the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    base = write_base(folder.parent / "base.safetensors")
+    torch.manual_seed(1)
+    counts = {"num_parts": space.num_parts, "num_categories": space.num_categories}
+    model = pointlora.create_model("point_mae_tiny", "part_segmentation", **SIZES, **counts)
+    pointlora.load_checkpoint(model, base)
+    pointlora.apply_method(model, "pointlora")
+    with torch.no_grad():
+        for name, parameter in model.head.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=2 / parameter.shape[1] ** 0.5)
+            elif name.endswith("bias"):
+                parameter.zero_()
+        # A point's own place decides, more than the cloud that it is of.
+        model.head.local[0].weight[:, :3].normal_(std=3.0)
+        model.head.joint[0].weight[:, model.head.local[3].out_features :] *= 0.1
+    preprocessing = {"num_points": NUM_POINTS, "normalize": True, "up_axis": "z"}
+    extra = {"parts": space.as_dict(), "metrics": {}} | extra
+    return pointlora.save_adapter(model, folder, None, preprocessing, "../base.safetensors", **extra)

@@ -48,10 +48,19 @@ class Parser(argparse.ArgumentParser):
 
 def positive_integer(text: str) -> int:
     """An argparse type: an integer of at least 1."""
+    return _integer(text, 1)
+
+
+def natural_number(text: str) -> int:
+    """An argparse type: an integer of at least 0."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least {least}")
     return value

@@ -20,7 +20,7 @@ COMMANDS = {
     "fewshot": ("pointlora.cli.fewshot", "fine-tune on few-shot folds: mean and deviation"),
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
-    "predict": ("pointlora.cli.predict", "classify your own files"),
+    "predict": ("pointlora.cli.predict", "classify your own files, or label their parts"),
     "demo": ("pointlora.cli.demo", "a few minutes: adapt to scans in three ways, draw predictions"),
     "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),

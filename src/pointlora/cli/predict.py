@@ -1,34 +1,69 @@
-"""`pointlora predict`: class probabilities of files."""
+"""`pointlora predict`: class probabilities of files, or a part for each of their points."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pointlora.cli.arguments import Parser, positive_integer
+from pointlora.cli.arguments import Parser, natural_number, positive_integer
 from pointlora.cli.errors import USER_ERROR, report
-from pointlora.errors import DataError
+from pointlora.errors import AdapterError, ConfigError, DataError
 
 if TYPE_CHECKING:
     from pointlora.prediction import Prediction
 
 DESCRIPTION = """\
-Classify point-cloud and mesh files with a trained adapter.
+Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
 
 FILES are files (.ply .pcd .xyz .txt .npy .npz .las .laz .off .obj .stl), folders, which are searched through, or quoted
 patterns such as 'scans/**/*.ply'. Each cloud is prepared as the adapter's training data was.
 
-A file that can't be read is reported on stderr in one line and left out; all others are still classified. The exit
-code is then 2; it is 0 only when every file was classified.
+Part segmentation labels every point of each file, in its order, and writes into the folder --output: <file>_parts.ply,
+coloured, with a property 'label' and all that the file had; <file>_parts.npy, the labels; and parts.png, a picture.
+
+A file that can't be read is reported on stderr in one line and left out; all others are still predicted. The exit
+code is then 2; it is 0 only when every file was.
 """
+CLASSIFICATION, SEGMENTATION = "classification", "part_segmentation"
+TASKS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION, "part_segmentation": SEGMENTATION}
+# Options that mean something to one task only.
+_OF = {"top": CLASSIFICATION, "batch_size": CLASSIFICATION, "category": SEGMENTATION, "pictures": SEGMENTATION}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
+    if find_task(options) == SEGMENTATION:
+        from pointlora.cli.predict_parts import run_parts
+
+        return run_parts(options)
+    return _classify(options)
+
+
+def find_task(options: Namespace) -> str:
+    """The adapter's task.
+
+    Raises:
+        AdapterError: no adapter, a damaged one, or one for another task than `--task` says.
+        ConfigError: for an option of the other task.
+    """
+    from pointlora.adapters.folder_config import read_adapter_config
+    from pointlora.prediction.settings import adapter_folder
+
+    task: str = read_adapter_config(adapter_folder(options.adapter))["base_model"]["task"]
+    if options.task is not None and TASKS[options.task] != task:
+        raise AdapterError(f"{options.adapter} is for {task}, not for {TASKS[options.task]}: leave --task out")
+    for name, wanted in _OF.items():
+        if getattr(options, name) is not None and task in TASKS.values() and task != wanted:
+            raise ConfigError(f"--{name.replace('_', '-')} is for {wanted}; {options.adapter} is for {task}")
+    return task
+
+
+def _classify(options: Namespace) -> int:
     from pointlora.atomic import write_text_atomically
     from pointlora.data.file_names import expand_paths
     from pointlora.prediction import Prediction, Predictor
@@ -36,14 +71,14 @@ def run(arguments: Sequence[str]) -> int:
     predictor = Predictor(options.adapter, options.base, options.device, options.up_axis)
     good: list[Prediction] = []
     bad: list[DataError] = []
-    for result in predictor.predict_each(expand_paths(options.files), options.batch_size):
+    for result in predictor.predict_each(expand_paths(options.files), options.batch_size or 32):
         if isinstance(result, Prediction):
             good.append(result)
         else:
             bad.append(result)
             report(str(result))
     kind = "json" if options.json else (options.output or "").rsplit(".", 1)[-1].lower()
-    text = FORMATS.get(kind, as_table)(good, bad, min(options.top, len(predictor.class_names)))
+    text = FORMATS.get(kind, as_table)(good, bad, min(options.top or 3, len(predictor.class_names)))
     if options.output:
         write_text_atomically(options.output, f"{text}\n")
     elif text:
@@ -56,19 +91,33 @@ def make_parser() -> Parser:
     parser = Parser("predict", DESCRIPTION)
     parser.add_argument("files", nargs="+", metavar="FILES", help="files, folders or quoted patterns")
     parser.add_argument("--adapter", required=True, metavar="DIR", help="adapter folder, such as runs/mine/adapter")
+    parser.add_argument("--task", choices=tuple(TASKS), help="the adapter's task; another one is an error")
     parser.add_argument(
         "--base",
         metavar="CKPT",
         help="weights of the backbone (by default the file that the adapter names, from here or from its folder)",
     )
-    parser.add_argument("--top", type=positive_integer, default=3, metavar="K", help="classes to show (default 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--output", metavar="FILE", help="write to a file (.json, .csv, otherwise a table)")
+    parser.add_argument(
+        "--output",
+        metavar="PATH",
+        help="classification: write to this file (.json, .csv, otherwise a table) instead of printing; "
+        "part segmentation: the folder for labelled clouds",
+    )
     parser.add_argument(
         "--up-axis", choices=("x", "y", "z"), help="axis that points up in FILES, if not as in training"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
-    parser.add_argument("--batch-size", type=positive_integer, default=32, metavar="N", help="clouds at a time")
+    classes = parser.add_argument_group("classification")
+    classes.add_argument("--top", type=positive_integer, metavar="K", help="classes to show (default 3)")
+    classes.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds at a time (default 32)")
+    parts = parser.add_argument_group("part segmentation")
+    parts.add_argument(
+        "--category", metavar="NAME", help="what FILES are (by default each is what the folder it lies in is called)"
+    )
+    parts.add_argument(
+        "--pictures", type=natural_number, metavar="N", help="clouds in parts.png, the first N (default 8; 0 for none)"
+    )
     return parser
 
 

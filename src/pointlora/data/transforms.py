@@ -125,7 +125,19 @@ def normalize_unit_sphere(points: NDArray) -> NDArray[np.float32]:
     """
     if points.ndim == 3:
         return np.stack([normalize_unit_sphere(cloud) for cloud in points])
+    center, radius = unit_sphere(points)
+    return into_sphere(points, center, radius)
+
+
+def unit_sphere(points: NDArray) -> tuple[NDArray[np.float64], float]:
+    """Mean (3,) of the points (N, 3), and the distance of the farthest one from it; 1 where all coincide."""
     # In float64, because clouds in world coordinates (metres from a datum) have means far from their extent.
-    centered = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    center = points.mean(axis=0, dtype=np.float64)
+    centered = points.astype(np.float64) - center
     radius = float(np.sqrt((centered * centered).sum(axis=1).max()))
-    return (centered / (radius if radius > 0.0 else 1.0)).astype(np.float32)
+    return center, radius if radius > 0.0 else 1.0
+
+
+def into_sphere(points: NDArray, center: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+    """Points (N, 3), of this cloud or of another, in the frame where the sphere has center 0 and radius 1."""
+    return ((points.astype(np.float64) - center) / radius).astype(np.float32)

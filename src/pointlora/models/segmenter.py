@@ -30,6 +30,25 @@ class SegmenterOutput(NamedTuple):
     selected: tuple[Tensor, ...] = ()
 
 
+class CloudFeatures(NamedTuple):
+    """What the part head reads of a batch of clouds, whatever points are asked for.
+
+    Attributes:
+        centers: (B, G, 3) of the patches.
+        levels: (B, G, L) features of the patches.
+        summary: (B, S) of the clouds.
+        category: (B,) integers; None for a model without categories.
+        auxiliary_loss: see `SegmenterOutput`, as is `selected`.
+    """
+
+    centers: Tensor
+    levels: Tensor
+    summary: Tensor
+    category: Tensor | None
+    auxiliary_loss: Tensor
+    selected: tuple[Tensor, ...]
+
+
 class PartSegmenter(Backbone):
     """A backbone with Point-MAE's part head on the outputs of three of its blocks.
 
@@ -86,6 +105,11 @@ class PartSegmenter(Backbone):
         if queries is None:
             queries = points
         check_points(queries, "queries")
+        features = self.encode_clouds(points, category)
+        return SegmenterOutput(self.score(features, queries), features.auxiliary_loss.float(), features.selected)
+
+    def encode_clouds(self, points: Tensor, category: Tensor | None = None) -> CloudFeatures:
+        """The half of `forward` that knows nothing of the queries; arguments and errors are the same."""
         category = self._check_category(category, len(points))
         own, *others = self.embed(self.group(points))
         own = self.arrange(own)
@@ -93,8 +117,12 @@ class PartSegmenter(Backbone):
         levels = torch.cat(outputs, -1)
         prefix, patches, _ = levels.tensor_split([sequence.num_prefix, sequence.num_prefix + sequence.num_patches], 1)
         summary = self.summarize(patches, prefix)
-        logits = self.head(queries, own.centers, patches, summary, category).float()
-        return SegmenterOutput(logits, auxiliary_loss.float(), sequence.selected)
+        return CloudFeatures(own.centers, patches, summary, category, auxiliary_loss, sequence.selected)
+
+    def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
+        """Logits (B, M, parts) float32 of queries (B, M, 3): the other half; one may run it on some of them at a time."""
+        logits: Tensor = self.head(queries, features.centers, features.levels, features.summary, features.category)
+        return logits.float()
 
     def _check_category(self, category: Tensor | None, batch: int) -> Tensor | None:
         if not self.num_categories:

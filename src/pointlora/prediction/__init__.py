@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from pointlora.prediction.part_files import write_prediction
+    from pointlora.prediction.parts import PartPrediction, PartPredictor
     from pointlora.prediction.predictor import Prediction, Predictor
 
-__all__ = ["Prediction", "Predictor"]
+__all__ = ["PartPrediction", "PartPredictor", "Prediction", "Predictor", "write_prediction"]
 
-__getattr__ = lazy_names(__name__, {"Prediction": "predictor", "Predictor": "predictor"})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "PartPrediction": "parts",
+        "PartPredictor": "parts",
+        "Prediction": "predictor",
+        "Predictor": "predictor",
+        "write_prediction": "part_files",
+    },
+)

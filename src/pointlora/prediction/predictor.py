@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.prediction.settings import (
+    adapter_folder,
     axis_shift,
     choose_device,
     read_class_names,
@@ -82,8 +83,7 @@ class Predictor:
         from pointlora.adapters.folder_config import read_adapter_config
         from pointlora.training.model_factory import load_adapted_model
 
-        inside = Path(adapter) / "adapter"
-        adapter = inside if inside.is_dir() else adapter
+        adapter = adapter_folder(adapter)
         self.device = choose_device(device)
         config = read_adapter_config(adapter)
         if config["base_model"]["task"] != "classification":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pointlora.errors import AdapterError, ConfigError
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from pointlora.data.transforms import PointTransform
 
 AXES = ("x", "y", "z")
+
+
+def adapter_folder(path: str | os.PathLike[str]) -> Path:
+    """The adapter's own folder where `path` is that of a run that has one."""
+    inside = Path(path) / "adapter"
+    return inside if inside.is_dir() else Path(path)
 
 
 def choose_device(name: str) -> torch.device:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def cloud_from_mesh(
         points = sample_mesh(vertices, triangles, num_samples or DEFAULT_NUM_SAMPLES, seed)
     except ValueError as error:
         raise data_error(path, str(error), "export the mesh with proper faces, or as points") from error
-    return build_cloud(path, points)
+    return replace(build_cloud(path, points), sampled=True)
 
 
 def fan_triangles(path: Path, faces: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:

@@ -28,6 +28,35 @@ def read_ply(path: Path, num_samples: int | None = None, seed: int = 0) -> Point
     Raises:
         DataError: plyfile is missing, a header that contradicts the file, damaged data, NaN coordinates.
     """
+    header, data = open_ply(path)
+    vertices = data["vertex"].data
+    face = header.element("face")
+    if face is not None and face.count > 0:
+        name = next((name for name in _FACE_LISTS if name in face.lists), None)
+        if name is None:
+            raise data_error(path, "its faces have no list vertex_indices", "export the mesh with polygon faces")
+        triangles = fan_triangles(path, data["face"].data[name])
+        return cloud_from_mesh(path, _coordinates(vertices), triangles, num_samples, seed)
+    return build_cloud(path, _coordinates(vertices), _attributes(vertices, scalar_names(header)))
+
+
+def read_ply_vertices(path: Path) -> PointCloud:
+    """Read the vertices of a PLY file with their properties as `read_ply` does, whether they have faces or not.
+
+    Raises:
+        DataError: as `read_ply`.
+    """
+    header, data = open_ply(path)
+    vertices = data["vertex"].data
+    return build_cloud(path, _coordinates(vertices), _attributes(vertices, scalar_names(header)))
+
+
+def open_ply(path: Path) -> tuple[PlyHeader, Any]:
+    """The header of a PLY file with vertices, and its content as plyfile gives it, mapped into memory where possible.
+
+    Raises:
+        DataError: plyfile is missing, a header that contradicts the file, damaged data.
+    """
     header = parse_ply_header(path)
     check_ply_size(path, header, path.stat().st_size)
     vertex = header.element("vertex")
@@ -35,16 +64,17 @@ def read_ply(path: Path, num_samples: int | None = None, seed: int = 0) -> Point
         raise data_error(path, "has no element 'vertex' with properties x, y, z", "export the points as vertices")
     if vertex.count == 0:
         raise data_error(path, "the file holds no points", "choose a file with at least one point")
-    data = _parse(path, header)
-    vertices = data["vertex"].data
-    points = np.stack([vertices[axis] for axis in "xyz"], axis=1)
-    face = header.element("face")
-    if face is not None and face.count > 0:
-        name = next((name for name in _FACE_LISTS if name in face.lists), None)
-        if name is None:
-            raise data_error(path, "its faces have no list vertex_indices", "export the mesh with polygon faces")
-        return cloud_from_mesh(path, points, fan_triangles(path, data["face"].data[name]), num_samples, seed)
-    return build_cloud(path, points, _attributes(vertices, [n for n in vertex.names if n not in vertex.lists]))
+    return header, _parse(path, header)
+
+
+def scalar_names(header: PlyHeader) -> list[str]:
+    """Properties of the vertices that are no lists."""
+    vertex = header.element("vertex")
+    return [] if vertex is None else [name for name in vertex.names if name not in vertex.lists]
+
+
+def _coordinates(vertices: np.ndarray) -> np.ndarray:
+    return np.stack([vertices[axis] for axis in "xyz"], axis=1)
 
 
 class _BoundedReader(io.BufferedReader):

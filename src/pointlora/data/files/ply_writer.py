@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,22 +47,44 @@ def write_ply(
     """
     path = Path(path)
     points = check_coordinates(path, points)
-    columns = dict(zip("xyz", points.astype(np.promote_types(points.dtype, np.float32)).T, strict=True))
     given = dict(attributes or {})
     if colors is not None:
         given = {"colors": colors, **{name: values for name, values in given.items() if name != "colors"}}
-    for name, values in given.items():
+    return write_columns(path, ply_columns(path, points, given))
+
+
+def ply_columns(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Points and attributes as vertex properties by name, of the types that PLY knows; see `write_ply`."""
+    columns = dict(zip("xyz", points.astype(np.promote_types(points.dtype, np.float32), copy=False).T, strict=True))
+    for name, values in attributes.items():
         for part, column in _columns(path, name, np.asarray(values), len(points)).items():
             if part in columns:
                 raise data_error(path, f"two attributes give the property {part!r}", "rename one of them")
             columns[part] = column
+    return columns
+
+
+def write_columns(
+    path: Path,
+    columns: Mapping[str, np.ndarray],
+    elements: Sequence[Any] = (),
+    comments: Sequence[str] = (),
+    obj_info: Sequence[str] = (),
+) -> Path:
+    """Write vertex properties (N,) by name, and plyfile's elements behind them, as `write_ply` does.
+
+    Raises:
+        DataError: plyfile is missing, or the file cannot be written.
+    """
     plyfile = optional_module(path, "plyfile")
-    records = np.empty(len(points), [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
+    number = len(next(iter(columns.values())))
+    records = np.empty(number, [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
     for name, column in columns.items():
         records[name] = column
     try:
-        element = plyfile.PlyElement.describe(records, "vertex")
-        return write_atomically(path, plyfile.PlyData([element], byte_order="<").write)
+        vertex = plyfile.PlyElement.describe(records, "vertex")
+        data = plyfile.PlyData([vertex, *elements], byte_order="<", comments=comments, obj_info=obj_info)
+        return write_atomically(path, data.write)
     except OSError as error:
         raise data_error(path, f"cannot be written ({one_line(error)})", "check the folder and the disk") from error
 
@@ -88,7 +111,7 @@ def _narrow(path: Path, name: str, values: np.ndarray) -> np.ndarray:
         raise data_error(path, f"{name!r} has dtype {values.dtype}", "PLY stores integers and floats only")
     if kind in ("i8", "u8") and len(values) and not _fits(values, target):
         raise data_error(path, f"{name!r} has values that {target} can't hold", "store smaller numbers or floats")
-    return values.astype(target)
+    return values.astype(target, copy=False)
 
 
 def _fits(values: np.ndarray, target: np.dtype) -> bool:

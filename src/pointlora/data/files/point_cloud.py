@@ -25,12 +25,14 @@ class PointCloud:
         path: the file.
         offset: (3,) float64, what was subtracted before the cast to float32; zeros unless the cloud lies further
             from the origin than 10^4 times its own extent (map coordinates) and float32 cannot hold it exactly.
+        sampled: whether the points were drawn from the surface of a mesh; otherwise they are those of the file.
     """
 
     points: np.ndarray
     attributes: dict[str, np.ndarray]
     path: Path
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    sampled: bool = False
 
     def __len__(self) -> int:
         return len(self.points)

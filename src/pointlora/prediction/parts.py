@@ -1,0 +1,243 @@
+"""A part for every point of a user's own files, with the preprocessing that the adapter was trained with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.parts.space import PartSpace
+from pointlora.errors import ConfigError, DataError
+from pointlora.names import unknown_name
+from pointlora.prediction.settings import (
+    adapter_folder,
+    axis_shift,
+    choose_device,
+    read_mesh_samples,
+    read_transform,
+)
+
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
+
+# Points that are labelled together. A multiple of the head's own blocks, so that the block that a point is in doesn't
+# depend on this number.
+POINTS_AT_ONCE = 65_536
+POINTS, VERTICES, SAMPLED = "points", "vertices", "sampled points"
+
+
+@dataclass(frozen=True)
+class PartPrediction:
+    """What a part segmenter says about one file.
+
+    Attributes:
+        source: the file.
+        labelled: what of the file has labels: its `points`; the `vertices` of a PLY with faces; `sampled points` on the
+            surface of other meshes.
+        cloud: the points that have labels, in the order of the file, with its further properties.
+        labels: (N,) int64, a part a point; numbers are those of the training data.
+        space: what the numbers mean.
+        category: number of the object's category; 0 for an adapter that knows none.
+    """
+
+    source: Path
+    labelled: str
+    cloud: PointCloud
+    labels: NDArray[np.int64]
+    space: PartSpace
+    category: int
+
+    @property
+    def category_name(self) -> str | None:
+        """The object's category; None for an adapter that knows none."""
+        return self.space.categories[self.category] if self.space.categories else None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the points that each part of the category has, in the order of the labels."""
+        counts = np.bincount(self.labels, minlength=self.space.num_parts)
+        return {
+            self.space.part_names[part]: int(counts[part]) / len(self.labels)
+            for part in self.space.parts_of[self.category]
+        }
+
+
+class PartPredictor:
+    """An adapter for part segmentation on its backbone, ready for files.
+
+    Files are read and labelled one by one: memory is that of the largest, and a file's labels don't depend on others.
+
+    Args:
+        adapter, base, device, up_axis: see `Predictor`.
+
+    Raises:
+        AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
+        CheckpointError: if the backbone's file can't be read.
+        ConfigError: for an unknown device or axis.
+    """
+
+    def __init__(
+        self,
+        adapter: str | os.PathLike[str],
+        base: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        up_axis: str | None = None,
+    ) -> None:
+        import torch
+
+        from pointlora.adapters.folder_config import read_adapter_config
+        from pointlora.models.segmenter import PartSegmenter
+        from pointlora.training.model_factory import adapter_parts, load_adapted_model
+
+        adapter = adapter_folder(adapter)
+        self.device = choose_device(device)
+        config = read_adapter_config(adapter)
+        self.space = adapter_parts(adapter, config)
+        self.mesh_samples = read_mesh_samples(config)
+        self.transform = read_transform(adapter, config)
+        self.up_axis = up_axis or self.transform.config.up_axis
+        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
+        model, _ = load_adapted_model(adapter, base)
+        assert isinstance(model, PartSegmenter)
+        self.model = model.to(self.device)
+        self.allowed = torch.from_numpy(self.space.allowed).to(self.device)
+
+    def predict(self, files: Sequence[str | os.PathLike[str]], category: str | None = None) -> list[PartPrediction]:
+        """Labels of files, in their order.
+
+        Args:
+            files: of any supported kind.
+            category: name of the objects' category; by default that of the folder in which each file lies.
+
+        Raises:
+            ConfigError: for a category that the adapter doesn't know.
+            DataError: for the first file that can't be read, is too small, or has no known category.
+        """
+        results = []
+        for result in self.predict_each(map(Path, files), category):
+            if isinstance(result, DataError):
+                raise result
+            results.append(result)
+        return results
+
+    def predict_each(
+        self, files: Iterable[Path | DataError], category: str | None = None
+    ) -> Iterator[PartPrediction | DataError]:
+        """One result a file, in order: a prediction, or the error of a file that can't be labelled.
+
+        Errors among `files` are passed on. Arguments and other errors are those of `predict`.
+        """
+        given = None if category is None else self.category_number(category)
+        for path in files:
+            if isinstance(path, DataError):
+                yield path
+                continue
+            try:
+                number = self.folder_category(path) if given is None else given
+                result = self._predict(path, number)
+            except DataError as error:
+                yield error
+            else:
+                yield result
+                del result  # or it would be in memory together with the next one
+
+    def label(
+        self,
+        points: NDArray[np.float32],
+        category: int = 0,
+        asked: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.int64]:
+        """Labels of a raw cloud.
+
+        Args:
+            points: (N, 3); the network sees so many of them as in training, spread by farthest point sampling.
+            category: its number, see `category_number`; unused by an adapter that knows none.
+            asked: (M, 3) points that want labels, in the same frame; by default `points`, all of them.
+
+        Returns:
+            (M,) int64.
+
+        Raises:
+            DataError: for fewer points than a patch has.
+        """
+        import torch
+
+        from pointlora.data.checking import check_cloud
+        from pointlora.data.transforms import into_sphere, unit_sphere
+        from pointlora.training.part_metrics import predict_parts
+
+        check_cloud(points, "the cloud", self.model.sizes.group_size)
+        points = np.roll(points, self.shift, axis=1) if self.shift else points
+        center, radius = unit_sphere(points) if self.transform.config.normalize else (np.zeros(3), 1.0)
+        seen = torch.from_numpy(self.transform([points], [(0, 0)])).to(self.device)
+        if asked is None:
+            asked = points
+        elif self.shift:
+            asked = np.roll(asked, self.shift, axis=1)
+        which = torch.tensor([category], device=self.device)
+        labels = np.empty(len(asked), np.int64)
+        with torch.no_grad():
+            features = self.model.encode_clouds(seen, which if self.space.categories else None)
+            for first in range(0, len(asked), POINTS_AT_ONCE):
+                block = slice(first, first + POINTS_AT_ONCE)
+                queries = torch.from_numpy(into_sphere(asked[block], center, radius)).to(self.device)
+                scores = self.model.score(features, queries[None])
+                labels[block] = predict_parts(scores, which, self.allowed)[0].cpu().numpy()
+        return labels
+
+    def category_number(self, name: str) -> int:
+        """The number of a category.
+
+        Raises:
+            ConfigError: if the adapter doesn't know it, naming those that it knows.
+        """
+        if not self.space.categories:
+            raise ConfigError(f"category {name!r} was given, but the adapter knows no categories: leave it out")
+        found = self._find(name)
+        if found is None:
+            raise ConfigError(unknown_name("category", name, self.space.categories))
+        return found
+
+    def folder_category(self, path: Path) -> int:
+        """The number of the category after which the folder of a file is called; 0 where none are told apart.
+
+        Raises:
+            DataError: if it is called after none of them.
+        """
+        if not self.space.categories:
+            return 0
+        name = path.absolute().parent.name
+        found = self._find(name)
+        if found is None:
+            known = ", ".join(self.space.categories)
+            raise DataError(f"{path}: its folder {name!r} is no category; give --category, one of {known}")
+        return found
+
+    def _find(self, name: str) -> int | None:
+        """Upper and lower case are the same unless two categories differ in nothing else."""
+        names = self.space.categories
+        if name in names:
+            return names.index(name)
+        folded = [number for number, own in enumerate(names) if own.casefold() == name.casefold()]
+        return folded[0] if len(folded) == 1 else None
+
+    def _predict(self, path: Path, category: int) -> PartPrediction:
+        from pointlora.data.checking import check_cloud
+        from pointlora.data.files import read_point_cloud
+        from pointlora.data.files.ply import read_ply_vertices
+
+        cloud = read_point_cloud(path, num_samples=self.mesh_samples)
+        check_cloud(cloud.points, str(path), self.model.sizes.group_size)
+        if cloud.sampled and path.suffix.lower() == ".ply":
+            # The network sees the surface, as in training; the vertices are what the file has.
+            vertices = read_ply_vertices(path)
+            moved = (vertices.points + (vertices.offset - cloud.offset)).astype(np.float32)
+            labels = self.label(cloud.points, category, moved)
+            return PartPrediction(path, VERTICES, vertices, labels, self.space, category)
+        labels = self.label(cloud.points, category)
+        return PartPrediction(path, SAMPLED if cloud.sampled else POINTS, cloud, labels, self.space, category)

@@ -1,0 +1,126 @@
+"""Labels beside everything that a file had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import plyfile
+import pytest
+
+import file_samples as samples
+from pointlora.data.files import read_point_cloud, write_ply
+from pointlora.data.files.ply import read_ply_vertices
+from pointlora.data.files.ply_labelled import write_labelled_ply
+from pointlora.errors import DataError
+
+
+def label(path: Path, target: Path, mesh: bool = False) -> np.ndarray:
+    """Write labels and colours that tell points apart; returns the vertices as plyfile reads them."""
+    cloud = read_ply_vertices(path) if mesh else read_point_cloud(path)
+    labels = np.arange(len(cloud)) % 7 - 1
+    colors = (np.arange(3 * len(cloud)).reshape(-1, 3) % 251).astype(np.uint8)
+    write_labelled_ply(target, cloud, labels, colors, {0: "top", 1: "Füße\n"})
+    vertices = plyfile.PlyData.read(target)["vertex"].data
+    np.testing.assert_array_equal(vertices["label"], labels)
+    np.testing.assert_array_equal(np.stack([vertices[name] for name in ("red", "green", "blue")], 1), colors)
+    return vertices
+
+
+def test_hundred_thousand_points_keep_everything(tmp_path: Path) -> None:
+    random = np.random.default_rng([3])
+    number = 100_000
+    points = random.standard_normal((number, 3)).astype(np.float32)
+    attributes = {
+        "normals": random.standard_normal((number, 3)).astype(np.float32),
+        "colors": random.integers(0, 256, (number, 3)).astype(np.uint8),
+        "time": random.standard_normal(number),
+        "labels": random.integers(0, 9, number),
+        "ring": random.integers(0, 60000, number).astype(np.uint16),
+    }
+    path = write_ply(tmp_path / "in.ply", points, attributes=attributes)
+    before = path.read_bytes()
+    found = label(path, tmp_path / "out.ply")
+    old = plyfile.PlyData.read(path)["vertex"].data
+    assert path.read_bytes() == before
+    clashing = ("red", "green", "blue", "label")
+    for name in old.dtype.names:
+        kept = f"original_{name}" if name in clashing else name
+        assert found[kept].dtype == old[name].dtype
+        assert found[kept].tobytes() == old[name].tobytes()
+    assert [name for name in found.dtype.names if name not in clashing] == [
+        f"original_{name}" if name in clashing else name for name in old.dtype.names
+    ]
+
+
+def test_doubles_other_byte_orders_and_text_stay_what_they_are(tmp_path: Path) -> None:
+    big = samples.write(tmp_path, "big.ply", samples.ply_points(">"))
+    old, found = plyfile.PlyData.read(big)["vertex"].data, label(big, tmp_path / "big_out.ply")
+    for name in ("x", "y", "z", "nx", "quality"):
+        assert found[name].tobytes() == old[name].astype(old[name].dtype.newbyteorder("<")).tobytes()
+    far = samples.POINTS.astype(np.float64) / 3 + 5e6
+    doubles = write_ply(tmp_path / "doubles.ply", far, attributes={"normals": samples.NORMALS})
+    found = label(doubles, tmp_path / "doubles_out.ply")
+    assert np.stack([found[axis] for axis in "xyz"], 1).tobytes() == far.tobytes()
+    text = samples.write(tmp_path, "text.ply", samples.ply_points_text())
+    found = label(text, tmp_path / "text_out.ply")
+    np.testing.assert_array_equal(np.stack([found[axis] for axis in "xyz"], 1), samples.POINTS)
+
+
+def test_faces_and_comments_are_kept(tmp_path: Path) -> None:
+    path = samples.write(tmp_path, "mesh.ply", samples.ply_mesh(">", [[0, 1, 2, 3], [4, 5, 6]]))
+    target = tmp_path / "out.ply"
+    label(path, target, mesh=True)
+    data = plyfile.PlyData.read(target)
+    assert [list(face) for face in data["face"].data["vertex_indices"]] == [[0, 1, 2, 3], [4, 5, 6]]
+    assert data.comments == ["made by hand", "pointlora label 0 top", "pointlora label 1 F??e?"]
+    assert read_point_cloud(target).sampled
+
+
+def test_labelling_twice_loses_nothing(tmp_path: Path) -> None:
+    path = samples.write(tmp_path, "a.ply", samples.ply_points("<"))
+    label(path, tmp_path / "b.ply")
+    found = label(tmp_path / "b.ply", tmp_path / "c.ply")
+    np.testing.assert_array_equal(found["original_red"], samples.COLORS[:, 0])
+    np.testing.assert_array_equal(found["original_original_red"], [0, 3, 6, 9, 12])
+    assert len(plyfile.PlyData.read(tmp_path / "c.ply").comments) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("binary.pcd", ["original_red", "original_green", "original_blue", "original_label", "pair_0", "pair_1"]),
+        ("modelnet.txt", ["nx", "ny", "nz"]),
+        ("points.npz", ["original_label", "nx", "ny", "nz"]),
+        ("mesh.obj", []),
+    ],
+)
+def test_other_formats(tmp_path: Path, name: str, names: list[str]) -> None:
+    path = samples.write_sample(tmp_path, name)
+    found = label(path, tmp_path / "out.ply")
+    assert list(found.dtype.names) == ["x", "y", "z", *names, "red", "green", "blue", "label"]
+    points = read_point_cloud(path).points
+    np.testing.assert_array_equal(np.stack([found[axis] for axis in "xyz"], 1), points)
+    if "original_label" in names:
+        np.testing.assert_array_equal(found["original_label"], samples.LABELS)
+
+
+def test_columns_without_a_meaning_and_what_ply_cannot_hold(tmp_path: Path) -> None:
+    table = np.column_stack([samples.POINTS, [0.5, 1.5, 2.5, 3.5, 4.5]])
+    np.save(tmp_path / "a.npy", table)
+    found = label(tmp_path / "a.npy", tmp_path / "a.ply")
+    np.testing.assert_array_equal(found["column_4"], table[:, 3])
+    arrays = {"big id": np.arange(5) + 2**40, "cube": np.zeros((5, 2, 2)), "half": np.ones(5, np.float16)}
+    np.savez(tmp_path / "b.npz", points=samples.POINTS, **arrays)
+    found = label(tmp_path / "b.npz", tmp_path / "b.ply")
+    assert list(found.dtype.names) == ["x", "y", "z", "big_id", "half", "red", "green", "blue", "label"]
+    np.testing.assert_array_equal(found["big_id"], np.arange(5) + 2.0**40)
+
+
+def test_a_file_that_has_changed_since(tmp_path: Path) -> None:
+    path = write_ply(tmp_path / "a.ply", samples.POINTS)
+    cloud = read_point_cloud(path)
+    write_ply(path, samples.POINTS[:3])
+    with pytest.raises(DataError, match=r"a\.ply: has 3 vertices, and had 5"):
+        write_labelled_ply(tmp_path / "b.ply", cloud, np.zeros(5, np.int64), np.zeros((5, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == [path]
