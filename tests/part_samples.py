@@ -88,7 +88,11 @@ def write_part_adapter(folder: Path, space: PartSpace = SPACE, **extra: Any) -> 
                 parameter.zero_()
         # A point's own place decides, more than the cloud that it is of.
         model.head.local[0].weight[:, :3].normal_(std=3.0)
-        model.head.joint[0].weight[:, model.head.local[3].out_features :] *= 0.1
+        points = torch.randn(1, NUM_POINTS, 3) / 3
+        category = torch.zeros(1, dtype=torch.int64) if space.num_categories else None
+        scores = model.eval()(points, category).logits[0]
+        model.head.joint[-1].weight /= scores.std(0)[:, None]
+        model.head.joint[-1].bias.copy_(-scores.mean(0) / scores.std(0))
     preprocessing = {"num_points": NUM_POINTS, "normalize": True, "up_axis": "z"}
     extra = {"parts": space.as_dict(), "metrics": {}} | extra
     return pointlora.save_adapter(model, folder, None, preprocessing, "../base.safetensors", **extra)

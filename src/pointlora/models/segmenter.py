@@ -120,7 +120,7 @@ class PartSegmenter(Backbone):
         return CloudFeatures(own.centers, patches, summary, category, auxiliary_loss, sequence.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
-        """Logits (B, M, parts) float32 of queries (B, M, 3): the other half; one may run it on some of them at a time."""
+        """Logits (B, M, parts) float32 of queries (B, M, 3): the other half, for some of them at a time if need be."""
         logits: Tensor = self.head(queries, features.centers, features.levels, features.summary, features.category)
         return logits.float()
 
