@@ -149,5 +149,6 @@ def _legend_lines(panel: PartPanel) -> int:
 
 
 def _shortened(text: str, most: int) -> str:
-    text = text if len(text) <= most else f"{text[: most - 1]}…"
+    if len(text) > most:  # both ends tell files of one folder apart
+        text = f"{text[: most // 2]}…{text[len(text) - (most - 1) // 2 :]}"
     return text.replace("$", r"\$")  # matplotlib takes what is between dollars for a formula
