@@ -8,7 +8,8 @@ from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
     from pointlora.prediction.part_files import write_prediction
-    from pointlora.prediction.parts import PartPrediction, PartPredictor
+    from pointlora.prediction.part_prediction import PartPrediction
+    from pointlora.prediction.parts import PartPredictor
     from pointlora.prediction.predictor import Prediction, Predictor
 
 __all__ = ["PartPrediction", "PartPredictor", "Prediction", "Predictor", "write_prediction"]
@@ -16,7 +17,7 @@ __all__ = ["PartPrediction", "PartPredictor", "Prediction", "Predictor", "write_
 __getattr__ = lazy_names(
     __name__,
     {
-        "PartPrediction": "parts",
+        "PartPrediction": "part_prediction",
         "PartPredictor": "parts",
         "Prediction": "predictor",
         "Predictor": "predictor",

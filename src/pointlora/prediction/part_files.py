@@ -14,7 +14,7 @@ from pointlora.atomic import write_atomically
 from pointlora.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pointlora.prediction.parts import PartPrediction
+    from pointlora.prediction.part_prediction import PartPrediction
 
 CLOUD, LABELS, PICTURE = "_parts.ply", "_parts.npy", "parts.png"
 

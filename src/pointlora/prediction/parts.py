@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.parts.space import PartSpace
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
+from pointlora.prediction.part_prediction import POINTS, SAMPLED, VERTICES, PartPrediction
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
@@ -22,49 +20,9 @@ from pointlora.prediction.settings import (
     read_transform,
 )
 
-if TYPE_CHECKING:
-    from pointlora.data.files import PointCloud
-
 # Points that are labelled together. A multiple of the head's own blocks, so that the block that a point is in doesn't
 # depend on this number.
 POINTS_AT_ONCE = 65_536
-POINTS, VERTICES, SAMPLED = "points", "vertices", "sampled points"
-
-
-@dataclass(frozen=True)
-class PartPrediction:
-    """What a part segmenter says about one file.
-
-    Attributes:
-        source: the file.
-        labelled: what of the file has labels: its `points`; the `vertices` of a PLY with faces; `sampled points` on the
-            surface of other meshes.
-        cloud: the points that have labels, in the order of the file, with its further properties.
-        labels: (N,) int64, a part a point; numbers are those of the training data.
-        space: what the numbers mean.
-        category: number of the object's category; 0 for an adapter that knows none.
-    """
-
-    source: Path
-    labelled: str
-    cloud: PointCloud
-    labels: NDArray[np.int64]
-    space: PartSpace
-    category: int
-
-    @property
-    def category_name(self) -> str | None:
-        """The object's category; None for an adapter that knows none."""
-        return self.space.categories[self.category] if self.space.categories else None
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Share of the points that each part of the category has, in the order of the labels."""
-        counts = np.bincount(self.labels, minlength=self.space.num_parts)
-        return {
-            self.space.part_names[part]: int(counts[part]) / len(self.labels)
-            for part in self.space.parts_of[self.category]
-        }
 
 
 class PartPredictor:
