@@ -24,6 +24,15 @@ from training_runs import run_process, tiny_fewshot, tiny_pretraining
 SIGKILLED = -9
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As in the processes that are killed: another number of threads adds up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("base") / "pretrained"
