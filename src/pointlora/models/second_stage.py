@@ -21,7 +21,7 @@ from pointlora.models.batch_norm import RowBatchNorm, block_statistics
 from pointlora.models.linear import Linear, multiply, weight_gradient
 from pointlora.models.max_pool import MOST_POINTS, first_index
 
-_BLOCK = 1 << 18  # elements of the widest matrix of a block; 1 MB of float32
+_BLOCK = 1 << 20  # elements of the widest matrix of a block; 4 MB of float32
 
 
 def applies(features: Tensor, layers: nn.Sequential) -> bool:
@@ -120,47 +120,47 @@ class _SecondStage(torch.autograd.Function):
         gradient = gradients[0].contiguous()
         inverse = (variance + ctx.eps).rsqrt()
         factor = norm_weight * inverse
+        offset = norm_bias - mean * factor
         total, slope = torch.zeros_like(mean), torch.zeros_like(mean)
         of_last = torch.zeros(last.shape) if needs[5] else None
         passed = []
         for rows, some, which in zip(joined, gradient.split(size), index.split(size), strict=True):
-            hidden = _normalize(rows, norm_weight, norm_bias, mean, variance, ctx.eps)
             if of_last is not None:
-                of_last += _last_gradient(some, which, hidden)
-            block = torch.ops.aten.threshold_backward(spread(some, which, points, last), hidden, 0)
+                of_last += _last_gradient(
+                    some, which, _normalize(rows, norm_weight, norm_bias, mean, variance, ctx.eps)
+                )
+            centered = rows.float()
+            block = spread(some, which, points, last).mul_(torch.addcmul(offset, centered, factor) > 0)
             passed.append(block)
             if ctx.batch_statistics or needs[3] or needs[4]:
-                _, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-                    block, rows, norm_weight, None, None, mean, inverse, True, ctx.eps, [False, True, True]
-                )
-                total += of_bias
-                slope += of_weight
-        # The gradient of batch normalisation: factor * passed + tilt * rows + level, with three numbers a channel.
+                centered = centered.sub_(mean) if rows.dtype != torch.float32 else centered - mean
+                total += block.sum(0, dtype=torch.float32)
+                slope += centered.mul_(block).sum(0)
+        # The gradient of batch normalisation: factor * passed + tilt * rows + level, with two numbers a channel.
         count = len(index) * points if ctx.batch_statistics else torch.inf
-        tilt = -factor * inverse * slope / count
+        tilt = -factor * inverse.square() * slope / count
         level = -factor * total / count - mean * tilt
         of_features = left.new_empty(len(index), points, left.shape[1]) if needs[0] else None
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
         for number, (rows, out) in enumerate(zip(joined, of_pooled.split(size), strict=True)):
-            block = torch.addcmul(level, rows.float(), tilt).addcmul_(passed[number].float(), factor).to(left.dtype)
+            block = torch.addcmul(level, rows.float(), tilt).addcmul_(passed[number], factor).to(left.dtype)
             passed[number] = None
             torch.sum(block.view(len(out), points, -1), 1, out=out)
             patches = slice(number * size, number * size + len(out))
             if of_features is not None:
-                some = multiply(block, right.t()).view(len(out), points, -1)
-                some.scatter_add_(1, first[patches].long()[:, None], multiply(out, left.t())[:, None])
-                of_features[patches] = some
+                of_features[patches] = multiply(block, right.t()).view(len(out), points, -1)
             if of_right is not None:
                 of_right += weight_gradient(block, features[patches].flatten(0, 1))
         if of_features is not None:
+            of_features.scatter_add_(1, first.long()[:, None], multiply(of_pooled, left.t())[:, None])
             of_features = of_features.to(ctx.types[0])
         of_join = None
         if of_right is not None:
             of_join = torch.cat([weight_gradient(of_pooled, maxima).float(), of_right], 1).to(ctx.types[1])
         return (
             *(of_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
-            *(slope if needs[3] else None, total if needs[4] else None),
+            *(slope * inverse if needs[3] else None, total if needs[4] else None),
             None if of_last is None else of_last.to(ctx.types[2]),
             gradient.sum(0, dtype=torch.float32) if needs[6] else None,
             *[None] * 5,
