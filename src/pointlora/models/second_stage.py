@@ -8,6 +8,7 @@ with the scattered gradient would add mostly zeros.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -123,7 +124,7 @@ class _SecondStage(torch.autograd.Function):
         offset = norm_bias - mean * factor
         total, slope = torch.zeros_like(mean), torch.zeros_like(mean)
         of_last = torch.zeros(last.shape) if needs[5] else None
-        passed = []
+        passed: deque[Tensor] = deque()
         for rows, some, which in zip(joined, gradient.split(size), index.split(size), strict=True):
             if of_last is not None:
                 of_last += _last_gradient(
@@ -144,8 +145,7 @@ class _SecondStage(torch.autograd.Function):
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
         for number, (rows, out) in enumerate(zip(joined, of_pooled.split(size), strict=True)):
-            block = torch.addcmul(level, rows.float(), tilt).addcmul_(passed[number], factor).to(left.dtype)
-            passed[number] = None
+            block = torch.addcmul(level, rows.float(), tilt).addcmul_(passed.popleft(), factor).to(left.dtype)
             torch.sum(block.view(len(out), points, -1), 1, out=out)
             patches = slice(number * size, number * size + len(out))
             if of_features is not None:
