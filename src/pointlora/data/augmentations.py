@@ -1,13 +1,13 @@
 """Random changes of clouds, computed for a whole batch at once from parameters that are drawn for each sample alone.
 
-Each augmentation has a draw, called with a sample's own generator, and an application to (B, N, 3) float32 arrays that
-works elementwise. So a sample comes out bit for bit the same in any batch.
+Each augmentation has a draw, called with a sample's own generator, and an application to (B, N, 3) float32 that works
+elementwise, on arrays and on tensors of any device. So a sample comes out bit for bit the same in any batch, anywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Points = NDArray[np.float32]
 Draw = Callable[[np.random.Generator, "TransformConfig", int], NDArray]
-Apply = Callable[[Points, NDArray], Points]
+# Points (B, N, 3) and the parameters of all samples, both arrays or both tensors.
+Apply = Callable[[Any, Any], Any]
 
 AXES = ("x", "y", "z")
 
@@ -46,10 +47,25 @@ def augment(
     Returns:
         (B, N, 3) float32.
     """
+    drawn = draw_augmentations(names, config, generators, points.shape[1])
+    return apply_augmentations(points, names, drawn)
+
+
+def draw_augmentations(
+    names: Sequence[str], config: TransformConfig, generators: Callable[[str], Sequence], num_points: int
+) -> list[NDArray]:
+    """What `augment` draws, for clouds of `num_points`: an array for each name, whose first axis counts the samples."""
+    drawn = []
     for name in names:
-        augmentation = AUGMENTATIONS[name]
-        drawn = [augmentation.draw(generator, config, points.shape[1]) for generator in generators(name)]
-        points = augmentation.apply(points, np.stack(drawn))
+        rows = np.stack([AUGMENTATIONS[name].draw(generator, config, num_points) for generator in generators(name)])
+        drawn.append(rows if rows.dtype == bool else rows.astype(np.float32))
+    return drawn
+
+
+def apply_augmentations(points: Any, names: Sequence[str], drawn: Sequence[Any]) -> Any:
+    """Points (B, N, 3) float32, changed by what was drawn; all of them arrays, or tensors of one device."""
+    for name, parameters in zip(names, drawn, strict=True):
+        points = AUGMENTATIONS[name].apply(points, parameters)
     return points
 
 
@@ -104,27 +120,28 @@ def _draw_dropout(generator: np.random.Generator, config: TransformConfig, size:
     return dropped
 
 
-def _scale(points: Points, scales: NDArray) -> Points:
-    return points * scales.astype(np.float32)
+def _scale(points: Any, scales: Any) -> Any:
+    return points * scales
 
 
-def _shift(points: Points, shifts: NDArray) -> Points:
-    return points + shifts.astype(np.float32)
+def _shift(points: Any, shifts: Any) -> Any:
+    return points + shifts
 
 
-def _scale_and_shift(points: Points, drawn: NDArray) -> Points:
-    return _shift(_scale(points, drawn[:, 0]), drawn[:, 1])
+def _scale_and_shift(points: Any, drawn: Any) -> Any:
+    return points * drawn[:, 0] + drawn[:, 1]
 
 
-def _rotate(points: Points, matrices: NDArray) -> Points:
+def _rotate(points: Any, matrices: Any) -> Any:
     # Written out instead of a matrix product: the order of the sums doesn't depend on a BLAS or the batch.
-    columns = matrices.astype(np.float32).transpose(0, 2, 1)[:, :, None, :]
+    columns = matrices.swapaxes(1, 2)[:, :, None, :]
     return points[..., 0:1] * columns[:, 0] + points[..., 1:2] * columns[:, 1] + points[..., 2:3] * columns[:, 2]
 
 
-def _drop(points: Points, dropped: NDArray) -> Points:
+def _drop(points: Any, dropped: Any) -> Any:
     """Dropped points become copies of the first one, so that the count stays (Qi et al., PointNet++, 2017)."""
-    return np.where(dropped[:, :, None], points[:, :1], points)
+    where, first = dropped[:, :, None], points[:, :1]
+    return np.where(where, first, points) if isinstance(points, np.ndarray) else first.where(where, points)
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {

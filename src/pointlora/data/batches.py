@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from pointlora.data.checking import checked_cloud
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.pending import pending_points
 from pointlora.data.sampling import Key
 from pointlora.data.transforms import PointTransform
 
@@ -37,12 +39,15 @@ class ClassificationLoaderDataset(Dataset[ClassificationBatch]):
         dataset: where the clouds come from.
         transform: what happens to them.
         min_points: fewest points a cloud may have (a model's group size: neighbours can't be found among fewer).
+        pending: leave resampling and augmentation to the model's device: `points` are then `PendingPoints`, which
+            `pointlora.data.pending.finished` turns into points there.
     """
 
-    def __init__(self, dataset: PointCloudDataset, transform: PointTransform, min_points: int = 1) -> None:
-        self.dataset = dataset
-        self.transform = transform
-        self.min_points = min_points
+    def __init__(
+        self, dataset: PointCloudDataset, transform: PointTransform, min_points: int = 1, pending: bool = False
+    ) -> None:
+        self.dataset, self.transform = dataset, transform
+        self.min_points, self.pending = min_points, pending
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -57,8 +62,14 @@ class ClassificationLoaderDataset(Dataset[ClassificationBatch]):
         Raises:
             DataError: if a cloud cannot be read, has too few points or holds NaN.
         """
-        points = self.transform([checked_cloud(self.dataset, index, self.min_points) for _, index in keys], keys)
+        clouds = [checked_cloud(self.dataset, index, self.min_points) for _, index in keys]
         index = np.array([index for _, index in keys], dtype=np.int64)
         return ClassificationBatch(
-            torch.from_numpy(points), torch.from_numpy(self.dataset.labels[index]), torch.from_numpy(index)
+            self._points(clouds, keys), torch.from_numpy(self.dataset.labels[index]), torch.from_numpy(index)
         )
+
+    def _points(self, clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key]) -> Tensor:
+        if not self.pending:
+            return torch.from_numpy(self.transform(clouds, keys))
+        plan, drawn = self.transform.draw(clouds, keys)
+        return cast(Tensor, pending_points(plan, self.transform.names, drawn))

@@ -118,6 +118,7 @@ def make_loader(
     world_size: int = 1,
     start_batch: int = 0,
     pin_memory: bool = False,
+    pending: bool = False,
 ) -> PointLoader:
     """A DataLoader of `ClassificationBatch`es, the same for any number of workers.
 
@@ -136,6 +137,7 @@ def make_loader(
         rank, world_size: this process's share, see `EpochBatchSampler`.
         start_batch: batches to leave out of the first epoch.
         pin_memory: for copies to a GPU.
+        pending: leave resampling and augmentation to the model's device, see `ClassificationLoaderDataset`.
 
     Raises:
         ConfigError: for sizes that make no sense.
@@ -155,20 +157,7 @@ def make_loader(
         start_batch=start_batch,
         blocks=dataset.blocks(),
     )
-    return loader_with(sampler, dataset, transform, workers=workers, min_points=min_points, pin_memory=pin_memory)
-
-
-def loader_with(
-    sampler: EpochBatchSampler,
-    dataset: PointCloudDataset,
-    transform: PointTransform,
-    *,
-    workers: int = 0,
-    min_points: int = 1,
-    pin_memory: bool = False,
-) -> PointLoader:
-    """A loader whose batches a sampler chooses; otherwise as `make_loader`."""
-    inner = ClassificationLoaderDataset(dataset, transform, min_points)
+    inner = ClassificationLoaderDataset(dataset, transform, min_points, pending)
     return loader_over(inner, sampler, workers=workers, pin_memory=pin_memory)
 
 
@@ -203,6 +192,7 @@ def voting_batches(
     seed: int = 0,
     workers: int = 0,
     min_points: int = 1,
+    pending: bool = False,
 ) -> Iterator[tuple[int, ClassificationBatch]]:
     """Each cloud `votes` times, every time another random subset and augmentation; average the logits by `index`.
 
@@ -221,6 +211,7 @@ def voting_batches(
         shuffle=False,
         workers=workers,
         min_points=min_points,
+        pending=pending,
     )
     for vote in range(votes):
         loader.batch_sampler.set_epoch(vote)  # type: ignore[union-attr]

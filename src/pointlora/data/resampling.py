@@ -6,6 +6,7 @@ No point is ever invented: every output row is a row of the input.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,55 @@ from pointlora.data.sampling import Key, sample_generator
 # Farthest point sampling costs points x samples. Beyond this size a random subset is drawn first; it is dense enough
 # that the samples lie where they would have lain.
 LARGE_CLOUD = 65_536
+
+
+class Resampling(NamedTuple):
+    """How clouds become clouds of one size, once everything has been drawn.
+
+    Attributes:
+        clouds: B arrays (N_i, 3) or wider.
+        samples: FPS from point 0 leaves so many of a cloud that has more.
+        chosen: B arrays of positions among what is left; None takes all, again and again until there are enough.
+    """
+
+    clouds: Sequence[NDArray[np.float32]]
+    samples: int
+    chosen: Sequence[NDArray[np.int64]] | None
+
+
+def plan_for_training(
+    clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key], num_points: int, oversample: float, seed: int
+) -> Resampling:
+    """What `resample_for_training` draws; arguments as there."""
+    size = round(oversample * num_points)
+    shuffled, chosen = [], []
+    for cloud, (epoch, index) in zip(clouds, keys, strict=True):
+        generator = sample_generator(seed, epoch, index, "resample")
+        if len(cloud) > size:
+            # FPS starts at the first point, which the permutation makes a random one.
+            cloud = cloud[generator.permutation(len(cloud))[: max(LARGE_CLOUD, size)]]
+        shuffled.append(cloud)
+        chosen.append(cycled_permutation(generator, min(len(cloud), size), num_points))
+    return Resampling(shuffled, size, chosen)
+
+
+def plan_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: int) -> Resampling:
+    """The same of `resample_for_evaluation`."""
+    thinned, limit = [], max(LARGE_CLOUD, num_points)
+    for cloud in clouds:
+        if len(cloud) > limit:
+            keep = np.random.default_rng(0).permutation(len(cloud))[:limit]
+            cloud = cloud[np.sort(keep)]
+        thinned.append(cloud)
+    return Resampling(thinned, num_points, None)
+
+
+def carry_out(plan: Resampling) -> NDArray[np.float32]:
+    """The clouds (B, n, 3), or as wide as they were, that a plan makes."""
+    spread = farthest_points(plan.clouds, plan.samples)
+    chosen = plan.chosen or [np.arange(plan.samples) % len(cloud) for cloud in spread]
+    picked = [cloud[positions] for cloud, positions in zip(spread, chosen, strict=True)]
+    return np.stack(picked).astype(np.float32, copy=False)
 
 
 def resample_for_training(
@@ -35,20 +85,7 @@ def resample_for_training(
     Returns:
         (B, n, 3) float32, or as wide as the clouds.
     """
-    generators = [sample_generator(seed, epoch, index, "resample") for epoch, index in keys]
-    size = round(oversample * num_points)
-    shuffled = []
-    for cloud, generator in zip(clouds, generators, strict=True):
-        if len(cloud) > size:
-            # FPS starts at the first point, which the permutation makes a random one.
-            cloud = cloud[generator.permutation(len(cloud))[: max(LARGE_CLOUD, size)]]
-        shuffled.append(cloud)
-    spread = farthest_points(shuffled, size)
-    chosen = [
-        cloud[cycled_permutation(generator, len(cloud), num_points)]
-        for cloud, generator in zip(spread, generators, strict=True)
-    ]
-    return np.stack(chosen).astype(np.float32, copy=False)
+    return carry_out(plan_for_training(clouds, keys, num_points, oversample, seed))
 
 
 def resample_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: int) -> NDArray[np.float32]:
@@ -57,14 +94,7 @@ def resample_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: i
     Returns:
         (B, num_points, 3) float32.
     """
-    thinned, limit = [], max(LARGE_CLOUD, num_points)
-    for cloud in clouds:
-        if len(cloud) > limit:
-            keep = np.random.default_rng(0).permutation(len(cloud))[:limit]
-            cloud = cloud[np.sort(keep)]
-        thinned.append(cloud)
-    spread = farthest_points(thinned, num_points)
-    return np.stack([cloud[np.arange(num_points) % len(cloud)] for cloud in spread]).astype(np.float32, copy=False)
+    return carry_out(plan_for_evaluation(clouds, num_points))
 
 
 def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> list[NDArray[np.float32]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.augmentations import AUGMENTATIONS, AXES, augment
-from pointlora.data.resampling import resample_for_evaluation, resample_for_training
+from pointlora.data.augmentations import AUGMENTATIONS, AXES, apply_augmentations, draw_augmentations
+from pointlora.data.resampling import Resampling, carry_out, plan_for_evaluation, plan_for_training
 from pointlora.data.sampling import Key, sample_generator
 from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
@@ -98,17 +98,32 @@ class PointTransform:
         Returns:
             (B, num_points, 3) float32.
         """
+        plan, drawn = self.draw(clouds, keys)
+        points: NDArray[np.float32] = apply_augmentations(carry_out(plan), self.names, drawn)
+        return points
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The augmentations that are applied; none in evaluation."""
+        return self.config.augmentations if self.train else ()
+
+    def draw(self, clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key]) -> tuple[Resampling, list[NDArray]]:
+        """Normalise B clouds and draw all that happens to them, without doing it.
+
+        Returns:
+            how they are resampled, and the parameters of `names`.
+        """
         config = self.config
         if config.normalize:
             clouds = [normalize_unit_sphere(cloud) for cloud in clouds]
         if not self.train:
-            return resample_for_evaluation(clouds, config.num_points)
-        points = resample_for_training(clouds, keys, config.num_points, config.oversample, self.seed)
-        return augment(
-            points,
+            return plan_for_evaluation(clouds, config.num_points), []
+        plan = plan_for_training(clouds, keys, config.num_points, config.oversample, self.seed)
+        return plan, draw_augmentations(
             config.augmentations,
             config,
             lambda purpose: [sample_generator(self.seed, epoch, index, purpose) for epoch, index in keys],
+            config.num_points,
         )
 
 

@@ -101,7 +101,11 @@ class MaskedAutoencoder(nn.Module):
         return self.encoder.group(points)[0]
 
     def forward(
-        self, points: Tensor, generator: torch.Generator | None = None, mask: Tensor | None = None
+        self,
+        points: Tensor,
+        generator: torch.Generator | None = None,
+        mask: Tensor | None = None,
+        num_masked: int | None = None,
     ) -> PretrainingOutput:
         """Mask, encode, decode, compare.
 
@@ -109,6 +113,8 @@ class MaskedAutoencoder(nn.Module):
             points: (B, N, 3).
             generator: source of the random mask.
             mask: (B, G) True where masked, the same number in each cloud, instead of a random one.
+            num_masked: how many `mask` hides of each cloud, where that is known: nothing is counted then, which on a
+                GPU would wait for it.
 
         Raises:
             ShapeError: for wrong shapes, or a mask that hides different numbers of patches.
@@ -117,7 +123,7 @@ class MaskedAutoencoder(nn.Module):
         if mask is None:
             mask, num_masked = self.random_mask(len(points), generator), self.num_masked
         else:
-            num_masked = check_mask(mask, patches.centers.shape[:2])
+            num_masked = check_mask(mask, patches.centers.shape[:2], num_masked)
         visible, masked = split_patches(patches, mask.to(points.device), num_masked)
         tokens, sequence = self.encode_visible(visible)
         loss, rebuilt = self.rebuild_masked(tokens[:, sequence.num_prefix :], visible, masked)
@@ -141,14 +147,16 @@ class MaskedAutoencoder(nn.Module):
         return loss, rebuilt
 
 
-def check_mask(mask: Tensor, shape: torch.Size) -> int:
-    """How many patches a (B, G) mask hides of each cloud.
+def check_mask(mask: Tensor, shape: torch.Size, known: int | None = None) -> int:
+    """How many patches a (B, G) mask hides of each cloud; where that is known, they aren't counted.
 
     Raises:
         ShapeError: for another shape or type, or if it isn't the same number everywhere.
     """
     if mask.shape != shape or mask.dtype != torch.bool:
         raise ShapeError(f"mask must be {tuple(shape)} booleans, not {tuple(mask.shape)} of {mask.dtype}")
+    if known is not None:
+        return known
     counts = mask.sum(1)
     if (counts != counts[0]).any():
         raise ShapeError(

@@ -95,7 +95,7 @@ class TwoViewAutoencoder(MaskedAutoencoder):
         return EncoderWithClassToken(self.sizes)
 
     def forward(  # type: ignore[override]
-        self, points: Tensor, mask: Tensor, second_view: SecondView
+        self, points: Tensor, mask: Tensor, second_view: SecondView, num_masked: int | None = None
     ) -> TwoViewOutput:
         """Encode both views, rebuild what the first one hides.
 
@@ -103,17 +103,18 @@ class TwoViewAutoencoder(MaskedAutoencoder):
             points: (B, N, 3).
             mask: (B, G) True where the first view hides a patch, the same number in each cloud.
             second_view: its mask hides as many.
+            num_masked: how many both hide, see `MaskedAutoencoder.forward`.
 
         Raises:
             ShapeError: for wrong shapes, or masks that hide different numbers of patches.
         """
         patches = self.group(points)
         shape = patches.centers.shape[:2]
-        num_masked = check_mask(mask, shape)
-        if check_mask(second_view.mask, shape) != num_masked:
-            raise ShapeError(f"both masks must hide the same number of patches, and the first hides {num_masked}")
-        first, masked = split_patches(patches, mask.to(points.device), num_masked)
-        second = see(patches, second_view, num_masked)
+        first_masked, second_masked = (check_mask(each, shape, num_masked) for each in (mask, second_view.mask))
+        if first_masked != second_masked:
+            raise ShapeError(f"both masks must hide the same number of patches, and the first hides {first_masked}")
+        first, masked = split_patches(patches, mask.to(points.device), first_masked)
+        second = see(patches, second_view, first_masked)
         both = Patches(
             torch.cat([first.centers, second.centers]), torch.cat([first.neighborhoods, second.neighborhoods])
         )

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from pointlora.data.pending import finished
 from pointlora.errors import CheckpointError
 from pointlora.training.collectives import mean_over_processes
 from pointlora.training.optimizer import learning_rate, make_optimizer, set_learning_rate
@@ -52,6 +53,9 @@ class TrainedModule(LightningModule):
         assert isinstance(optimizer, torch.optim.Optimizer) or hasattr(optimizer, "param_groups")
         set_learning_rate(optimizer, self.epoch_lr)  # type: ignore[arg-type]
         seed_step(self.run.seed, self.global_step, self.global_rank)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return finished(batch)
 
     def track(self, loss: Tensor, **parts: Tensor) -> Tensor:
         """Add a step's loss, and what it is the sum of, to the epoch's means, without waiting for the device."""

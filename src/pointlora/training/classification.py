@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
 from pointlora.data.datasets import PointCloudDataset
-from pointlora.data.loading import PointLoader
+from pointlora.data.loading import PointLoader, make_loader
 from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader
+from pointlora.training.devices import evaluation_device
 from pointlora.training.evaluation import evaluate
 from pointlora.training.metrics import ClassificationMetrics, confusion_csv, metrics_table
 from pointlora.training.model_factory import build_classifier
@@ -46,8 +48,10 @@ class Classification(Task):
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
     ) -> tuple[PointLoader, PointLoader | None]:
-        chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run)
-        return train_loader(splits.train, transform, run), chosen
+        gpu = evaluation_device(run.accelerator).type == "cuda"
+        make = partial(make_loader, pending=gpu, pin_memory=gpu)
+        chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
+        return train_loader(splits.train, transform, run, make), chosen
 
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
 from pointlora.data.datasets.mixed import MixedDataset
-from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, loader_with, make_loader
+from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, loader_over, make_loader
 from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import DataError
+from pointlora.training.devices import evaluation_device
+from pointlora.training.pretrain_batches import PretrainingLoaderDataset, Views
 from pointlora.training.recipe import PretrainRecipe, RunConfig, TrainRecipe
 from pointlora.training.recipe_parts import DataConfig
 from pointlora.training.world import World, current_world
@@ -186,14 +188,16 @@ def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
     return MixedDataset(main, open_dataset(corpus.name, corpus.root, "train", **corpus.options), corpus.share, wanted)
 
 
-def pretraining_loader(dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig) -> PointLoader:
-    """Shuffled, augmented batches, of `samples_per_epoch` clouds an epoch where the recipe says so."""
-    per_epoch = getattr(run, "samples_per_epoch", None)
-    if per_epoch is None:
-        return train_loader(dataset, transform, run)
+def pretraining_loader(
+    dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig, views: Views
+) -> PointLoader:
+    """This process's part of shuffled, augmented batches, of `samples_per_epoch` clouds an epoch where that is set."""
+    per_epoch = getattr(run, "samples_per_epoch", None) or len(dataset)
     sampler = StreamSampler(len(dataset), per_epoch, run.batch_size, run.seed, current_world(), blocks=dataset.blocks())
+    gpu = evaluation_device(run.accelerator).type == "cuda"
     prepared = PointTransform(transform, train=True, seed=run.seed)
-    return loader_with(sampler, dataset, prepared, workers=run.workers)
+    inner = PretrainingLoaderDataset(ClassificationLoaderDataset(dataset, prepared, pending=gpu), views)
+    return loader_over(inner, sampler, workers=run.workers, pin_memory=gpu)
 
 
 def first_cloud(dataset: PointCloudDataset, transform: TransformConfig) -> Tensor:

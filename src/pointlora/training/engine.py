@@ -15,12 +15,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from pointlora.data.loading import PointLoader
-from pointlora.errors import ConfigError
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import History, LastCheckpoint
 from pointlora.training.checkpoint_io import AtomicCheckpointIO
 from pointlora.training.checkpointing import checkpointed_blocks
 from pointlora.training.compiling import compiled
+from pointlora.training.devices import check_device, evaluation_device
 from pointlora.training.randomness import isolated_randomness
 from pointlora.training.recipe import RunConfig
 from pointlora.training.recipe_parts import OptimizerConfig
@@ -135,29 +135,6 @@ def make_loggers(folder: RunFolder, run: RunConfig) -> list[Any]:
         return [TensorBoardLogger(str(folder.path), name="", version="tensorboard")]
     except ModuleNotFoundError:
         return []
-
-
-def check_device(accelerator: str, devices: int = 1) -> None:
-    """CUDA must be there when it is asked for, and a GPU for each process.
-
-    Raises:
-        ConfigError: if not.
-    """
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.accelerator is 'cuda', but torch finds no CUDA device: use cpu or auto")
-    if accelerator != "cpu" and torch.cuda.is_available() and devices > torch.cuda.device_count():
-        raise ConfigError(f"training.devices is {devices}, but torch finds {torch.cuda.device_count()} GPU")
-
-
-def computing_in(precision: str, device: torch.device) -> torch.autocast:
-    """A context in which a model computes in float32 (`32`), or where it pays in bfloat16 (`bf16`), as in training."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-
-
-def evaluation_device(accelerator: str) -> torch.device:
-    """The device that `accelerator` stands for."""
-    check_device(accelerator)
-    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _available(accelerator: str) -> str:

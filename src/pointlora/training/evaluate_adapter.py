@@ -10,7 +10,7 @@ from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError
-from pointlora.training.engine import computing_in, evaluation_device
+from pointlora.training.devices import computing_in, evaluation_device
 from pointlora.training.evaluation import check_class_names, evaluate
 from pointlora.training.metrics import ClassificationMetrics
 from pointlora.training.model_factory import adapter_parts, load_adapted_model

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import ClassificationBatch, make_loader, voting_batches
+from pointlora.data.pending import on_device
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError, DataError
 from pointlora.training.metrics import ClassificationMetrics, metrics_from
@@ -50,8 +51,8 @@ def evaluate(
     device = next(model.parameters()).device
     total = torch.zeros(len(dataset), len(dataset.class_names), dtype=torch.float64)
     with isolated_randomness("evaluation", seed):  # a DataLoader draws from torch's global generator
-        for batch in _batches(dataset, transform, batch_size, votes, seed, workers):
-            total[batch.index] += probabilities(model, batch.points.to(device))
+        for batch in _batches(dataset, transform, batch_size, votes, seed, workers, device.type == "cuda"):
+            total[batch.index] += probabilities(model, on_device(batch.points, device))
     return metrics_from(dataset.labels, total.argmax(1).numpy(), dataset.class_names)
 
 
@@ -62,12 +63,18 @@ def probabilities(model: nn.Module, points: Tensor) -> Tensor:
 
 
 def _batches(
-    dataset: PointCloudDataset, transform: TransformConfig, batch_size: int, votes: int, seed: int, workers: int
+    dataset: PointCloudDataset,
+    transform: TransformConfig,
+    batch_size: int,
+    votes: int,
+    seed: int,
+    workers: int,
+    pending: bool,
 ) -> Iterator[ClassificationBatch]:
     if votes == 1:
-        yield from make_loader(dataset, transform, batch_size, train=False, workers=workers)
+        yield from make_loader(dataset, transform, batch_size, train=False, workers=workers, pending=pending)
     else:
-        voted = voting_batches(dataset, transform, batch_size, votes, seed=seed, workers=workers)
+        voted = voting_batches(dataset, transform, batch_size, votes, seed=seed, workers=workers, pending=pending)
         yield from (batch for _, batch in voted)
 
 

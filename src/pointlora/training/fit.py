@@ -19,7 +19,8 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.training.callbacks import BestEpoch, History
 from pointlora.training.data import Splits, transform_config
-from pointlora.training.engine import check_device, evaluation_device, run_training
+from pointlora.training.devices import check_device, evaluation_device
+from pointlora.training.engine import run_training
 from pointlora.training.memory import peak_memory
 from pointlora.training.processes import on_every_device
 from pointlora.training.protocols import MEASURED_ON, PROTOCOLS, describe_selection

@@ -15,10 +15,13 @@ from pointlora import __version__
 from pointlora.atomic import write_atomically
 from pointlora.data.checking import check_clouds
 from pointlora.models.parameters import count_parameters
+from pointlora.models.two_views import TwoViewAutoencoder
 from pointlora.training.callbacks import History
 from pointlora.training.data import first_cloud, open_pretraining, pretraining_loader, transform_config
-from pointlora.training.engine import check_device, run_training
+from pointlora.training.devices import check_device
+from pointlora.training.engine import run_training
 from pointlora.training.model_factory import build_autoencoder
+from pointlora.training.pretrain_batches import Views
 from pointlora.training.pretrain_module import PretrainingModule
 from pointlora.training.processes import on_every_device
 from pointlora.training.recipe import PretrainRecipe
@@ -57,7 +60,9 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
     check_clouds(dataset.parts(), model.sizes.group_size)
     with torch.no_grad():
         model.eval().group(first_cloud(dataset, transform))
-    loader = pretraining_loader(dataset, transform, recipe.training)
+    up_axis = recipe.data.up_axis if isinstance(model, TwoViewAutoencoder) else None
+    views = Views(recipe.training.seed, model.sizes.num_groups, model.num_masked, up_axis)
+    loader = pretraining_loader(dataset, transform, recipe.training, views)
     total = count_parameters(model).total
     if first:
         folder.create()

@@ -8,17 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pointlora.data.loading import ClassificationBatch
-from pointlora.models.two_views import TwoViewAutoencoder, TwoViewOutput
+from pointlora.models.two_views import TwoViewOutput
 from pointlora.training.base_module import TrainedModule
-from pointlora.training.randomness import patch_masks
+from pointlora.training.pretrain_batches import PretrainingBatch
 from pointlora.training.recipe import PretrainRecipe
-from pointlora.training.views import second_views
 
 
 class PretrainingModule(TrainedModule):
-    """Chamfer loss of the rebuilt patches, and the objectives of two views; what is drawn is a function of
-    (seed, epoch, index).
+    """Chamfer loss of the rebuilt patches, and the objectives of two views where the batch has a second one.
 
     Args:
         model: a `MaskedAutoencoder`, or a `TwoViewAutoencoder` where an objective needs it.
@@ -27,17 +24,14 @@ class PretrainingModule(TrainedModule):
 
     def __init__(self, model: nn.Module, recipe: PretrainRecipe) -> None:
         super().__init__(model, recipe.optimizer, recipe.training)
-        self.objective, self.up_axis = recipe.objective, recipe.data.up_axis
+        self.objective = recipe.objective
 
-    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: PretrainingBatch, batch_idx: int) -> Tensor:
         model: Any = self.model
-        seed = self.run.seed
-        keys = [(self.current_epoch, index) for index in batch.index.tolist()]
-        sizes = (model.sizes.num_groups, model.num_masked)
-        mask = patch_masks(seed, keys, *sizes)
-        if not isinstance(model, TwoViewAutoencoder):
-            return self.track(self.objective.reconstruction * model(batch.points, mask=mask).loss)
-        output = model(batch.points, mask, second_views(seed, keys, *sizes, up_axis=self.up_axis))
+        if batch.view is None:
+            output = model(batch.points, mask=batch.mask, num_masked=model.num_masked)
+            return self.track(self.objective.reconstruction * output.loss)
+        output = model(batch.points, batch.mask, batch.view, model.num_masked)
         parts = objectives(output, batch.labels, self.objective.temperature)
         loss = sum((getattr(self.objective, name) * part for name, part in parts.items()), output.loss.new_zeros(()))
         return self.track(loss, **parts)

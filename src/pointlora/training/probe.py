@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import make_loader
+from pointlora.data.pending import on_device
 from pointlora.data.progress import Progress
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError
 from pointlora.models.backbone import Backbone
 from pointlora.training.data import Splits, open_splits, transform_config
-from pointlora.training.engine import evaluation_device
+from pointlora.training.devices import evaluation_device
 from pointlora.training.metrics import ClassificationMetrics, metrics_from
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.randomness import isolated_randomness
@@ -120,8 +121,9 @@ def cloud_features(
     device = next(model.parameters()).device
     rows = []
     with Progress(f"batches of the {dataset.split} split") as progress:
-        for batch in progress.over(make_loader(dataset, transform, batch_size, train=False)):
-            (tokens,), sequence, _ = model.encode(batch.points.to(device))
+        loader = make_loader(dataset, transform, batch_size, train=False, pending=device.type == "cuda")
+        for batch in progress.over(loader):
+            (tokens,), sequence, _ = model.encode(on_device(batch.points, device))
             patches = tokens[:, sequence.num_prefix : sequence.num_prefix + sequence.num_patches]
             summary = [tokens[:, : sequence.num_prefix].flatten(1), patches.mean(1), patches.amax(1)]
             rows.append(torch.cat(summary, 1).double().cpu())
