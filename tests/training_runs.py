@@ -126,7 +126,7 @@ def tiny_comparison(output: Path, **changes: Any) -> dict[str, Any]:
         "full": {"optimizer": {"lr": 0.003}},
         "lora 2": {"name": "lora", "rank": 2, "search": {"optimizer.lr": [0.001, 0.01]}},
     }
-    return base | {"methods": methods, "seeds": [0, 1], "search_seed": 7} | changes
+    return base | {"methods": methods, "seeds": [0, 1], "search_seeds": [7]} | changes
 
 
 def same_in_every_comparison(folder: Path) -> dict[str, Any]:

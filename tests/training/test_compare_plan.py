@@ -50,7 +50,7 @@ def test_a_search_varies_what_a_method_does_not_set_itself():
         "pointlora": {"search": {"method.rank": [2, 4, 8]}},
         "bitfit": {"search": {"optimizer.lr": [0.5]}},
     }
-    recipe = comparison(methods=methods, search=search, search_seed=9, search_epochs=4)
+    recipe = comparison(methods=methods, search=search, search_seeds=[9], search_epochs=4)
     assert [len(candidates(recipe, label)) for label in methods] == [2, 4, 1, 3, 1]
     cells = search_cells(recipe)
     assert [cell.label for cell in cells] == ["full"] * 2 + ["lora"] * 4 + ["pointlora"] * 3
@@ -64,7 +64,7 @@ def test_a_search_varies_what_a_method_does_not_set_itself():
     for cell in cells:
         training = cell.recipe.training
         assert (training.measure_test, training.seed, training.epochs, training.protocol) == (False, 9, 4, "validation")
-    assert cells[4].title == "search optimizer.lr=0.01, optimizer.weight_decay=0.0"
+    assert cells[4].title == "search optimizer.lr=0.01, optimizer.weight_decay=0.0, seed 9"
     assert len({cell.recipe.output for cell in cells}) == len(cells)
     assert seed_cells(recipe, {}, ["bitfit"])[0].recipe.optimizer.lr == 0.5
 
@@ -122,6 +122,16 @@ def test_a_bad_comparison_is_named_in_one_line(changes, words):
         assert word in str(caught.value)
 
 
+def test_the_best_on_average_over_the_seeds_of_the_search_is_chosen():
+    recipe = comparison(methods={"lora": {}}, search={"optimizer.lr": [1e-4, 1e-3]}, search_seeds=[5, 6])
+    cells = search_cells(recipe)
+    assert [cell.recipe.training.seed for cell in cells] == [5, 6, 5, 6]
+    assert [cell.recipe.optimizer.lr for cell in cells] == [1e-4, 1e-4, 1e-3, 1e-3]
+    assert len({cell.recipe.output for cell in cells}) == 4
+    found = [{"selection_accuracy": value} for value in (0.9, 0.1, 0.6, 0.5)]
+    assert choose(cells, found) == {"lora": {"optimizer.lr": 1e-3}}
+
+
 def test_a_folder_takes_more_methods_and_seeds_but_no_other_settings(tmp_path):
     folder = tmp_path / "x"
     check_folder(comparison(folder))
@@ -135,7 +145,7 @@ def test_a_folder_takes_more_methods_and_seeds_but_no_other_settings(tmp_path):
     for changes, words in (
         ({"optimizer": {"lr": 0.002, "weight_decay": 0.1}}, "optimizer.weight_decay = 0.05 for full, not 0.1"),
         ({"methods": {"lora 2": {"name": "lora", "rank": 4}}}, "method.rank = 2 for lora 2, not 4"),
-        ({"search_seed": 8}, "search_seed = 7 for lora 2, not 8"),
+        ({"search_seeds": [8]}, r"search_seeds = \[7\] for lora 2, not \[8\]"),
         ({"methods": {**first["methods"], "lora 2": {"name": "lora", "rank": 2}}}, "search = .* for lora 2, not None"),
     ):
         with pytest.raises(ConfigError, match=words):

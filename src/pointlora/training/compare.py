@@ -1,7 +1,7 @@
 """A comparison of tuning methods: search, runs with every seed, and their results. Nothing here imports torch.
 
 DIR/comparison.yaml         the recipe
-DIR/<label>/search_<n>/     runs that choose a setting on the validation split; the test set stays closed
+DIR/<label>/search_<n>_…/   runs that choose a setting on the validation split; the test set stays closed
 DIR/<label>/seed_<n>/       runs that are measured on the test set
 DIR/comparison.{json,...}   the table, written by `pointlora.reports.comparison`
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from pointlora.atomic import is_leftover, write_text_atomically
@@ -82,13 +83,14 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
 
 
 def choose(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """For each label the settings with the highest accuracy on the validation split; the first of equals."""
-    best: dict[str, tuple[float, Mapping[str, Any]]] = {}
+    """For each label the settings with the highest mean accuracy on the validation splits; the first of equals."""
+    tried: dict[str, list[tuple[Mapping[str, Any], list[float]]]] = {}
     for cell, found in zip(cells, results, strict=True):
-        accuracy = float(found["selection_accuracy"])
-        if cell.label not in best or accuracy > best[cell.label][0]:
-            best[cell.label] = accuracy, cell.settings
-    return {label: settings for label, (_, settings) in best.items()}
+        candidates = tried.setdefault(cell.label, [])
+        if not candidates or candidates[-1][0] != cell.settings:
+            candidates.append((cell.settings, []))
+        candidates[-1][1].append(float(found["selection_accuracy"]))
+    return {label: max(found, key=lambda one: mean(one[1]))[0] for label, found in tried.items()}
 
 
 def check_folder(recipe: CompareRecipe) -> None:
@@ -135,7 +137,7 @@ def _as_settings(recipe: CompareRecipe, label: str) -> dict[str, Any]:
     mapping = to_mapping(cell_recipe(recipe, label, "", {}))
     mapping["search"] = grid if len(grid) > 1 or grid[0] else None
     if len(grid) > 1:
-        mapping |= {"search_seed": recipe.search_seed, "search_epochs": recipe.search_epochs}
+        mapping |= {"search_seeds": recipe.search_seeds, "search_epochs": recipe.search_epochs}
     return mapping
 
 

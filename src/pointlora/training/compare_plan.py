@@ -62,16 +62,17 @@ def search_cells(recipe: CompareRecipe) -> list[Cell]:
     for label in recipe.methods:
         grid = candidates(recipe, label)
         for number, settings in enumerate(grid if len(grid) > 1 else []):
-            title = "search " + ", ".join(f"{key}={value}" for key, value in settings.items())
+            tried = ", ".join(f"{key}={value}" for key, value in settings.items())
             epochs = {} if recipe.search_epochs is None else {"training.epochs": recipe.search_epochs}
-            fixed = {"training.seed": recipe.search_seed, "training.measure_test": False}
-            made = cell_recipe(recipe, label, f"search_{number}", {**epochs, **settings, **fixed})
-            if made.optimizer.warmup_epochs >= made.training.epochs:
-                raise ConfigError(
-                    f"methods.{label}: search_epochs is {made.training.epochs}, but optimizer.warmup_epochs is "
-                    f"{made.optimizer.warmup_epochs}: a search must be longer than the warm-up"
-                )
-            cells.append(Cell(label, title, made, settings))
+            for seed in recipe.search_seeds:
+                fixed = {"training.seed": seed, "training.measure_test": False}
+                made = cell_recipe(recipe, label, f"search_{number}_seed_{seed}", {**epochs, **settings, **fixed})
+                if made.optimizer.warmup_epochs >= made.training.epochs:
+                    raise ConfigError(
+                        f"methods.{label}: search_epochs is {made.training.epochs}, but optimizer.warmup_epochs is "
+                        f"{made.optimizer.warmup_epochs}: a search must be longer than the warm-up"
+                    )
+                cells.append(Cell(label, f"search {tried}, seed {seed}", made, settings))
     return cells
 
 

@@ -36,8 +36,8 @@ class CompareRecipe:
         seeds: every method is run with each of them.
         reference: label of the method from which the others' differences are measured; by default full, or the first.
         search: setting -> values to try, such as {optimizer.lr: [5e-4, 1e-3]}; each method then takes those that are
-            best on the validation split in one run with search_seed. A setting that a method gives itself is kept.
-        search_seed: seed of the runs of the search.
+            best on the validation split on average over search_seeds. A setting that a method gives itself is kept.
+        search_seeds: every candidate of the search is run with each of them.
         search_epochs: epochs of the runs of the search; by default as many as of the others.
         jobs: runs at the same time, each with its share of the cores.
         output: folder of the comparison; one that was interrupted goes on in it.
@@ -51,7 +51,7 @@ class CompareRecipe:
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     reference: str | None = None
     search: dict[str, Any] = field(default_factory=dict)
-    search_seed: int = 0
+    search_seeds: list[int] = field(default_factory=lambda: [0])
     search_epochs: int | None = None
     jobs: int = 1
     output: str = "runs/compare"
@@ -59,16 +59,11 @@ class CompareRecipe:
     def __post_init__(self) -> None:
         self.methods = {label: check_method(label, settings) for label, settings in self.methods.items()}
         _check_distinct(self.methods)
-        if not self.seeds:
-            raise ConfigError("seeds is empty, but a comparison needs at least one, such as [0, 1, 2]")
-        for seed in self.seeds:
-            check_integer("each of seeds", seed, 0, 2**32 - 1)
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError(f"seeds is {self.seeds}, but each must be there once")
+        for name in ("seeds", "search_seeds"):
+            _check_seeds(name, getattr(self, name))
         if self.reference is not None and self.methods and self.reference not in self.methods:
             raise ConfigError(unknown_name("reference", self.reference, self.methods))
         check_search(self.search, "search")
-        check_integer("search_seed", self.search_seed, 0, 2**32 - 1)
         if self.search_epochs is not None:
             check_integer("search_epochs", self.search_epochs, 1)
         check_integer("jobs", self.jobs, 1, 256)
@@ -96,6 +91,15 @@ class CompareRecipe:
         if not self.methods:
             raise ConfigError("methods is missing: name at least one, such as `methods: {pointlora: {}, full: {}}`")
         return self.reference or ("full" if "full" in self.methods else next(iter(self.methods)))
+
+
+def _check_seeds(name: str, seeds: list[int]) -> None:
+    if not seeds:
+        raise ConfigError(f"{name} is empty, but a comparison needs at least one, such as [0, 1, 2]")
+    for seed in seeds:
+        check_integer(f"each of {name}", seed, 0, 2**32 - 1)
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"{name} is {seeds}, but each must be there once")
 
 
 def check_method(label: Any, settings: Any) -> dict[str, Any]:
