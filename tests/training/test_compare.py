@@ -55,7 +55,7 @@ def test_the_table_is_made_of_ordinary_runs(whole, tmp_path, capsys):
     assert results["lora 2", 0]["recipe"]["optimizer"]["lr"] == lrs[2]
     assert {result["measured_on"] for result in results.values()} == {"test set"}
     for number in (0, 1):
-        search = json.loads((whole / "lora 2" / f"search_{number}" / "results.json").read_text())
+        search = json.loads((whole / "lora 2" / f"search_{number}_seed_7" / "results.json").read_text())
         assert search["measured_on"] == "validation split"
     # Each run in a process of its own, whose memory is its own, not that of these tests.
     assert 50 < results["full", 0]["peak_memory_mib"] < 1500
@@ -231,7 +231,7 @@ def test_progress_and_counts():
     progress.ends(cell, {"measured_on": "validation split", "accuracy": 0.5, "training_seconds": 61.2})
     assert lines == [
         "[ 0/12] lora 2, search optimizer.lr=0.001, seed 7: begins; see nowhere/lora 2/search_0_seed_7.log",
-        "[ 1/12] lora 2, search optimizer.lr=0.001: validation accuracy 50.00 %, 61 s",
+        "[ 1/12] lora 2, search optimizer.lr=0.001, seed 7: validation accuracy 50.00 %, 61 s",
     ]
 
 
