@@ -74,7 +74,7 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
     progress.say(f"comparing {len(recipe.methods)} methods, {total} runs and {len(search)} to choose settings")
     # Every method once, as it will be run: what doesn't fit the model or the data fails before hours have gone by.
     first = {cell.label: cell for cell in reversed(seed_cells(recipe, {})) if not _begun(cell, recipe)}
-    check_cells([first[label] for label in recipe.methods if label in first])
+    check_cells([first[label] for label in recipe.methods if label in first], recipe.jobs)
     write_recipe(recipe)
     searched = finish_cells(search, recipe.jobs, progress)
     runs = seed_cells(recipe, choose(search, searched))

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -71,41 +71,66 @@ def finish_cells(cells: Sequence[Cell], jobs: int, progress: Progress) -> list[d
         else:
             RunFolder(cell.recipe).check()
             waiting.append(number)
-    running: dict[Connection, tuple[int, Any]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                number = waiting.pop(0)
-                cell = cells[number]
-                progress.begins(cell)
-                cell.log.parent.mkdir(parents=True, exist_ok=True)
-                receiver, process = start(train_cell, cell.recipe, str(cell.log), threads_for(jobs))
-                running[receiver] = number, process
-            for receiver in [ready for ready in wait(list(running)) if isinstance(ready, Connection)]:
-                number, process = running.pop(receiver)
-                receive(receiver, process, cells[number])
-                results[number] = found = RunFolder(cells[number].recipe).finished()
-                progress.ends(cells[number], found or {})
-    finally:
-        for _, process in running.values():
-            process.terminate()
-            process.join()
+
+    def begins(number: int) -> str:
+        progress.begins(cells[number])
+        cells[number].log.parent.mkdir(parents=True, exist_ok=True)
+        return str(cells[number].log)
+
+    for number in in_processes(train_cell, cells, waiting, jobs, begins):
+        results[number] = found = RunFolder(cells[number].recipe).finished()
+        progress.ends(cells[number], found or {})
     for cell in cells:
         RunFolder(cell.recipe).last.unlink(missing_ok=True)  # nothing goes on from it any more
     return [found for found in results if found is not None]
 
 
-def check_cells(cells: Sequence[Cell]) -> None:
+def check_cells(cells: Sequence[Cell], jobs: int) -> None:
     """Open the data and build the model of each run, in other processes, so that what can't work fails now.
 
     Raises:
         PointLoraError, OSError: what doesn't work.
     """
-    for cell in cells:
-        receiver, process = start(prepare_cell, cell.recipe, None, 0)
-        try:
-            receive(receiver, process, cell)
-        finally:
+    for _ in in_processes(prepare_cell, cells, range(len(cells)), jobs, lambda number: None):
+        pass
+
+
+def in_processes(
+    work: Callable[..., None],
+    cells: Sequence[Cell],
+    numbers: Iterable[int],
+    jobs: int,
+    begins: Callable[[int], str | None],
+) -> Iterator[int]:
+    """Do `work` for the runs of these numbers, each in a process of its own; when one fails, the others are ended.
+
+    Args:
+        work: takes a run's recipe.
+        cells: all runs.
+        numbers: which of them.
+        jobs: how many at a time.
+        begins: is told a number before its process starts, and returns the file that takes what the process prints.
+
+    Yields:
+        the number of each run that has ended well.
+
+    Raises:
+        PointLoraError, OSError: what a run raises.
+    """
+    waiting = list(numbers)
+    running: dict[Connection, tuple[int, Any]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                number = waiting.pop(0)
+                receiver, process = start(work, cells[number].recipe, begins(number), threads_for(jobs))
+                running[receiver] = number, process
+            for receiver in [ready for ready in wait(list(running)) if isinstance(ready, Connection)]:
+                number, process = running.pop(receiver)
+                receive(receiver, process, cells[number])
+                yield number
+    finally:
+        for _, process in running.values():
             process.terminate()
             process.join()
 
