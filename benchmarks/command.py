@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pointlora.atomic import write_text_atomically
 from pointlora.errors import ConfigError
@@ -14,14 +16,22 @@ from pointlora.names import unknown_name
 
 from .cases import CASES
 from .check import read_reference, store_reference, worse_ratios
-from .settings import BATCH_SIZES, QUICK_BATCH_SIZES, Context, Settings
+from .failures import full_text, short_text
+from .settings import BATCH_SIZES, QUICK_BATCH_SIZES, Case, Context, Settings
+
+if TYPE_CHECKING:
+    from .timing import Samples
+
+    Timed = tuple[Case, dict[str, Samples]]
 
 REPETITIONS, QUICK_REPETITIONS = 9, 3
 BUDGET, QUICK_BUDGET = 25.0, 2.5  # seconds of timing a part
 
+Result = TypeVar("Result")
+
 
 def run(options: argparse.Namespace) -> int:
-    """Run the benchmarks; returns the exit code, 1 if a ratio has become worse."""
+    """Run the benchmarks; returns the exit code, 1 if a ratio has become worse or a part failed."""
     if options.list:
         print("\n".join(f"{name:<10}{entry.description}" for name, entry in CASES.items()))
         return 0
@@ -29,6 +39,10 @@ def run(options: argparse.Namespace) -> int:
         from .children import run_child
 
         return run_child(options.child)
+    if options.sweep:
+        from .sweep_command import run_sweep
+
+        return run_sweep(options, make_settings(options))
     names, settings = chosen_cases(options.only), make_settings(options)
     reference = read_reference(options.check, settings.key) if options.check else None
     begin = time.perf_counter()
@@ -41,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
     worse = [] if reference is None else worse_ratios(reference, found["ratios"], options.tolerance)
     for line in worse:
         print(f"worse than {options.check}: {line}")
-    return 1 if worse else 0
+    for name, failure in found["failures"].items():
+        print(f"{name} failed: {failure['error']}", file=sys.stderr)
+    return 1 if worse or found["failures"] else 0
 
 
 def chosen_cases(only: str | None) -> list[str]:
@@ -83,35 +99,62 @@ def make_settings(options: argparse.Namespace) -> Settings:
 
 
 def measure(names: list[str], settings: Settings) -> dict[str, Any]:
-    """Measure the parts and print their table; everything measured, ready for JSON."""
+    """Measure the parts and print their table; everything measured, ready for JSON.
+
+    A part that fails, be it because both sides differ, is left out and named under `failures`.
+    """
+    from .environment import describe, environment
     from .machine import measure_machine
-    from .report import as_dict, collect_ratios, memory_table, timing_table, timings
-    from .timing import Samples, interleave
+    from .report import Timing, as_dict, collect_ratios, memory_table, sampling_line, timing_table, timings
 
     context = Context(settings)
     machine = measure_machine(context.device)
-    cases, samples = {}, dict[str, dict[str, Samples]]()
+    timed, rows, failures = dict[str, "Timed"](), list[Timing](), dict[str, dict[str, str]]()
     for name in names:
         if name == "memory":
             continue
         print(f"{name}: {CASES[name].description}", flush=True)
-        cases[name] = CASES[name].load()(context)
-        samples[name] = interleave(cases[name].variants, settings.repetitions, settings.budget, context.device)
+        found = attempt(name, lambda name=name: time_part(name, context), failures)
+        if found is not None:
+            timed[name] = found
         machine = machine.best_of(measure_machine(context.device))
-    rows = [row for name, case in cases.items() for row in timings(name, case, samples[name], machine)]
-    memory = CASES["memory"].load()(context) if "memory" in names else None
-    print(f"\n{settings.key}\n{machine}")
+    for name, (case, samples) in timed.items():
+        rows += attempt(name, lambda n=name, c=case, s=samples: timings(n, c, s, machine), failures) or []
+    memory = attempt("memory", lambda: CASES["memory"].load()(context), failures) if "memory" in names else None
+    print(f"\n{settings.key}\n{machine}\n{describe(context.device)}")
     for what, difference in context.agreement.items():
         print(f"{what} of both sides differ by {difference:.1e} at most")
     if rows:
-        print(f"\n{timing_table(rows)}")
+        print(f"\n{timing_table(rows, settings.device)}")
+    if "fps" in timed and settings.device == "cuda":
+        print(f"\n{sampling_line(timed['fps'][1])}")
     if memory:
-        print(f"\n{memory_table(memory)}")
+        print(f"\n{memory_table(memory, settings.device)}")
     return {
         "settings": asdict(settings),
         "machine": asdict(machine),
+        "environment": environment(context.device),
         "agreement": context.agreement,
-        "timings": as_dict(rows, samples),
+        "timings": as_dict(rows, {name: samples for name, (_, samples) in timed.items()}),
         "memory": memory,
         "ratios": collect_ratios(rows, memory),
+        "failures": failures,
     }
+
+
+def time_part(name: str, context: Context) -> Timed:
+    """A part and the samples of each of its variants."""
+    from .timing import interleave
+
+    case = CASES[name].load()(context)
+    settings = context.settings
+    return case, interleave(case.variants, settings.repetitions, settings.budget, context.device)
+
+
+def attempt(name: str, function: Callable[[], Result], failures: dict[str, dict[str, str]]) -> Result | None:
+    """What the function returns; None after an error, which is noted under the name."""
+    try:
+        return function()
+    except Exception as error:
+        failures[name] = {"error": short_text(error), "trace": full_text(error)}
+        return None

@@ -43,9 +43,13 @@ class Cost:
         return Cost(self.flops * factor, self.memory * factor, self.cached * factor)
 
     def seconds(self, machine: Machine, dtype: torch.dtype = torch.float32) -> float:
-        """The longest of what products, memory and cache take, as if they overlapped perfectly."""
+        """The longest of what products, memory and cache take, as if they overlapped perfectly.
+
+        Without a cache bandwidth (a GPU) the cache counts nothing; 0 means that nothing is known.
+        """
         rate = machine.bfloat16_rate if dtype == torch.bfloat16 else machine.float32_rate
-        return max(self.flops / rate, self.memory / machine.memory_bandwidth, self.cached / machine.cache_bandwidth)
+        cached = self.cached / machine.cache_bandwidth if machine.cache_bandwidth else 0.0
+        return max(self.flops / rate, self.memory / machine.memory_bandwidth, cached)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 
 from .timing import clock
 
-MEMORY_BYTES = 128 << 20
+MEMORY_BYTES = {"cpu": 128 << 20, "cuda": 2 << 30}  # a GPU's second-level cache holds more than 50 MiB
 CACHE_BYTES = 1 << 20
 
 
@@ -23,8 +23,10 @@ class Machine:
         name: processor or GPU.
         threads: of torch.
         memory_bandwidth: bytes/s read and written by a copy much larger than the caches.
-        cache_bandwidth: bytes/s read and written by a copy of 1 MiB.
-        float32_rate, bfloat16_rate: operations/s of a large square matrix product, by torch's fastest way here.
+        cache_bandwidth: bytes/s read and written by a copy of 1 MiB; 0 on a GPU, whose kernels keep in registers what
+            a CPU keeps in its cache.
+        float32_rate, bfloat16_rate: operations/s of a large square matrix product, by torch's fastest way here; on a
+            GPU with TF32 only if torch is set so.
     """
 
     name: str
@@ -41,24 +43,25 @@ class Machine:
         return Machine(self.name, self.threads, **limits)
 
     def __str__(self) -> str:
+        cached = f" (in cache {self.cache_bandwidth / 1e9:.0f})" if self.cache_bandwidth else ""
         return (
-            f"{self.name}, {self.threads} threads: copies {self.memory_bandwidth / 1e9:.1f} GB/s "
-            f"(in cache {self.cache_bandwidth / 1e9:.0f}), matrix products {self.float32_rate / 1e9:.0f} GFLOP/s "
-            f"in float32, {self.bfloat16_rate / 1e9:.0f} in bfloat16"
+            f"{self.name}, {self.threads} threads: copies {self.memory_bandwidth / 1e9:.1f} GB/s{cached}, "
+            f"matrix products {self.float32_rate / 1e9:.0f} GFLOP/s in float32, "
+            f"{self.bfloat16_rate / 1e9:.0f} in bfloat16"
         )
 
 
 def measure_machine(device: torch.device) -> Machine:
     """Measure the limits of a device; takes less than a second."""
-    size = 8192 if device.type == "cuda" else 1024
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+    gpu = device.type == "cuda"
+    size = 8192 if gpu else 1024
     return Machine(
-        name,
+        torch.cuda.get_device_name(device) if gpu else processor_name(),
         torch.get_num_threads(),
-        _copy(device, MEMORY_BYTES),
-        _copy(device, CACHE_BYTES),
-        _product(device, size, torch.float32),
-        _product(device, size, torch.bfloat16),
+        _copy(device, MEMORY_BYTES[device.type], 8 if gpu else 1),
+        0.0 if gpu else _copy(device, CACHE_BYTES, 16),
+        _product(device, size, torch.float32, 1),
+        _product(device, size, torch.bfloat16, 8 if gpu else 1),
     )
 
 
@@ -85,17 +88,16 @@ def _best_seconds(function: Any, device: torch.device, repetitions: int, inner: 
     return best
 
 
-def _copy(device: torch.device, size: int) -> float:
+def _copy(device: torch.device, size: int, inner: int) -> float:
     source = torch.zeros(size // 8, dtype=torch.float32, device=device)
     target = torch.empty_like(source)
-    inner = max(1, (16 << 20) // size)
     return size / _best_seconds(lambda: target.copy_(source), device, 5, inner)
 
 
-def _product(device: torch.device, size: int, dtype: torch.dtype) -> float:
+def _product(device: torch.device, size: int, dtype: torch.dtype, inner: int) -> float:
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(left)
-    seconds = _best_seconds(lambda: torch.mm(left, right, out=out), device, 5, 1)
+    seconds = _best_seconds(lambda: torch.mm(left, right, out=out), device, 5, inner)
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         # oneDNN has wider instructions on processors for which MKL takes its generic path.
         product = torch.ops.mkldnn._linear_pointwise

@@ -102,15 +102,20 @@ def autoencoder_pair(model: str, device: torch.device) -> Pair:
 
 
 @torch.no_grad()
+def classifier_difference(pair: Pair, points: Tensor) -> float:
+    """The largest difference of logits and mask loss."""
+    output, (logits, mask_loss) = pair.ours(points), pair.plain(points)
+    difference = (output.logits - logits).abs().max().item()
+    return float(max(difference, abs(output.auxiliary_loss.item() - mask_loss.item())))
+
+
 def check_classifiers(pair: Pair, points: Tensor) -> float:
     """The largest difference of logits and mask loss.
 
     Raises:
         DisagreementError: if it is above 1e-4.
     """
-    output, (logits, mask_loss) = pair.ours(points), pair.plain(points)
-    difference = (output.logits - logits).abs().max().item()
-    return checked("logits", max(difference, abs(output.auxiliary_loss.item() - mask_loss.item())))
+    return checked("logits", classifier_difference(pair, points))
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from .timing import Samples, Spread, ratios, spread
 # Full fine-tuning does another thing than the plain form of PointLoRA: their ratio says nothing about either.
 NOT_COMPARED = ("plain", "full")
 GUARDED = 2e-3  # seconds; ratios of anything shorter are noise, so they are not stored
+CPU_COLUMNS = ("CPU ms", "by CPU")
 HEADER = (
     "part",
     "variant",
@@ -61,7 +62,7 @@ def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine
     for variant, own in samples.items():
         dtype = torch.bfloat16 if variant.endswith("bf16") else torch.float32
         compared = variant not in NOT_COMPARED
-        floor = case.floor.seconds(machine, dtype) if fixed is None else fixed
+        floor = (case.floor.seconds(machine, dtype) or None) if fixed is None else fixed
         rows.append(
             Timing(
                 name,
@@ -76,15 +77,29 @@ def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine
     return rows
 
 
-def timing_table(rows: list[Timing]) -> str:
-    """All timings, a line each."""
-    return text_table(HEADER, [_cells(row) for row in rows])
+def timing_table(rows: list[Timing], device: str) -> str:
+    """All timings, a line each; without processor time on a GPU, for which a processor waits at full load."""
+    shown = [number for number, name in enumerate(HEADER) if device == "cpu" or name not in CPU_COLUMNS]
+    cells = [_cells(row) for row in rows]
+    return text_table([HEADER[number] for number in shown], [[row[number] for number in shown] for row in cells])
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds in milliseconds, with three digits or more."""
+    digits = 3 if seconds < 1e-3 else 2 if seconds < 1 else 0
+    return f"{1e3 * seconds:.{digits}f}"
+
+
+def sampling_line(samples: dict[str, Samples]) -> str:
+    """The absolute times of farthest point sampling, which on a GPU is a single kernel."""
+    found = (
+        f"{variant} {milliseconds(spread(own.wall).median)} ms (median of {len(own.wall)} samples of {own.calls} calls)"
+        for variant, own in samples.items()
+    )
+    return f"fps, a call: {', '.join(found)}"
 
 
 def _cells(row: Timing) -> list[object]:
-    def milliseconds(seconds: float) -> str:
-        return f"{1e3 * seconds:.2f}" if seconds < 1 else f"{1e3 * seconds:.0f}"
-
     def times(ratio: Spread | None) -> str | None:
         return None if ratio is None else f"{ratio.median:.2f}"
 
@@ -102,12 +117,12 @@ def _cells(row: Timing) -> list[object]:
     ]
 
 
-def memory_table(measured: dict[str, dict[str, float]]) -> str:
+def memory_table(measured: dict[str, dict[str, float]], device: str) -> str:
     """Highest memory of a training step by variant."""
     full, plain = measured["full"], measured["plain"]
     header = (
         "memory of a training step",
-        "resident MiB",
+        "resident MiB" if device == "cpu" else "allocated MiB",
         "of plain",
         "of full",
         "tensors of the step MiB",

@@ -81,8 +81,11 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         import torch
 
+        from .precision import exact_convolutions
+
         self.settings = settings
         self.device: torch.device = torch.device(settings.device)
+        exact_convolutions(self.device)
         self.agreement: dict[str, float] = {}
 
     def clouds(self, batch: int, num_points: int, seed: int = 0) -> torch.Tensor:

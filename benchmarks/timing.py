@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 import torch
 
-SHORTEST = 0.02  # seconds; shorter functions are called several times a sample
+# Seconds; shorter functions are called several times a sample. A GPU is waited for at its end, so it is longer there.
+SHORTEST = {"cpu": 0.02, "cuda": 0.05}
+LONG_START = 3.0  # seconds; a first call on a GPU that takes less may have spent it on compiling and loading kernels
 
 
 @dataclass
 class Samples:
-    """Seconds a call: wall time, and processor time of all threads and child processes."""
+    """Seconds a call: wall time, and processor time of all threads and child processes; and how many calls a sample."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    calls: int = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def processor_seconds() -> float:
 
 
 def interleave(
-    variants: Mapping[str, Callable[[], Any]], repetitions: int, budget: float, device: torch.device
+    variants: Mapping[str, Callable[[], Any]],
+    repetitions: int,
+    budget: float,
+    device: torch.device,
+    settle: bool = False,
 ) -> dict[str, Samples]:
     """Time each variant once a round, the order turning from round to round, after one warm-up of each.
 
@@ -55,30 +62,35 @@ def interleave(
         repetitions: rounds.
         budget: seconds after which no further round is begun, once there have been two.
         device: that is waited for.
+        settle: call each variant once more before each of its samples, so that what a change of variants costs isn't
+            timed: on a GPU too small for the memory of all of them the allocator gives back and asks anew.
     """
-    calls = {name: _calls_a_sample(function, device) for name, function in variants.items()}
-    samples = {name: Samples() for name in variants}
+    samples = {name: Samples(calls=_calls_a_sample(function, device)) for name, function in variants.items()}
     names, begin = list(variants), time.perf_counter()
     for turn in range(repetitions):
         if turn >= 2 and time.perf_counter() - begin > budget:
             break
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            start, start_cpu = clock(device), processor_seconds()
-            for _ in range(calls[name]):
+            if settle:
                 variants[name]()
-            samples[name].wall.append((clock(device) - start) / calls[name])
-            samples[name].cpu.append((processor_seconds() - start_cpu) / calls[name])
+            own = samples[name]
+            start, start_cpu = clock(device), processor_seconds()
+            for _ in range(own.calls):
+                variants[name]()
+            own.wall.append((clock(device) - start) / own.calls)
+            own.cpu.append((processor_seconds() - start_cpu) / own.calls)
     return samples
 
 
 def _calls_a_sample(function: Callable[[], Any], device: torch.device) -> int:
     """Warm up; how many calls make a sample that is long enough to be timed."""
+    shortest = SHORTEST[device.type]
     seconds = _seconds(function, device)
-    if seconds < 10 * SHORTEST:
+    if seconds < (LONG_START if device.type == "cuda" else 10 * shortest):
         # The first call also loads and allocates; the second one tells how long a call takes.
         seconds = _seconds(function, device)
-    return max(1, math.ceil(SHORTEST / max(seconds, 1e-6)))
+    return max(1, math.ceil(shortest / max(seconds, 1e-6)))
 
 
 def _seconds(function: Callable[[], Any], device: torch.device) -> float:

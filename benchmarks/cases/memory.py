@@ -18,9 +18,14 @@ STEPS = 2  # the first one makes the optimiser's state
 def memory(context: Context) -> dict[str, dict[str, float]]:
     """Bytes by variant: `resident`, all beyond an interpreter with torch, and `tensors`, those of a step alone.
 
-    The second leaves out weights and the optimiser's state, which are there between steps too.
+    The second leaves out weights and the optimiser's state, which are there between steps too. On a GPU both are what
+    torch has allocated there.
     """
     results = {}
+    if context.device.type == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
     for variant in VARIANTS:
         command = child_command(child_spec(context.settings, variant))
         results[variant] = json.loads(run_process(command, context.settings.threads).splitlines()[-1])
@@ -57,6 +62,9 @@ def measure(spec: dict[str, Any]) -> dict[str, float]:
     resident = highest_resident() - before
     if context.device.type == "cuda":
         between = torch.cuda.memory_allocated(context.device)
+        torch.cuda.reset_peak_memory_stats(context.device)
+        step()
+        torch.cuda.synchronize(context.device)
         peak = torch.cuda.max_memory_allocated(context.device)
         return {"resident": float(peak), "tensors": float(peak - between)}
     return {"resident": float(resident), "tensors": allocated_by(step)}

@@ -1,6 +1,7 @@
 """The command as a whole, on the smallest parts."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -36,6 +37,20 @@ def test_a_part_is_measured_stored_and_checked(tmp_path, capsys):
     stored.write_text(json.dumps({key: {"fps/ours": {"wall": 1e6, "cpu": 1e6}}}))
     assert main([*arguments, "--check", str(stored)]) == 1
     assert "worse than" in capsys.readouterr().out
+
+
+def test_a_part_that_fails_is_named_and_the_others_are_measured(tmp_path, capsys, monkeypatch):
+    def broken(context):
+        raise RuntimeError("no kernel\nin this build")
+
+    entry = SimpleNamespace(description="broken", load=lambda: broken)
+    monkeypatch.setitem(benchmark_module("cases").CASES, "fps", entry)
+    written = tmp_path / "all.json"
+    assert main(["benchmark", "--only", "fps,head", *SMALL, "--json", str(written)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "fps failed: RuntimeError: no kernel"
+    found = json.loads(written.read_text())
+    assert {row["case"] for row in found["timings"]} == {"head"}
+    assert "in broken" in found["failures"]["fps"]["trace"]
 
 
 def test_wrong_names_are_one_line(capsys):

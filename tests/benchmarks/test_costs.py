@@ -7,7 +7,8 @@ from pointlora.cli.benchmark import benchmark_module
 from pointlora.models.sizes import Sizes
 
 costs = benchmark_module("costs")
-machine = benchmark_module("machine").Machine("test", 1, 10.0, 100.0, 1000.0, 4000.0)
+make_machine = benchmark_module("machine").Machine
+machine = make_machine("test", 1, 10.0, 100.0, 1000.0, 4000.0)
 
 
 def test_a_linear_layer():
@@ -48,3 +49,10 @@ def test_a_floor_is_the_slowest_of_its_parts():
     assert costs.Cost(flops=2000).seconds(machine, torch.bfloat16) == 0.5
     assert costs.Cost(flops=2000, memory=50, cached=100).seconds(machine) == 5
     assert (costs.Cost(flops=1) * 3 + costs.Cost(memory=4)) == costs.Cost(flops=3, memory=4)
+
+
+def test_a_gpu_has_no_cache_floor():
+    gpu = make_machine("test", 1, 10.0, 0.0, 1000.0, 4000.0)
+    assert costs.Cost(cached=100).seconds(gpu) == 0
+    assert costs.Cost(memory=50, cached=100).seconds(gpu) == 5
+    assert "in cache" not in str(gpu)

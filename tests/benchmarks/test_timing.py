@@ -1,6 +1,7 @@
 """Turns, budgets, medians."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -42,3 +43,29 @@ def test_short_functions_are_repeated_within_a_sample():
 def test_ratios_are_of_the_same_round():
     found = timing.ratios([2.0, 30.0, 4.0], [1.0, 10.0, 1.0])
     assert (found.median, found.low, found.high) == pytest.approx((3.0, 2.5, 3.5))
+
+
+def test_on_a_gpu_a_slow_first_call_doesnt_tell_how_long_a_call_takes(monkeypatch):
+    # What synchronisation would report: a first call that compiles its kernel, then calls of half a millisecond.
+    now, calls = [0.0], []
+
+    def function():
+        now[0] += 0.0005 if calls else 2.0
+        calls.append(0)
+
+    monkeypatch.setattr(timing, "clock", lambda device: now[0])
+    samples = timing.interleave({"a": function}, 2, 60, SimpleNamespace(type="cuda"))
+    assert samples["a"].calls == 100
+    assert samples["a"].wall == pytest.approx([0.0005] * 2)
+    assert len(calls) == 2 + 2 * 100
+
+
+def test_variants_settle_before_each_sample():
+    calls = []
+
+    def variant(name):
+        return lambda: (calls.append(name), time.sleep(0.025))
+
+    samples = timing.interleave({name: variant(name) for name in "ab"}, 2, 60, CPU, settle=True)
+    assert "".join(calls) == "aabb" + "aabb" + "bbaa"
+    assert max(samples["a"].wall) < 0.05

@@ -5,8 +5,10 @@ The measurements themselves lie in `benchmarks/` at the root of the source tree,
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,12 +24,22 @@ Time and memory of every part, ours and a plain implementation in turns, on the 
 Both must first give the same logits within 1e-4, or nothing is timed. Ratios are plain / ours, so more is better. A
 floor is what the machine's own measured bandwidth and matrix rates allow for the bytes and operations that a part can't
 do without.
+
+With --sweep, inference and training steps alone, over several batch sizes: times, clouds a second, memory.
 """
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Returns the exit code: 1 after a failed check against stored ratios."""
+    """Returns the exit code: 1 after a failed part or a failed check against stored ratios.
+
+    Raises:
+        ConfigError: for options that are wrong or don't go together.
+    """
     options = make_parser().parse(arguments)
+    if options.sweep is None and (options.sweep_budget is not None or options.sweep_compile):
+        raise ConfigError(
+            "--sweep-budget and --sweep-compile are for --sweep: say which batch sizes, as in --sweep 1,8"
+        )
     code: int = benchmark_module("command").run(options)
     return code
 
@@ -51,10 +63,39 @@ def make_parser() -> Parser:
     parser.add_argument("--check", metavar="FILE", help="compare ratios with stored ones; exit code 1 if any is worse")
     parser.add_argument("--tolerance", type=float, default=0.25, metavar="X", help="share that a ratio may lose (0.25)")
     parser.add_argument("--save-ratios", metavar="FILE", help="store this run's ratios for --check")
+    sweep = parser.add_argument_group("sweep over batch sizes")
+    sweep.add_argument(
+        "--sweep", type=batch_sizes, metavar="SIZES", help="clouds a batch, with commas, such as 1,8,32,128,512"
+    )
+    sweep.add_argument(
+        "--sweep-budget",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="what hasn't begun by then isn't run (default 600; on a GPU 120)",
+    )
+    sweep.add_argument(
+        "--sweep-compile", action="store_true", help="also training steps with torch.compile, a minute for each size"
+    )
     parser.add_argument(
         "--child", metavar="SPEC", help="measure one variant in this process (used by the command itself)"
     )
     return parser
+
+
+def batch_sizes(text: str) -> list[int]:
+    """An argparse type: integers of at least 1 with commas between them."""
+    return [positive_integer(part.strip()) for part in text.split(",")]
+
+
+def positive_seconds(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
+    return value
 
 
 def benchmark_module(name: str) -> ModuleType:
