@@ -42,7 +42,7 @@ def plan_for_training(
         generator = sample_generator(seed, epoch, index, "resample")
         if len(cloud) > size:
             # FPS starts at the first point, which the permutation makes a random one.
-            cloud = cloud[generator.permutation(len(cloud))[: max(LARGE_CLOUD, size)]]
+            cloud = cloud.take(generator.permutation(len(cloud))[: max(LARGE_CLOUD, size)], 0)
         shuffled.append(cloud)
         chosen.append(cycled_permutation(generator, min(len(cloud), size), num_points))
     return Resampling(shuffled, size, chosen)
@@ -63,7 +63,7 @@ def carry_out(plan: Resampling) -> NDArray[np.float32]:
     """The clouds (B, n, 3), or as wide as they were, that a plan makes."""
     spread = farthest_points(plan.clouds, plan.samples)
     chosen = plan.chosen or [np.arange(plan.samples) % len(cloud) for cloud in spread]
-    picked = [cloud[positions] for cloud, positions in zip(spread, chosen, strict=True)]
+    picked = [cloud.take(positions, 0) for cloud, positions in zip(spread, chosen, strict=True)]
     return np.stack(picked).astype(np.float32, copy=False)
 
 

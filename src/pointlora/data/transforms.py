@@ -140,16 +140,30 @@ def normalize_unit_sphere(points: NDArray) -> NDArray[np.float32]:
     """
     if points.ndim == 3:
         return np.stack([normalize_unit_sphere(cloud) for cloud in points])
-    center, radius = unit_sphere(points)
-    return into_sphere(points, center, radius)
+    rows = _rows(points)
+    _, radius = _sphere_of(rows)
+    rows /= radius
+    return np.ascontiguousarray(rows.T, dtype=np.float32)
 
 
 def unit_sphere(points: NDArray) -> tuple[NDArray[np.float64], float]:
     """Mean (3,) of the points (N, 3), and the distance of the farthest one from it; 1 where all coincide."""
-    # In float64, because clouds in world coordinates (metres from a datum) have means far from their extent.
-    center = points.mean(axis=0, dtype=np.float64)
-    centered = points.astype(np.float64) - center
-    radius = float(np.sqrt((centered * centered).sum(axis=1).max()))
+    return _sphere_of(_rows(points))
+
+
+def _rows(points: NDArray) -> NDArray[np.float64]:
+    """Points (N, 3) as three contiguous rows.
+
+    In float64, because clouds in world coordinates (metres from a datum) have means far from their extent.
+    """
+    return np.array(points.T, dtype=np.float64, order="C")
+
+
+def _sphere_of(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """`unit_sphere` of rows (3, N), which are centred in place."""
+    center = rows.mean(axis=1)
+    rows -= center[:, None]
+    radius = float(np.sqrt(np.einsum("ij,ij->j", rows, rows).max()))
     return center, radius if radius > 0.0 else 1.0
 
 

@@ -49,7 +49,8 @@ class Classification(Task):
         self, splits: Splits, transform: TransformConfig, run: RunConfig
     ) -> tuple[PointLoader, PointLoader | None]:
         gpu = evaluation_device(run.accelerator).type == "cuda"
-        make = partial(make_loader, pending=gpu, pin_memory=gpu)
+        # Memory is pinned by a thread, which must not call CUDA while a graph is captured.
+        make = partial(make_loader, pending=gpu, pin_memory=gpu and not run.cuda_graphs)
         chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
         return train_loader(splits.train, transform, run, make), chosen
 

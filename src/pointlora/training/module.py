@@ -9,9 +9,11 @@ from torch.nn import functional
 from pointlora.data.loading import ClassificationBatch
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.collectives import gather_samples
+from pointlora.training.cuda_graphs import GraphedClassifier
 from pointlora.training.metrics import metrics_from
 from pointlora.training.recipe import TrainingConfig
 from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.training.world import current_world
 
 
 class ClassificationModule(TrainedModule):
@@ -38,14 +40,16 @@ class ClassificationModule(TrainedModule):
         self.label_smoothing = run.label_smoothing
         self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
+        alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)
+        self.step_model = GraphedClassifier(model, run.cuda_graphs and alone, run.precision == "bf16")
         self._found: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
-        output = self.model(batch.points)
-        loss = functional.cross_entropy(output.logits.float(), batch.labels, label_smoothing=self.label_smoothing)
-        loss = loss + self.auxiliary_weight * output.auxiliary_loss.float()
+        logits, auxiliary_loss, generation_loss = self.step_model(batch.points)
+        loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=self.label_smoothing)
+        loss = loss + self.auxiliary_weight * auxiliary_loss.float()
         if self.generation_weight:
-            loss = loss + self.generation_weight * output.generation_loss
+            loss = loss + self.generation_weight * generation_loss
         return self.track(loss)
 
     def on_validation_epoch_start(self) -> None:

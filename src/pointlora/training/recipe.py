@@ -35,6 +35,9 @@ class RunConfig:
         deterministic: use deterministic kernels, where torch has them.
         gradient_checkpointing: blocks keep their inputs only and compute the rest again in the backward: the same
             result with much less memory, for a third more time.
+        cuda_graphs: on a GPU, replay the forward and backward of a step as CUDA graphs where the model allows it: the
+            same numbers, without the time that launching kernels takes. Classification on one device, without compile
+            and gradient_checkpointing.
         compile: train with torch.compile; the first steps take a minute or more, and random numbers differ. Meant for
             GPUs.
         checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
@@ -50,6 +53,7 @@ class RunConfig:
     devices: int = 1
     deterministic: bool = True
     gradient_checkpointing: bool = False
+    cuda_graphs: bool = True
     compile: bool = False
     checkpoint_every_steps: int | None = None
     tensorboard: bool = True
