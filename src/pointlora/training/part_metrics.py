@@ -128,7 +128,7 @@ def shape_counts(truth: Tensor, predicted: Tensor, category: Tensor, space: Part
     """What `metrics_from_counts` needs of each shape.
 
     Args:
-        truth: (B, M) int64 labels; points of label -1 are padding and don't count.
+        truth: (B, M) int64 labels; points of label -1 don't count.
         predicted: (B, M) int64 labels.
         category: (B,) int64; zeros without categories.
         space: parts and categories.

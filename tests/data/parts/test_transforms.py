@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pointlora.data.parts.transforms import PADDING, PartTransform, padded
+from pointlora.data.parts.base import UNCOUNTED
+from pointlora.data.parts.transforms import PartTransform, padded
 from pointlora.data.transforms import TransformConfig, normalize_unit_sphere
 
 KEYS = [(3, 0), (3, 1)]
@@ -47,7 +48,7 @@ def test_all_points_are_asked_for_once_and_in_order():
     for (cloud, labels), queries, parts in zip(clouds, made.queries, made.parts, strict=True):
         assert np.array_equal(queries[: len(cloud)], normalize_unit_sphere(cloud))
         assert np.array_equal(parts[: len(cloud)], labels)
-        assert (parts[len(cloud) :] == PADDING).all()
+        assert (parts[len(cloud) :] == UNCOUNTED).all()
         assert (queries[len(cloud) :] == queries[0]).all()
     seen = {tuple(point) for point in made.points[0].tolist()}
     assert seen <= {tuple(point) for point in made.queries[0].tolist()}
@@ -78,5 +79,5 @@ def test_padding():
     points, parts = padded(
         [np.ones((2, 3), np.float32), np.zeros((1, 3), np.float32)], [np.array([4, 5]), np.array([6])]
     )
-    assert parts.tolist() == [[4, 5], [6, PADDING]]
+    assert parts.tolist() == [[4, 5], [6, UNCOUNTED]]
     assert points.dtype == np.float32

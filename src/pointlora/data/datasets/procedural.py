@@ -30,6 +30,7 @@ class ProceduralDataset(PointCloudDataset):
         root: ignored.
         split: `train`, `validation` or `test`.
         variant: `clean` shapes, or `scan`s of them (seen from one side, noisy, cut off).
+        test_variant: that of the test split, where it is another.
         num_points: points a cloud.
         train_size, validation_size, test_size: clouds a split; the generator has no limit of its own.
         seed: chooses the shapes.
@@ -52,12 +53,14 @@ class ProceduralDataset(PointCloudDataset):
         test_size: int = 512,
         seed: int = 0,
         categories: Sequence[str] | None = None,
+        test_variant: str | None = None,
     ) -> None:
         from pointlora.data.procedural import CATEGORIES
 
         check_split(split, SPLITS)
-        if variant not in VARIANTS:
-            raise ConfigError(unknown_name("variant of procedural", variant, VARIANTS))
+        for given in (variant, test_variant or variant):
+            if given not in VARIANTS:
+                raise ConfigError(unknown_name("variant of procedural", given, VARIANTS))
         names = tuple(CATEGORIES) if categories is None else tuple(categories)
         for name in names:
             if name not in CATEGORIES:
@@ -70,7 +73,9 @@ class ProceduralDataset(PointCloudDataset):
             raise ConfigError(f"seed of the procedural data set must be at least 0, got {seed}")
         labels = np.arange(size, dtype=np.int64) % len(names)
         super().__init__("procedural", split, names, labels, _Sources(split, size))
-        self.variant, self.num_points, self.seed = variant, num_points, seed
+        self.trained_variant = variant
+        self.variant = test_variant or variant if split == "test" else variant
+        self.num_points, self.seed = num_points, seed
 
     def shape_seed(self, index: int) -> int:
         """The seed of shape `index`: 63 bits that depend on (seed, split, index)."""

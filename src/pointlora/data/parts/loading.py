@@ -24,7 +24,7 @@ class PartBatch(NamedTuple):
 
     Attributes:
         points: (B, n, 3) float32, what the network sees.
-        parts: (B, M) int64 labels of the points to label; -1 for padding.
+        parts: (B, M) int64 labels of the points to label; -1 for those that don't count.
         category: (B,) int64.
         index: (B,) int64, the samples' indices in the data set.
         queries: (B, M, 3) float32, the points to label; None where they are `points` themselves.

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from pointlora.data.datasets.procedural import ProceduralDataset
-from pointlora.data.parts.base import LabelledCloud, PartDataset
+from pointlora.data.parts.base import UNCOUNTED, LabelledCloud, PartDataset
 from pointlora.data.parts.space import PartSpace
 
 
@@ -37,17 +37,19 @@ class ProceduralParts(PartDataset, ProceduralDataset):
     """Procedural shapes with part labels; options are those of `ProceduralDataset`.
 
     With all categories and clean shapes, labels are the global part ids of `pointlora.data.procedural`. In scans,
-    clutter is a part of its own.
+    clutter is a part of its own; a network that was trained on clean shapes and is tested on scans sees clutter too, but
+    it doesn't count.
     """
 
     @cached_property
     def space(self) -> PartSpace:  # type: ignore[override]  # a property that is computed once
-        return procedural_space(self.class_names, clutter=self.variant == "scan")
+        return procedural_space(self.class_names, clutter=self.trained_variant == "scan")
 
     def labelled_cloud(self, index: int) -> LabelledCloud:
         from pointlora.data.procedural import CLUTTER
 
         shape = self.shape(index)
         first = self.space.parts_of[int(self.labels[index])][0]
-        labels = np.where(shape.parts == CLUTTER, self.space.num_parts - 1, shape.parts + first)
+        clutter = self.space.num_parts - 1 if self.trained_variant == "scan" else UNCOUNTED
+        labels = np.where(shape.parts == CLUTTER, clutter, shape.parts + first)
         return np.ascontiguousarray(shape.points, dtype=np.float32), labels.astype(np.int64)

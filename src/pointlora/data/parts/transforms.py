@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.augmentations import POINTWISE, augment
-from pointlora.data.parts.base import LabelledCloud
+from pointlora.data.parts.base import UNCOUNTED, LabelledCloud
 from pointlora.data.resampling import resample_for_evaluation, resample_for_training
 from pointlora.data.sampling import Key, sample_generator
 from pointlora.data.transforms import TransformConfig, normalize_unit_sphere
 
-# The label of points that pad a batch, and of nothing else.
-PADDING = -1
 
 
 class LabelledPoints(NamedTuple):
@@ -24,7 +22,7 @@ class LabelledPoints(NamedTuple):
     Attributes:
         points: (B, n, 3) float32, what the network sees.
         queries: (B, M, 3) float32, the points to label; None where they are `points` themselves.
-        parts: (B, n) or (B, M) int64 labels of the queries; -1 for padding.
+        parts: (B, n) or (B, M) int64 labels of the queries; -1 for points that don't count.
     """
 
     points: NDArray[np.float32]
@@ -93,5 +91,5 @@ def padded(
     """Clouds of any sizes as one array (B, M, 3), filled up with copies of their first point of label -1."""
     most = max(map(len, clouds))
     points = np.stack([np.concatenate([cloud, np.repeat(cloud[:1], most - len(cloud), 0)]) for cloud in clouds])
-    parts = np.stack([np.concatenate([own, np.full(most - len(own), PADDING)]) for own in labels])
+    parts = np.stack([np.concatenate([own, np.full(most - len(own), UNCOUNTED)]) for own in labels])
     return points.astype(np.float32, copy=False), parts.astype(np.int64, copy=False)
