@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pointlora.models.classifier import ClassifierOutput
+from pointlora.training.cuda_graphs import GraphedClassifier
+
 from .cases.network import without_gradient
 from .cases.training import make_step, our_loss, plain_loss
 from .models import NUM_CLASSES, classifier_pair, our_classifier
@@ -25,7 +28,8 @@ class Variant:
 
     Attributes:
         name: in the table.
-        network: `ours` (PointLoRA), `full` (our full fine-tuning), `plain`, or `compiled` (PointLoRA once more).
+        network: `ours` (PointLoRA), `full` (our full fine-tuning), `plain`, or PointLoRA once more: `compiled`, and
+            `graphed`, whose steps are replayed as CUDA graphs, as training does by default.
         bf16: in bfloat16 autocast.
         rounded: with TF32 in convolutions, as torch does by default.
     """
@@ -47,7 +51,8 @@ def variants_of(task: str, device_type: str) -> list[Variant]:
     if task == COMPILED:
         return [Variant("PointLoRA bf16 compiled", "compiled", bf16=True), ours_bf16, *plain[:1]]
     full = Variant("full fine-tuning float32", "full"), Variant("full fine-tuning bf16", "full", bf16=True)
-    return [ours, ours_bf16, *full, *plain]
+    graphed = [Variant("PointLoRA bf16, CUDA graphs", "graphed", bf16=True)] if device_type == "cuda" else []
+    return [ours, ours_bf16, *graphed, *full, *plain]
 
 
 class Networks:
@@ -82,9 +87,17 @@ def call_of(variant: Variant, task: str, network: Any, points: Tensor) -> Callab
         call = without_gradient(network, points, bf16_on=kind if variant.bf16 else None)
     else:
         labels = torch.arange(len(points), device=points.device) % NUM_CLASSES
-        loss = (plain_loss if is_plain else our_loss)(network, points, labels)
+        loss = (plain_loss if is_plain else our_loss)(_in_training(variant, network), points, labels)
         call = make_step(network, loss, kind, variant.bf16, plain=is_plain)
     return with_rounded_convolutions(call) if variant.rounded else call
+
+
+def _in_training(variant: Variant, network: Any) -> Any:
+    """The network as a training step calls it."""
+    if variant.network != "graphed":
+        return network
+    replayed = GraphedClassifier(network.train(), wanted=True, bf16=variant.bf16)
+    return lambda points: ClassifierOutput(*replayed(points))
 
 
 def bytes_of(network: Any) -> int:
