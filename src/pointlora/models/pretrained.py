@@ -12,7 +12,7 @@ from pointlora.errors import CheckpointError
 PRETRAINED = "pretrained"
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 # Model -> SHA-256 of FOLDER/<model>.safetensors; the model card <model>.md beside it says how the file was made.
-SHA256 = {"point_mae_tiny": "07f9c6f5163a202cbc2f977f61560831ff14060257ace238edb4e92fcfa67e9f"}
+SHA256 = {"point_mae_tiny": "90459c96336c56aa8529fc0dc4f0be7df13df43ef7fe9581e1230c4c4a9ec6cf"}
 
 
 def list_pretrained() -> list[str]:
