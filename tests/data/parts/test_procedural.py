@@ -3,7 +3,9 @@ import pytest
 
 from pointlora.data import open_dataset, train_validation_split
 from pointlora.data.parts import open_part_dataset
+from pointlora.data.parts.base import UNCOUNTED
 from pointlora.data.procedural import CATEGORIES, NUM_PARTS, PART_NAMES, generate_shape, global_part_ids
+from pointlora.errors import ConfigError
 
 
 def test_labels_are_the_global_part_ids():
@@ -36,6 +38,31 @@ def test_clutter_of_scans_is_a_part_of_every_category():
     assert any((parts == clutter).any() for parts in seen)
     for index, parts in enumerate(seen):
         assert set(parts.tolist()) <= set(dataset.space.parts_of[dataset.labels[index]])
+
+
+def test_a_network_of_clean_shapes_is_tested_on_scans_whose_clutter_does_not_count():
+    options = {"num_points": 400, "train_size": 6, "test_size": 8, "categories": CATEGORIES[:3]}
+    train, test = (
+        open_part_dataset("procedural", split=split, test_variant="scan", **options) for split in ("train", "test")
+    )
+    assert test.space == train.space
+    assert "clutter" not in test.space.part_names
+    clean = open_part_dataset("procedural", **options)
+    assert np.array_equal(train.cloud(3), clean.cloud(3))
+    scans = open_part_dataset("procedural", split="test", variant="scan", **options)
+    clutter = scans.space.num_parts - 1
+    found = 0
+    for index in range(8):
+        (points, parts), (same, all_parts) = test.labelled_cloud(index), scans.labelled_cloud(index)
+        assert np.array_equal(points, same)
+        assert np.array_equal(parts, np.where(all_parts == clutter, UNCOUNTED, all_parts))
+        found += (parts == UNCOUNTED).sum()
+    assert found
+
+
+def test_an_unknown_variant_of_the_test_split_is_named():
+    with pytest.raises(ConfigError, match="'noisy'"):
+        open_dataset("procedural", test_variant="noisy")
 
 
 def test_some_categories_are_numbered_through():

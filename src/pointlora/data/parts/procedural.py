@@ -37,8 +37,8 @@ class ProceduralParts(PartDataset, ProceduralDataset):
     """Procedural shapes with part labels; options are those of `ProceduralDataset`.
 
     With all categories and clean shapes, labels are the global part ids of `pointlora.data.procedural`. In scans,
-    clutter is a part of its own; a network that was trained on clean shapes and is tested on scans sees clutter too, but
-    it doesn't count.
+    clutter is a part of its own; a network that was trained on clean shapes and is tested on scans sees clutter too,
+    but it doesn't count.
     """
 
     @cached_property

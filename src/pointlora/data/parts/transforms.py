@@ -15,7 +15,6 @@ from pointlora.data.sampling import Key, sample_generator
 from pointlora.data.transforms import TransformConfig, normalize_unit_sphere
 
 
-
 class LabelledPoints(NamedTuple):
     """A batch of arrays.
 
