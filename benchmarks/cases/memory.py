@@ -5,14 +5,39 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..children import child_command, run_process
 from ..settings import Context, Settings
-from .training import VARIANTS
 
 STEPS = 2  # the first one makes the optimiser's state
+
+
+class Variant(NamedTuple):
+    """How our classifier takes its steps.
+
+    Attributes:
+        method: of tuning.
+        bf16: in autocast.
+        checkpointing: `training.gradient_checkpointing`.
+    """
+
+    method: str
+    bf16: bool = False
+    checkpointing: bool | str = False
+
+
+OURS = {
+    "ours": Variant("pointlora"),
+    "ours recomputing": Variant("pointlora", checkpointing="frozen"),
+    "ours bf16": Variant("pointlora", bf16=True),
+    "ours recomputing bf16": Variant("pointlora", bf16=True, checkpointing="frozen"),
+    "full": Variant("full"),
+    "full bf16": Variant("full", bf16=True),
+}
+VARIANTS = (*OURS, "plain")
 
 
 def memory(context: Context) -> dict[str, dict[str, float]]:
@@ -49,14 +74,13 @@ def measure(spec: dict[str, Any]) -> dict[str, float]:
     import torch
 
     from ..settings import Context, Settings
-    from .training import classifier_step
 
     settings = Settings(spec["model"], spec["batch_size"], 1, 1.0, spec["threads"], spec["device"])
     torch.set_num_threads(settings.threads)
     context = Context(settings)
     _wake_up(context.device)
     before = highest_resident()
-    step = classifier_step(spec["variant"], settings.model, context.points)
+    step = variant_step(spec["variant"], settings.model, context.points)
     for _ in range(STEPS):
         step()
     resident = highest_resident() - before
@@ -68,6 +92,29 @@ def measure(spec: dict[str, Any]) -> dict[str, float]:
         peak = torch.cuda.max_memory_allocated(context.device)
         return {"resident": float(peak), "tensors": float(peak - between)}
     return {"resident": float(resident), "tensors": allocated_by(step)}
+
+
+def variant_step(name: str, model: str, points: Any) -> Callable[[], float]:
+    """The training step of one of `VARIANTS`, on a model of its own."""
+    import torch
+
+    from pointlora.training.checkpointing import checkpointed
+
+    from ..models import NUM_CLASSES, our_classifier
+    from .training import classifier_step, make_step, our_loss
+
+    if name == "plain":
+        return classifier_step(name, model, points)
+    variant = OURS[name]
+    labels = torch.arange(len(points), device=points.device) % NUM_CLASSES
+    ours = our_classifier(model, variant.method).to(points.device)
+    inner = make_step(ours, our_loss(ours, points, labels), points.device.type, variant.bf16)
+
+    def step() -> float:
+        with checkpointed(ours, variant.checkpointing):
+            return inner()
+
+    return step
 
 
 def _wake_up(device: Any) -> None:

@@ -69,6 +69,12 @@ def test_the_highest_memory_of_a_call_is_counted():
     assert memory.highest_resident() > 50e6
 
 
+def test_a_step_that_recomputes_needs_less_memory():
+    spec = {"model": "point_mae_tiny", "batch_size": 2, "threads": 1, "device": "cpu"}
+    usual, again = (memory.measure({**spec, "variant": name}) for name in ("ours", "ours recomputing"))
+    assert 0 < again["tensors"] < 0.8 * usual["tensors"]
+
+
 @pytest.mark.slow
 def test_every_part_runs(tmp_path):
     written = tmp_path / "all.json"

@@ -44,6 +44,20 @@ def test_values_of_every_kind(recipe):
     assert flags == {"resume": False}
 
 
+@pytest.mark.parametrize(("word", "value"), [("true", True), ("false", False), ("frozen", "frozen")])
+def test_gradient_checkpointing_is_a_switch_with_a_middle(tmp_path, word, value):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"training: {{gradient_checkpointing: {word}}}\n")
+    for words in (
+        [str(path)],
+        ["--training.gradient_checkpointing", word],
+        [f"--training.gradient_checkpointing={word}"],
+    ):
+        found = parse(*words)[0].training.gradient_checkpointing
+        assert (type(found), found) == (type(value), value)
+    assert parse(str(path), "--training.gradient_checkpointing", "false")[0].training.gradient_checkpointing is False
+
+
 def test_another_method_on_top_of_a_recipe(recipe):
     parsed, _ = parse(recipe, "--method.name", "lora")
     assert (parsed.method["name"], parsed.method["rank"], parsed.method["prompts"]) == ("lora", 4, "none")
@@ -64,6 +78,7 @@ def test_a_bare_name_is_a_bundled_recipe():
         (["--epochs", "7"], "did you mean '--training.epochs'?"),
         (["--training.epochs", "x"], "training.epochs is 'x', but it must be of type int"),
         (["--training.epochs", "2.5"], "training.epochs is '2.5', but it must be of type int"),
+        (["--training.gradient_checkpointing", "frosen"], "did you mean 'frozen'? Known: false, true, frozen"),
         (["--model.tokenizer_dims", "q"], "model.tokenizer_dims is 'q', but it must be of type list[int] or null"),
         (["--model.checkpoint"], "--model.checkpoint: expected one argument"),
         (["--method", "3"], "method is '3'"),

@@ -7,6 +7,7 @@ from torch import nn
 from pointlora.models import linear, second_stage
 from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.models.linear import Linear
+from pointlora.models.recomputation import recipe
 from pointlora.models.second_stage import spread
 
 
@@ -84,6 +85,35 @@ def test_only_joined_features_and_indices_are_kept_of_a_frozen_stage():
     kept = sum(tensor.numel() * tensor.element_size() for tensor in tokens.grad_fn.saved_tensors if tensor is not None)
     weights = sum(parameter.numel() for parameter in layers.parameters())
     assert kept <= 4 * (7 * 5 * 10 + weights + 2 * 10) + 7 * 8 + 7 * 6
+
+
+@pytest.mark.parametrize("batch_statistics", [True, False])
+@pytest.mark.parametrize("bf16", [False, True])
+def test_with_a_recipe_joined_features_are_made_again(monkeypatch, batch_statistics, bf16):
+    if bf16 and linear._BFLOAT16_PRODUCT is None:
+        pytest.skip("oneDNN has no bfloat16 product here")
+    monkeypatch.setattr(second_stage, "_BLOCK", 200)
+    features, rows = torch.randn(7, 5, 6, requires_grad=True), []
+
+    def again(points):
+        rows.append(len(points))
+        return points
+
+    results = []
+    for found in (None, recipe((features.flatten(0, 1),), again)):
+        layers = make(False, batch_statistics)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            tokens = second_stage.second_stage(features, layers, found)
+        kept = {t.data_ptr(): t.numel() * t.element_size() for t in tokens.grad_fn.saved_tensors if t is not None}
+        (gradient,) = torch.autograd.grad(tokens.float().sin().sum(), features)
+        results.append((tokens, gradient, layers[1].running_mean, layers[1].running_var, sum(kept.values())))
+    for usual, made in zip(results[0][:4], results[1][:4], strict=True):
+        assert torch.equal(usual, made)
+    assert sum(rows) == 7 * 5
+    assert max(rows) < 7 * 5
+    size = 2 if bf16 else 4
+    joined, pooled, source = 7 * 5 * 10 * size, 7 * 10 * size, 7 * 5 * 6 * 4
+    assert results[0][4] - results[1][4] == joined - pooled - source
 
 
 def test_anything_but_the_plain_layers_is_left_alone():

@@ -3,7 +3,9 @@ import math
 import pytest
 import torch
 
-from pointlora.models.transformer import Attention, Block, DropPath, attend, drop_path_rates
+from pointlora.models import linear
+from pointlora.models.recomputation import recipe_of
+from pointlora.models.transformer import Attention, Block, DropPath, Norm, attend, drop_path_rates
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -56,3 +58,85 @@ def test_attention_in_bfloat16_equals_the_fused_kernel(causal):
     torch.testing.assert_close(ours.float(), exact, atol=0.02, rtol=0.02)
     gradients = [torch.autograd.grad(value.float().square().sum(), queries)[0] for value in (ours, exact)]
     torch.testing.assert_close(*gradients, atol=0.1, rtol=0.05)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_weights_made_again_give_the_same_for_less_memory(causal):
+    generator = torch.Generator().manual_seed(0)
+    packed = torch.randn(3, 2, 3, 40, 16, generator=generator).bfloat16()
+    results = []
+    for again in (False, True):
+        inputs, kept = packed.clone().requires_grad_(), {}
+
+        def pack(tensor, kept=kept):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            mixed = attend(*inputs.unbind(0), causal, again)
+        mixed.float().square().sum().backward()
+        results.append((mixed, inputs.grad, sum(kept.values())))
+    assert torch.equal(results[0][0], results[1][0])
+    torch.testing.assert_close(results[1][1], results[0][1], atol=1e-2, rtol=1e-2)
+    assert results[1][2] == packed.numel() * 2
+    assert results[0][2] >= results[1][2] + 2 * 3 * 40 * 40 * 2
+
+
+def test_attention_of_trained_projections_keeps_its_weights():
+    attention, tokens = Attention(16, 2).bfloat16(), torch.randn(2, 5, 16).bfloat16().requires_grad_()
+    attention.recomputes = True
+    nodes = []
+    for trained in (True, False):
+        attention.requires_grad_(trained)
+        found, todo = set(), [attention(tokens).grad_fn]
+        while todo:
+            node = todo.pop()
+            found.add(type(node).__name__)
+            todo += [following for following, _ in node.next_functions if following is not None]
+        nodes.append(found)
+    assert "SoftmaxBackward0" in nodes[0]
+    assert "_AttendBackward" in nodes[1]
+    assert "SoftmaxBackward0" not in nodes[1]
+
+
+def make_norm(trained):
+    torch.manual_seed(0)
+    norm = Norm(12)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    return norm.requires_grad_(trained)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_frozen_norm_is_a_norm_and_can_be_made_again(bf16):
+    norm, tokens = make_norm(False), torch.randn(3, 5, 12)
+    tokens = (tokens.bfloat16() if bf16 else tokens).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        normalized, expected = norm(tokens), torch.nn.LayerNorm.forward(norm, tokens)
+    assert torch.equal(normalized, expected)
+    sources, make = recipe_of(normalized)
+    assert torch.equal(make(*sources), normalized)
+    gradients = [torch.autograd.grad(y.float().sin().sum(), tokens)[0] for y in (normalized, expected)]
+    assert gradients[0].dtype == tokens.dtype
+    torch.testing.assert_close(*gradients, atol=0.02 if bf16 else 1e-6, rtol=0)
+
+
+def test_a_norm_that_is_trained_or_has_no_gradient_is_computed_as_usual():
+    tokens = torch.randn(3, 12, requires_grad=True)
+    assert recipe_of(make_norm(True)(tokens)) is None
+    assert recipe_of(make_norm(False)(tokens.detach())) is None
+    with torch.no_grad():
+        assert recipe_of(make_norm(False)(tokens)) is None
+
+
+def test_a_trained_layer_behind_a_frozen_norm_keeps_the_norms_input(monkeypatch):
+    monkeypatch.setattr(linear, "_WORTHWHILE", 0)
+    norm, layer, tokens = make_norm(False), linear.Linear(12, 4), torch.randn(3, 5, 12, requires_grad=True)
+    result = layer(norm(tokens))
+    kept = result.grad_fn.next_functions[0][0].saved_tensors
+    assert tokens.data_ptr() in [tensor.data_ptr() for tensor in kept]
+    gradient = torch.randn(3, 5, 4)
+    found = torch.autograd.grad(result, [tokens, *layer.parameters()], gradient)
+    usual = torch.nn.functional.linear(torch.nn.LayerNorm.forward(norm, tokens), layer.weight, layer.bias)
+    for own, other in zip(found, torch.autograd.grad(usual, [tokens, *layer.parameters()], gradient), strict=True):
+        torch.testing.assert_close(own, other, atol=1e-5, rtol=1e-5)

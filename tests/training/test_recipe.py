@@ -51,6 +51,12 @@ def test_defaults_are_the_releases():
         ({"method": {"name": "pointlora", "straight_through": 1}}, ["method.straight_through", "true or false"]),
         ({"method": {"rank": 4}}, ["method", "name"]),
         ({"method": {"name": "scratch"}, "model": {"checkpoint": "a.pth"}}, ["scratch", "'a.pth'", "null", "full"]),
+        (
+            {"training": {"gradient_checkpointing": "frosen"}},
+            ["training.gradient_checkpointing", "'frosen'", "did you mean 'frozen'", "false, true, frozen"],
+        ),
+        ({"training": {"gradient_checkpointing": 1}}, ["training.gradient_checkpointing", "1", "false, true, frozen"]),
+        ({"training": {"gradient_checkpointing": [True]}}, ["training.gradient_checkpointing", "[True]"]),
         ({"training": {"epoch": 3}}, ["'training.epoch'", "did you mean 'training.epochs'"]),
         ({"epochs": 3}, ["'epochs'", "did you mean 'training.epochs'"]),
         ({"training": 3}, ["training is 3", "mapping"]),
@@ -122,5 +128,6 @@ def test_importing_recipes_needs_neither_torch_nor_numpy():
 def test_settings_that_look_like_options_of_the_data_set():
     with pytest.raises(ConfigError, match="data.options holds 'cache'"):
         from_mapping(TrainRecipe, {"data": {"options": {"cache": "off"}}})
-    with pytest.raises(ConfigError, match="gradient_checkpointing and training.compile exclude each other"):
-        from_mapping(TrainRecipe, {"training": {"gradient_checkpointing": True, "compile": True}})
+    for wanted in (True, "frozen"):
+        with pytest.raises(ConfigError, match="gradient_checkpointing and training.compile exclude each other"):
+            from_mapping(TrainRecipe, {"training": {"gradient_checkpointing": wanted, "compile": True}})

@@ -32,10 +32,15 @@ class BranchedLinear(nn.Linear):
         y = linear(x, self.weight, self.bias)
         branches = [cast(Branch, branch) for branch in self.branches.values() if branch.active]
         if len(branches) > 1 and all(branch.stacks for branch in branches):
-            return y + stacked(branches, x)
+            return _add(y, stacked(branches, x))
         for branch in branches:
-            y = y + branch(x)
+            y = _add(y, branch(x))
         return y
+
+
+def _add(y: Tensor, more: Tensor) -> Tensor:
+    """Their sum, in place where the type stays the same: nothing else holds y, which a layer has just computed."""
+    return y.add_(more) if y.dtype == more.dtype else y + more
 
 
 class Branch(nn.Module):

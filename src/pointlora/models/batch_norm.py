@@ -32,9 +32,17 @@ class RowBatchNorm(nn.BatchNorm1d):
         self.move_running_statistics(mean, variance, len(rows))
         return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps, relu)
 
+    def running_statistics(self) -> tuple[Tensor, Tensor]:
+        """Copies of the running mean and variance (C,)."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        return self.running_mean.clone(), self.running_var.clone()
+
     @torch.no_grad()
     def move_running_statistics(self, mean: Tensor, variance: Tensor, count: float) -> None:
-        """Move the running statistics toward the mean and the biased variance of `count` rows."""
+        """Move the running statistics toward the mean and the biased variance of `count` rows, if they are tracked."""
+        if not self.track_running_stats:
+            return
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -45,7 +53,12 @@ class RowBatchNorm(nn.BatchNorm1d):
 
 def row_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of each column of (M, C), in float32."""
-    return block_statistics(rows.split(max(_BLOCK // rows.shape[1], 1)))
+    return block_statistics(rows.split(block_length(rows.shape[1])))
+
+
+def block_length(channels: int) -> int:
+    """How many rows of so many channels are a block that fits the cache."""
+    return max(_BLOCK // channels, 1)
 
 
 def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
@@ -65,6 +78,14 @@ def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     return shift + mean, (squares / count - mean * mean).clamp_(min=0)
 
 
+def normalize(
+    rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float, relu: bool = True
+) -> Tensor:
+    """Rows (M, C) normalised with given statistics; no gradient."""
+    normalized = torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0]
+    return normalized.relu_() if relu else normalized
+
+
 class _Normalize(torch.autograd.Function):
     """Normalise with given batch statistics; the backward is that of batch normalisation in training."""
 
@@ -74,8 +95,7 @@ class _Normalize(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(rows, weight, bias, mean, (variance + eps).rsqrt())
         ctx.eps, ctx.relu = eps, relu
-        normalized = torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0]
-        return normalized.relu_() if relu else normalized
+        return normalize(rows, weight, bias, mean, variance, eps, relu)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -93,8 +113,19 @@ class _Normalize(torch.autograd.Function):
 def _where_positive(gradient: Tensor, rows: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
     """The gradient where rows * factor + shift is positive, else 0; (M, C), in blocks that fit the cache."""
     result = torch.empty_like(gradient)
-    size = max(_BLOCK // rows.shape[1], 1)
+    size = block_length(rows.shape[1])
     for block, passed, out in zip(rows.split(size), gradient.split(size), result.split(size), strict=True):
-        positive = torch.addcmul(shift, block.float(), factor) > 0
-        torch.mul(passed, positive, out=out)
+        pass_positive(passed, torch.addcmul(shift, block.float(), factor), out)
     return result
+
+
+def pass_positive(gradient: Tensor, values: Tensor, out: Tensor) -> Tensor:
+    """The gradient where the values are positive, else 0; a quarter of the time of comparing and multiplying.
+
+    Args:
+        gradient: (M, C) float32 or bfloat16.
+        values: (M, C) float32; rounded to bfloat16, what is positive stays so.
+        out: (M, C) takes the result; it may be the gradient itself.
+    """
+    threshold = torch.ops.aten.threshold_backward.grad_input
+    return threshold(gradient, values.to(gradient.dtype), 0, grad_input=out)  # type: ignore[no-any-return]

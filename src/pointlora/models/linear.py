@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.models.derived import derived
+from pointlora.models.recomputation import Recipe, keep, kept, recipe_of
 
 # Below this many multiplications the call itself takes longer than the product.
 _WORTHWHILE = 1 << 18
@@ -40,13 +41,13 @@ _BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b on (..., in), with (out, in) weight and (out,) bias: (..., out)."""
-    if not usable(x, weight) or x.numel() * weight.shape[0] < _WORTHWHILE:
+    if not worthwhile(x, weight):
         return F.linear(x, weight, bias)
     dtype = product_dtype(x)
     rows = x.reshape(-1, x.shape[-1])
     needs = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad or _requires(bias))
     if needs:
-        product: Tensor = _Linear.apply(rows, weight, bias, dtype)
+        product: Tensor = _Linear.apply(rows, weight, bias, dtype, recipe_of(x))
     else:
         product = multiply(rows.to(dtype), cast(weight, dtype), cast_bias(bias, dtype))
     return product.view(*x.shape[:-1], -1)
@@ -54,12 +55,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear_gelu(x: Tensor, layer: nn.Module) -> Tensor:
     """GELU of a linear layer's output; without gradients on a CPU in one pass."""
-    if (
-        type(layer) is not Linear
-        or not usable(x, layer.weight)
-        or torch.is_grad_enabled()
-        or x.numel() * len(layer.weight) < _WORTHWHILE
-    ):
+    if type(layer) is not Linear or torch.is_grad_enabled() or not worthwhile(x, layer.weight):
         return F.gelu(layer(x))
     dtype = product_dtype(x)
     rows = x.reshape(-1, x.shape[-1]).to(dtype)
@@ -88,6 +84,11 @@ def usable(*tensors: Tensor) -> bool:
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
         and all(tensor.dtype in (torch.float32, torch.bfloat16) for tensor in tensors)
     )
+
+
+def worthwhile(x: Tensor, weight: Tensor) -> bool:
+    """Whether a product of x (..., in) and weight (out, in) is usable, and large enough to gain by it."""
+    return usable(x, weight) and x.numel() * weight.shape[0] >= _WORTHWHILE
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
@@ -129,21 +130,29 @@ def _dense(matrix: Tensor) -> Tensor:
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
+    def forward(
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, recipe: Recipe | None
+    ) -> Tensor:
         ctx.types = rows.dtype, weight.dtype, None if bias is None else bias.dtype
         mine, factor = rows.to(dtype), cast(weight, dtype)
         # What isn't needed isn't kept: a frozen layer's input is free as soon as nothing else holds it.
-        ctx.save_for_backward(mine if weight.requires_grad else None, factor if rows.requires_grad else None)
+        trained = weight.requires_grad
+        keep(ctx, mine if trained else None, recipe if trained else None, factor if rows.requires_grad else None)
         return multiply(mine, factor, cast_bias(bias, dtype))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight = ctx.saved_tensors
+        (weight,), make = kept(ctx, 1)
         gradient = gradients[0]
-        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        for_x = multiply(gradient, weight.t()).to(ctx.types[0]) if needs_x else None
-        for_weight = weight_gradient(gradient, rows).to(ctx.types[1]) if needs_weight else None
-        return for_x, for_weight, gradient.sum(0).to(ctx.types[2]) if needs_bias else None, None
+        needs_x, needs_weight, needs_bias, *_ = ctx.needs_input_grad
+        for_x = for_weight = None
+        if needs_x:
+            for_x = multiply(gradient, weight.t()).to(ctx.types[0])
+        if needs_weight:
+            rows = make()
+            rows = rows.reshape(-1, rows.shape[-1]).to(gradient.dtype)
+            for_weight = weight_gradient(gradient, rows).to(ctx.types[1])
+        return for_x, for_weight, gradient.sum(0).to(ctx.types[2]) if needs_bias else None, None, None
 
 
 def weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The second stage of the tokenizer in training on a CPU, done patch by patch in the cache.
 
 The stage joins the maximum over a patch to every point's features, normalises, and takes the maximum once more. Only
-its joined features are kept. In the backward, the last maximum hands each channel's gradient to one point of the patch:
+its joined features are kept, or nothing but their statistics where it is frozen and its features can be made again. In
+the backward, the last maximum hands each channel's gradient to one point of the patch:
 the gradient of the last layer's input is a sum of as many rows of its weight as there are channels, where the product
 with the scattered gradient would add mostly zeros.
 """
@@ -18,9 +19,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pointlora.models import linear as products
-from pointlora.models.batch_norm import RowBatchNorm, block_statistics
+from pointlora.models.batch_norm import RowBatchNorm, block_statistics, normalize, pass_positive
 from pointlora.models.linear import Linear, multiply, weight_gradient
 from pointlora.models.max_pool import MOST_POINTS, first_index
+from pointlora.models.recomputation import Recipe
 
 _BLOCK = 1 << 20  # elements of the widest matrix of a block; 4 MB of float32
 
@@ -31,21 +33,20 @@ def applies(features: Tensor, layers: nn.Sequential) -> bool:
     return plain and products.usable(features, *layers.parameters()) and features.shape[1] <= MOST_POINTS
 
 
-def second_stage(features: Tensor, layers: nn.Sequential) -> Tensor:
+def second_stage(features: Tensor, layers: nn.Sequential, recipe: Recipe | None = None) -> Tensor:
     """(P, K, F) features of the points of P patches to tokens (P, C).
 
     Args:
         features: of the first stage.
         layers: joined features (2F) to hidden ones, BatchNorm, ReLU, hidden to C.
+        recipe: where the layers are frozen: of the features, row by row of its first source, which has P * K rows.
+            Then the joined features aren't kept but made again.
     """
     join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", layers)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    known = (None, None) if norm.training else (norm.running_mean.clone(), norm.running_var.clone())
+    known = (None, None) if norm.training else norm.running_statistics()
     weights = (join.weight, join.bias, norm.weight, norm.bias, last.weight, last.bias)
-    tokens, mean, variance = _SecondStage.apply(
-        features, *weights, *known, norm.eps, products.product_dtype(features), torch.is_grad_enabled()
-    )
+    dtype, grad = products.product_dtype(features), torch.is_grad_enabled()
+    tokens, mean, variance = _SecondStage.apply(features, *weights, *known, norm.eps, dtype, grad, recipe)
     if norm.training:
         norm.move_running_statistics(mean, variance, features.shape[0] * features.shape[1])
     return cast(Tensor, tokens)
@@ -69,6 +70,7 @@ class _SecondStage(torch.autograd.Function):
         eps: float,
         dtype: torch.dtype,
         grad: bool,
+        recipe: Recipe | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         points, types = features.shape[1], (features.dtype, join_weight.dtype, last_weight.dtype)
         features, last = features.to(dtype), last_weight.to(dtype)
@@ -77,24 +79,17 @@ class _SecondStage(torch.autograd.Function):
         pooled = multiply(maxima, left, join_bias.to(dtype))
         size = max(_BLOCK // (points * max(features.shape[2], *last.shape)), 1)
         joined: list[Tensor] = []
-
-        def join() -> Iterator[Tensor]:
-            for block, shift in zip(features.split(size), pooled.split(size), strict=True):
-                rows = multiply(block.flatten(0, 1), right)
-                rows.view(len(block), points, -1).add_(shift[:, None])
-                joined.append(rows)
-                yield rows
-
+        blocks = _join(features, right, pooled, size, joined)
         ctx.batch_statistics = mean is None or variance is None
         if mean is None or variance is None:
-            mean, variance = block_statistics(join())
+            mean, variance = block_statistics(blocks)
         else:
-            for _ in join():
-                pass
+            deque(blocks, maxlen=0)
         tokens = features.new_empty(len(features), len(last))
         indices = []
+        grad = grad and any(ctx.needs_input_grad)
         for rows, out in zip(joined, tokens.split(size), strict=True):
-            hidden = _normalize(rows, norm_weight, norm_bias, mean, variance, eps)
+            hidden = normalize(rows, norm_weight, norm_bias, mean, variance, eps)
             values = multiply(hidden, last, last_bias.to(dtype)).view(len(out), points, -1)
             torch.amax(values, 1, out=out)
             if grad:
@@ -102,11 +97,12 @@ class _SecondStage(torch.autograd.Function):
         if grad:
             trained = ctx.needs_input_grad[1]
             ctx.eps, ctx.size, ctx.points, ctx.types = eps, size, points, types
+            ctx.make = None if recipe is None else recipe.make
             ctx.save_for_backward(
                 *(left, right, last, norm_weight, norm_bias, mean, variance),
                 *(torch.cat(indices), first_index(features, maxima)),
                 *(features if trained else None, maxima if trained else None),
-                *joined,
+                *(joined if recipe is None else (pooled, *recipe.sources)),
             )
         ctx.mark_non_differentiable(mean, variance)
         return tokens, mean, variance
@@ -114,9 +110,11 @@ class _SecondStage(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        left, right, last, norm_weight, norm_bias, mean, variance, index, first, features, maxima, *joined = (
+        left, right, last, norm_weight, norm_bias, mean, variance, index, first, features, maxima, *rest = (
             ctx.saved_tensors
         )
+        joined = deque(rest if ctx.make is None else _join_again(ctx, right, *rest))
+        del rest
         size, points, needs = ctx.size, ctx.points, ctx.needs_input_grad
         gradient = gradients[0].contiguous()
         inverse = (variance + ctx.eps).rsqrt()
@@ -125,50 +123,72 @@ class _SecondStage(torch.autograd.Function):
         total, slope = torch.zeros_like(mean), torch.zeros_like(mean)
         of_last = torch.zeros(last.shape) if needs[5] else None
         passed: deque[Tensor] = deque()
+        # Room for two blocks in float32: allocated anew each time, blocks that stay would come to lie between them.
+        room = torch.empty(2, min(size, len(index)) * points, len(mean))
         for rows, some, which in zip(joined, gradient.split(size), index.split(size), strict=True):
             if of_last is not None:
-                of_last += _last_gradient(
-                    some, which, _normalize(rows, norm_weight, norm_bias, mean, variance, ctx.eps)
-                )
-            centered = rows.float()
-            block = spread(some, which, points, last).mul_(torch.addcmul(offset, centered, factor) > 0)
-            passed.append(block)
+                of_last += _last_gradient(some, which, normalize(rows, norm_weight, norm_bias, mean, variance, ctx.eps))
+            block, (precise, values) = spread(some, which, points, last), room[:, : len(rows)]
+            precise.copy_(rows)
+            passed.append(pass_positive(block, torch.addcmul(offset, precise, factor, out=values), out=block))
             if ctx.batch_statistics or needs[3] or needs[4]:
-                centered = centered.sub_(mean) if rows.dtype != torch.float32 else centered - mean
                 total += block.sum(0, dtype=torch.float32)
-                slope += centered.mul_(block).sum(0)
+                slope += precise.sub_(mean).mul_(block).sum(0)
         # The gradient of batch normalisation: factor * passed + tilt * rows + level, with two numbers a channel.
         count = len(index) * points if ctx.batch_statistics else torch.inf
         tilt = -factor * inverse.square() * slope / count
         level = -factor * total / count - mean * tilt
-        of_features = left.new_empty(len(index), points, left.shape[1]) if needs[0] else None
+        of_features: list[Tensor] = []
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
-        for number, (rows, out) in enumerate(zip(joined, of_pooled.split(size), strict=True)):
-            block = torch.addcmul(level, rows.float(), tilt).addcmul_(passed.popleft(), factor).to(left.dtype)
+        for number, (out, at) in enumerate(zip(of_pooled.split(size), first.split(size), strict=True)):
+            precise, block = room[:, : len(out) * points]
+            torch.addcmul(level, precise.copy_(joined.popleft()), tilt, out=block)
+            block = block.addcmul_(passed.popleft(), factor).to(left.dtype)
             torch.sum(block.view(len(out), points, -1), 1, out=out)
-            patches = slice(number * size, number * size + len(out))
-            if of_features is not None:
-                of_features[patches] = multiply(block, right.t()).view(len(out), points, -1)
+            if needs[0]:
+                of_features.append(_add_at(multiply(block, right.t()), at, multiply(out, left.t())))
             if of_right is not None:
+                patches = slice(number * size, number * size + len(out))
                 of_right += weight_gradient(block, features[patches].flatten(0, 1))
-        if of_features is not None:
-            of_features.scatter_add_(1, first.long()[:, None], multiply(of_pooled, left.t())[:, None])
-            of_features = of_features.to(ctx.types[0])
+        for_features = None
+        if needs[0]:
+            for_features = torch.cat(of_features).view(len(index), points, -1).to(ctx.types[0])
         of_join = None
         if of_right is not None:
             of_join = torch.cat([weight_gradient(of_pooled, maxima).float(), of_right], 1).to(ctx.types[1])
         return (
-            *(of_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
+            *(for_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
             *(slope * inverse if needs[3] else None, total if needs[4] else None),
             None if of_last is None else of_last.to(ctx.types[2]),
             gradient.sum(0, dtype=torch.float32) if needs[6] else None,
-            *[None] * 5,
+            *[None] * 6,
         )
 
 
-def _normalize(rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
-    return torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0].relu_()
+def _join(features: Tensor, right: Tensor, pooled: Tensor, size: int, into: list[Tensor]) -> Iterator[Tensor]:
+    """Joined features (rows, hidden) of `size` patches after the other; they are appended to `into` too.
+
+    Args:
+        features: (P, K, F).
+        right: (hidden, F) weight of a point's features.
+        pooled: (P, hidden) what the patch's maximum adds to each of its points.
+    """
+    for block, shift in zip(features.split(size), pooled.split(size), strict=True):
+        into.append(_join_block(block.flatten(0, 1), right, shift))
+        yield into[-1]
+
+
+def _join_block(features: Tensor, right: Tensor, shift: Tensor) -> Tensor:
+    rows = multiply(features, right)
+    rows.view(len(shift), -1, rows.shape[1]).add_(shift[:, None])
+    return rows
+
+
+def _join_again(ctx: Any, right: Tensor, pooled: Tensor, points: Tensor, *others: Tensor) -> list[Tensor]:
+    """All blocks of `_join`, of features that are made again, block by block, from the points."""
+    blocks = zip(points.split(ctx.size * ctx.points), pooled.split(ctx.size), strict=True)
+    return [_join_block(ctx.make(rows, *others).to(right.dtype), right, shift) for rows, shift in blocks]
 
 
 def spread(gradient: Tensor, index: Tensor, points: int, weight: Tensor) -> Tensor:
@@ -191,6 +211,13 @@ def spread(gradient: Tensor, index: Tensor, points: int, weight: Tensor) -> Tens
         mode="sum",
         per_sample_weights=gradient.gather(1, channels).flatten(),
     )
+
+
+def _add_at(rows: Tensor, index: Tensor, values: Tensor) -> Tensor:
+    """Add values (P, C) in place to those of the rows (P * K, C) that the index (P, C), bytes, names in each patch."""
+    patches, where = rows.view(len(index), -1, rows.shape[1]), index.long()[:, None]
+    patches.scatter_(1, where, patches.gather(1, where).add_(values[:, None]))
+    return rows
 
 
 def _last_gradient(gradient: Tensor, index: Tensor, hidden: Tensor) -> Tensor:

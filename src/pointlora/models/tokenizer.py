@@ -6,17 +6,19 @@ Point-BERT (Yu et al., CVPR 2022) and Point-MAE (Pang et al., ECCV 2022), after 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
-from pointlora.models import folded_tokenizer, second_stage
+from pointlora.models import first_stage, folded_tokenizer, second_stage
 from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.models.linear import Linear, linear
 from pointlora.models.max_pool import max_over_points
+from pointlora.models.recomputation import is_recomputed
 from pointlora.ops.grouping import Patches
 
 
@@ -28,7 +30,13 @@ class Tokenizer(nn.Module):
     Args:
         dims: widths of the first stage, then the hidden width of the second.
         out_dim: width C of a token.
+
+    Attributes:
+        recomputes: in training with a frozen second stage, keep the points and the statistics of BatchNorm only, and
+            make all else again in the backward.
     """
+
+    recomputes = False
 
     def __init__(self, dims: Sequence[int], out_dim: int) -> None:
         super().__init__()
@@ -49,14 +57,34 @@ class Tokenizer(nn.Module):
         if not self.training and folded_tokenizer.applies(neighborhoods, self.first_conv, self.second_conv):
             patches = Patches(neighborhoods[:, :, 0], neighborhoods)
             return self.finish(folded_tokenizer.tokenize([patches], self.first_conv, self.second_conv)[0])
-        batch, groups, size, _ = neighborhoods.shape
         with repeated_statistics(self, repeats if self.training else 1):
-            features = _run(self.first_conv, neighborhoods.reshape(-1, 3)).view(batch * groups, size, -1)
-            if second_stage.applies(features, self.second_conv):
-                tokens = second_stage.second_stage(features, self.second_conv)
-            else:
-                tokens = self._second_stage(features)
-        return self.finish(tokens.view(batch, groups, -1))
+            tokens = self._tokenize(neighborhoods.flatten(0, 1))
+        return self.finish(tokens.view(*neighborhoods.shape[:2], -1))
+
+    def _tokenize(self, patches: Tensor) -> Tensor:
+        """Both stages: (P, K, 3) to (P, C)."""
+        again = is_recomputed(self.recomputes, self.second_conv, patches, *self.first_conv.parameters())
+        fast = first_stage.applies(patches, self.first_conv) and second_stage.applies(patches, self.second_conv)
+        if not again or fast:
+            return self._both_stages(patches, again)
+        return checkpoint(  # type: ignore[no-any-return]
+            self._both_stages,
+            patches,
+            use_reentrant=False,
+            preserve_rng_state=False,
+            context_fn=lambda: (nullcontext(), StatisticsAtRest(self)),
+        )
+
+    def _both_stages(self, patches: Tensor, again: bool = False) -> Tensor:
+        points, recipe = patches.reshape(-1, 3), None
+        if first_stage.applies(points, self.first_conv):
+            features, recipe = first_stage.first_stage(points, self.first_conv)
+        else:
+            features = _run(self.first_conv, points)
+        features = features.view(*patches.shape[:2], -1)
+        if second_stage.applies(features, self.second_conv):
+            return second_stage.second_stage(features, self.second_conv, recipe if again else None)
+        return self._second_stage(features)
 
     def finish(self, tokens: Tensor) -> Tensor:
         """What a subclass adds behind the second stage, (B, G, C)."""
@@ -106,6 +134,21 @@ def repeated_statistics(module: nn.Module, repeats: int) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+class StatisticsAtRest(AbstractContextManager[None]):
+    """Within, which may be entered again, a forward of the module in training doesn't move its running statistics."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm) and norm.track_running_stats]
+
+    def __enter__(self) -> None:
+        for norm in self._norms:
+            norm.track_running_stats = False
+
+    def __exit__(self, *_: object) -> None:
+        for norm in self._norms:
+            norm.track_running_stats = True
 
 
 def _run(layers: nn.Sequential, rows: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from pointlora.data.loading import PointLoader
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import History, LastCheckpoint
 from pointlora.training.checkpoint_io import AtomicCheckpointIO
-from pointlora.training.checkpointing import checkpointed_blocks
+from pointlora.training.checkpointing import checkpointed
 from pointlora.training.compiling import compiled
 from pointlora.training.devices import check_device, evaluation_device
 from pointlora.training.randomness import isolated_randomness
@@ -89,7 +89,7 @@ def run_training(
         module.train()
         try:
             with (
-                checkpointed_blocks(module.model, run.gradient_checkpointing),
+                checkpointed(module.model, run.gradient_checkpointing),
                 compiled(module.model, run.compile) as compiling,
             ):
                 trainer.fit(

@@ -11,7 +11,7 @@ from typing import Any
 
 from pointlora.errors import ConfigError
 from pointlora.training.protocols import PROTOCOLS
-from pointlora.training.recipe_checks import check_choice, check_integer, check_number
+from pointlora.training.recipe_checks import check_choice, check_integer, check_number, check_switch
 from pointlora.training.recipe_method import resolve_method
 from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
 
@@ -33,8 +33,9 @@ class RunConfig:
         devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
             number counts.
         deterministic: use deterministic kernels, where torch has them.
-        gradient_checkpointing: blocks keep their inputs only and compute the rest again in the backward: the same
-            result with much less memory, for a third more time.
+        gradient_checkpointing: compute again in the backward, with the same result, what a step would keep: frozen does
+            so in frozen parts, for half of the memory and 15 % more time; true in whole blocks, for a quarter more time
+            and less memory also where everything is trained; false nowhere.
         cuda_graphs: on a GPU, replay the forward and backward of a step as CUDA graphs where the model allows it: the
             same numbers, without the time that launching kernels takes. Classification on one device, without compile
             and gradient_checkpointing.
@@ -52,7 +53,7 @@ class RunConfig:
     accelerator: str = "auto"
     devices: int = 1
     deterministic: bool = True
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool | str = False
     cuda_graphs: bool = True
     compile: bool = False
     checkpoint_every_steps: int | None = None
@@ -67,6 +68,7 @@ class RunConfig:
         check_choice("training.precision", self.precision, ("32", "bf16"))
         check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         check_integer("training.devices", self.devices, 1, 256)
+        check_switch("training.gradient_checkpointing", self.gradient_checkpointing, "frozen")
         if self.gradient_checkpointing and self.compile:
             raise ConfigError("training.gradient_checkpointing and training.compile exclude each other: choose one")
         if self.checkpoint_every_steps is not None:

@@ -16,6 +16,12 @@ def check_choice(key: str, value: object, allowed: Iterable[object]) -> None:
         raise ConfigError(unknown_name(key, value, [str(name) for name in names]))
 
 
+def check_switch(key: str, value: object, *words: str) -> None:
+    """`value` must be true, false or one of the words."""
+    if not isinstance(value, bool) and value not in words:
+        raise ConfigError(unknown_name(key, value, ["false", "true", *words]))
+
+
 def check_integer(key: str, value: Any, minimum: int, maximum: int | None = None) -> None:
     """`value` must be an integer of at least `minimum` (and at most `maximum`)."""
     if (
