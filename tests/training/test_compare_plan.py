@@ -155,16 +155,16 @@ def test_a_folder_takes_more_methods_and_seeds_but_no_other_settings(tmp_path):
         check_folder(comparison(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["compare_tiny", "ablation_tiny"])
-def test_bundled_comparisons_can_be_run(name):
+@pytest.mark.parametrize(("name", "seeds"), [("compare_tiny", 5), ("ablation_tiny", 3), ("scan_tiny", 5)])
+def test_bundled_comparisons_can_be_run(name, seeds):
     recipe = from_mapping(CompareRecipe, read_mapping(find_recipe(name)))
     check_plan(recipe)
     assert recipe.base in recipe.methods
     assert recipe.data.root is None
-    assert len(seed_cells(recipe, {})) == 3 * len(recipe.methods)
-    if name == "compare_tiny":
+    assert len(seed_cells(recipe, {})) == seeds * len(recipe.methods)
+    if name != "ablation_tiny":
         assert {"full", "head_only", "bitfit", "lora", "token_selection", "pointlora", "scratch"} == set(recipe.methods)
-        assert len(search_cells(recipe)) == 4 * 7
+        assert len(search_cells(recipe)) == (3 * 7 if name == "compare_tiny" else 0)
     else:
         recipes = {cell.label: cell.recipe.method for cell in seed_cells(recipe, {})}
         assert len({repr(method) for method in recipes.values()}) == len(recipes)  # no ablation is there twice

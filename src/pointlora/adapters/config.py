@@ -188,6 +188,10 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
+    "pointlora-plus": Preset(
+        PointLoraConfig(prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
+        "LoRA and token selection on an untouched tokenizer, without prompts: fewer parameters, better on few data",
+    ),
     "lora": Preset(
         PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
         "LoRA on qkv and proj, and the head",
