@@ -31,7 +31,9 @@ def train(model, steps=3):
     return model.eval()
 
 
-@pytest.mark.parametrize("method", ["pointlora", "pointlora-plus", "lora", "token_selection", "head_only", "bitfit", "full", "scratch"])
+@pytest.mark.parametrize(
+    "method", ["pointlora", "pointlora-plus", "lora", "token_selection", "head_only", "bitfit", "full", "scratch"]
+)
 def test_a_reloaded_adapter_gives_the_same_bits(tmp_path, method):
     model = train(apply_method(base(), method))
     save_adapter(model, tmp_path / "adapter", class_names=NAMES)

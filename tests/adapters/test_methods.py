@@ -14,10 +14,14 @@ def trained_parts(name):
 
 
 def test_methods_are_listed():
-    assert {"pointlora", "pointlora-plus", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"} <= set(list_methods())
+    assert {"pointlora", "pointlora-plus", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"} <= set(
+        list_methods()
+    )
 
 
-@pytest.mark.parametrize("name", ["pointlora", "pointlora-plus", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"])
+@pytest.mark.parametrize(
+    "name", ["pointlora", "pointlora-plus", "lora", "token_selection", "full", "scratch", "head_only", "bitfit"]
+)
 def test_gradients_are_exactly_where_they_should_be(name):
     trained, model = trained_parts(name)
     output = model.train()(random_clouds(4, 100))

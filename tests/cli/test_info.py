@@ -130,7 +130,7 @@ def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     recipes = Path(__file__).parents[2] / "recipes"
     names = ("scanobjectnn_pb", "point_mae_pretrain", "compare_tiny")
     train, pretrain, compare = (info(recipes / f"{name}.yaml", capsys) for name in names)
-    assert (compare["command"], compare["methods"][0], compare["seeds"]) == ("pointlora compare", "full", [0, 1, 2])
+    assert (compare["command"], compare["methods"][0], compare["seeds"]) == ("pointlora compare", "full", [*range(5)])
     assert (train["command"], train["method"]) == ("pointlora train", "pointlora")
     assert (pretrain["command"], pretrain["epochs"]) == ("pointlora pretrain", 300)
 

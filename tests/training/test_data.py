@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+import torch
 
 from pointlora.data.orders import Blocks
 from pointlora.errors import ConfigError, DataError
 from pointlora.training.data import StreamSampler, open_pretraining, open_splits, pretraining_loader, transform_config
+from pointlora.training.pretrain_batches import Views
+from pointlora.training.randomness import patch_masks
 from pointlora.training.recipe import PretrainRecipe, TrainRecipe
 from pointlora.training.recipe_files import from_mapping
+from pointlora.training.views import second_views
 from pointlora.training.world import World
 from training_runs import OPTIONS, tiny_recipe
 
@@ -81,11 +85,16 @@ def test_procedural_pretraining_is_endless():
     )
     dataset = open_pretraining(recipe)
     assert len(dataset) == 18
-    loader = pretraining_loader(dataset, transform_config(recipe.data), recipe.training)
+    views = Views(seed=1, num_groups=8, num_masked=5, up_axis="z")
+    loader = pretraining_loader(dataset, transform_config(recipe.data), recipe.training, views)
     seen = []
     for epoch in range(3):
         loader.batch_sampler.set_epoch(epoch)
-        seen += [index for batch in loader for index in batch.index.tolist()]
+        for batch in loader:
+            seen += batch.index.tolist()
+            keys = [(epoch, index) for index in batch.index.tolist()]
+            assert torch.equal(batch.mask, patch_masks(1, keys, 8, 5))
+            assert torch.equal(batch.view.linear_map, second_views(1, keys, 8, 5, "z").linear_map)
     assert sorted(seen) == list(range(18))
 
 

@@ -12,7 +12,7 @@ from pointlora.errors import CheckpointError, ConfigError
 from pointlora.models import weight_files
 from pointlora.training import fewshot, fit
 from pointlora.training.evaluate_adapter import evaluate_adapter
-from pointlora.training.fewshot import run_folds
+from pointlora.training.fewshot import run_folds, summarize_folds
 from pointlora.training.fewshot_recipe import FewShotRecipe, fold_recipe
 from pointlora.training.fewshot_report import percentages, text_report
 from pointlora.training.fit import fine_tune
@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_folds(whole):
     assert [fold["accuracy"] for fold in figures["folds"]] == accuracies
     assert figures["accuracy_mean"] == pytest.approx(sum(accuracies) / 3)
     assert figures["accuracy_std"] == pytest.approx(statistics.stdev(accuracies))
-    assert len(set(accuracies)) > 1
+    assert len({tuple(fold["class_names"]) for fold in figures["folds"]}) > 1
     assert [fold["count"] for fold in figures["folds"]] == [9, 9, 9]
     assert all(len(fold["class_names"]) == 3 for fold in figures["folds"])
     table = (folder / "fewshot.md").read_text()
@@ -81,6 +81,13 @@ def test_the_figures_are_those_of_the_folds(whole):
     assert "mean ± standard deviation of 3 folds; last epoch, none was chosen" in table
     assert [line.split(" | ")[1] for line in table.splitlines()[4:]] == [f"{100 * a:.2f}" for a in accuracies]
     assert percentages(accuracies) in text_report(figures)
+
+
+def test_the_deviation_is_that_of_a_sample(tmp_path):
+    recipe = from_mapping(FewShotRecipe, tiny_fewshot(tmp_path))
+    figures = summarize_folds(recipe, [{"accuracy": value, "selected_on": "none"} for value in (0.5, 0.7, 0.9)])
+    assert figures["accuracy_mean"] == pytest.approx(0.7)
+    assert figures["accuracy_std"] == pytest.approx(0.2)
 
 
 def test_means_and_deviations_are_written_as_in_papers():
