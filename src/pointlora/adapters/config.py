@@ -189,8 +189,8 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
     "pointlora-plus": Preset(
-        PointLoraConfig(prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
-        "LoRA and token selection on an untouched tokenizer, without prompts: fewer parameters, better on few data",
+        PointLoraConfig(prompt_init="zero", straight_through=True, train_embedding=False, tokenizer_batchnorm="frozen"),
+        "PointLoRA that begins as the backbone, leaves the tokenizer as it is, and trains its scorer by the task",
     ),
     "lora": Preset(
         PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
