@@ -118,8 +118,9 @@ def _cells(row: Timing) -> list[object]:
 
 
 def memory_table(measured: dict[str, dict[str, float]], device: str) -> str:
-    """Highest memory of a training step by variant."""
+    """Highest memory of a training step by variant; `of full` is of full fine-tuning in the same precision."""
     full, plain = measured["full"], measured["plain"]
+    same = {True: measured.get("full bf16", full), False: full}
     header = (
         "memory of a training step",
         "resident MiB" if device == "cpu" else "allocated MiB",
@@ -134,7 +135,8 @@ def memory_table(measured: dict[str, dict[str, float]], device: str) -> str:
         cells: list[object] = [variant]
         for kind in ("resident", "tensors"):
             cells += [f"{own[kind] / 2**20:.0f}"]
-            cells += [f"{100 * own[kind] / other[kind]:.0f} %" for other in (plain, full)]
+            others = plain, same[variant.endswith("bf16")]
+            cells += [f"{100 * own[kind] / other[kind]:.0f} %" for other in others]
         rows.append(cells)
     return text_table(header, rows)
 
