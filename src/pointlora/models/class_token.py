@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.models.backbone import Backbone
+from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence
 
 
@@ -24,4 +25,4 @@ class ClassTokenBackbone(Backbone):
 
     def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         """Tokens (B, T, C) to [class token, maximum over all tokens after the prefix], (B, 2C)."""
-        return torch.cat([tokens[:, 0], tokens[:, sequence.num_prefix :].amax(1)], -1)
+        return torch.cat([tokens[:, 0], maximum(tokens[:, sequence.num_prefix :])], -1)

@@ -23,8 +23,18 @@ def max_over_points(features: Tensor) -> Tensor:
         or features.shape[1] > MOST_POINTS
         or torch.compiler.is_compiling()
     ):
-        return features.amax(1)
+        return maximum(features)
     return _MaxOverPoints.apply(features)
+
+
+def maximum(features: Tensor) -> Tensor:
+    """(B, T, C) to maxima (B, C), by torch.
+
+    The backward of `amax` looks for the values that equal the maximum and divides by their number. A compiled graph
+    may compute the values again with other roundings: then none is equal, and the gradient is 0 / 0. There `max` is
+    taken, whose backward goes by the index.
+    """
+    return features.max(1).values if torch.compiler.is_compiling() else features.amax(1)
 
 
 class _MaxOverPoints(torch.autograd.Function):

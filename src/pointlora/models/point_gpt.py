@@ -14,6 +14,7 @@ from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
 from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout
+from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
@@ -71,7 +72,7 @@ class PointGptClassifier(PointGpt, PointClassifier):
 
     def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         tokens = self.cls_norm(tokens)
-        return torch.cat([tokens[:, 1], tokens[:, sequence.num_prefix :].amax(1)], -1)
+        return torch.cat([tokens[:, 1], maximum(tokens[:, sequence.num_prefix :])], -1)
 
     def forward(self, points: Tensor, generate: bool | None = None) -> ClassifierOutput:
         """Classify clouds.

@@ -23,6 +23,7 @@ from pointlora.models.layouts import (
     encoder_rules,
 )
 from pointlora.models.linear import Linear
+from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
@@ -106,7 +107,7 @@ class ReconClassifier(Recon, PointClassifier):
     def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
         """Tokens (B, T, C) to the head's input (B, 4C)."""
         patches = tokens[:, sequence.num_prefix :]
-        return torch.cat([tokens[:, : sequence.num_prefix].flatten(1), patches.amax(1)], -1)
+        return torch.cat([tokens[:, : sequence.num_prefix].flatten(1), maximum(patches)], -1)
 
 
 class ReconSegmenter(Recon, PartSegmenter):
@@ -115,7 +116,7 @@ class ReconSegmenter(Recon, PartSegmenter):
     num_summaries = 3
 
     def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
-        return torch.cat([super().summarize(patches, prefix), prefix.amax(1)], -1)
+        return torch.cat([super().summarize(patches, prefix), maximum(prefix)], -1)
 
 
 # The decoder, the projections to the teachers, and the teachers themselves.

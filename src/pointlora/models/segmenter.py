@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.models.backbone import Backbone
+from pointlora.models.max_pool import maximum
 from pointlora.models.part_head import PartHead
 from pointlora.models.sizes import Sizes, check_width
 from pointlora.ops.compiling import is_traced
@@ -87,7 +88,7 @@ class PartSegmenter(Backbone):
 
     def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
         """The summary of a cloud (B, S) from its patches (B, G, L) and the tokens before them (B, P, L)."""
-        return torch.cat([patches.amax(1), patches.mean(1)], -1)
+        return torch.cat([maximum(patches), patches.mean(1)], -1)
 
     def forward(self, points: Tensor, category: Tensor | None = None, queries: Tensor | None = None) -> SegmenterOutput:
         """Score the parts at each point.
