@@ -1,3 +1,7 @@
+import json
+import shutil
+import subprocess
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -6,9 +10,11 @@ from pointlora.models import linear as module
 from pointlora.models.linear import Linear, linear, linear_gelu
 
 
-@pytest.fixture(autouse=True)
-def every_size_counts(monkeypatch):
+@pytest.fixture(autouse=True, params=[False, True], ids=["oneDNN", "MKL"])
+def product(request, monkeypatch):
+    """Products of any size go to either library, whatever the processor."""
     monkeypatch.setattr(module, "_WORTHWHILE", 0)
+    monkeypatch.setattr(module, "_MKL", request.param)
 
 
 @pytest.mark.parametrize("shape", [(40, 12), (3, 5, 12), (2, 3, 4, 12)])
@@ -49,6 +55,7 @@ def test_other_types_and_autocast_take_the_usual_way():
 
 def test_matrices_with_gaps_are_copied_first(monkeypatch):
     """oneDNN takes a thousand times as long for them."""
+    monkeypatch.setattr(module, "_MKL", False)
     real, seen = module._PRODUCT, []
 
     def product(x, weight, *others):
@@ -80,3 +87,27 @@ def test_gelu_of_a_layer_equals_both_in_turn(grad):
     torch.testing.assert_close(found, F.gelu(F.linear(x, layer.weight, layer.bias)), atol=2e-6, rtol=1e-5)
     other = torch.nn.Linear(12, 20)
     torch.testing.assert_close(linear_gelu(x, other), F.gelu(other(x)))
+
+
+@pytest.mark.parametrize("then", ["none", "relu", "gelu"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_float32_stays_float32_in_autocast(then, bias):
+    torch.manual_seed(0)
+    rows, weight, shift = torch.randn(40, 3), torch.randn(20, 3), torch.randn(20) if bias else None
+    with torch.autocast("cpu", torch.bfloat16):
+        found = module.multiply(rows, weight, shift, then)
+    expected = F.linear(rows, weight, shift)
+    expected = {"none": expected, "relu": F.relu(expected), "gelu": F.gelu(expected)}[then]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_maker_of_the_processor_is_known():
+    assert module._is_intel() is (cpu_vendor() == "GenuineIntel")
+
+
+def cpu_vendor():
+    lscpu = shutil.which("lscpu")
+    if lscpu is None:
+        pytest.skip("no lscpu here")
+    found = json.loads(subprocess.run([lscpu, "--json"], capture_output=True, text=True, check=True).stdout)
+    return next((entry["data"] for entry in found["lscpu"] if entry["field"].startswith("Vendor ID")), None)

@@ -18,7 +18,7 @@ from pointlora.models.derived import derived
 from pointlora.models.linear import Linear, multiply
 from pointlora.ops.grouping import Patches
 
-_BLOCK = 1 << 18  # elements of the widest matrix of a block; 1 MB of float32
+_BLOCK = 1 << 21  # bytes of the widest matrix of a block
 
 Layer = tuple[Tensor, Tensor]  # weight and bias
 
@@ -74,7 +74,8 @@ def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: 
     batch, groups, points, _ = strip.shape
     patches = strip.reshape(batch * groups, points, 3)
     found = {size: patches.new_empty(len(patches), len(folded.last[0]), dtype=dtype) for size in sizes}
-    length = max(_BLOCK // (points * max(len(folded.right), len(folded.last[0]))), 1)
+    shifts = {size: patches.new_empty(len(patches), len(folded.right), dtype=dtype) for size in sizes}
+    length = max(_BLOCK // (points * max(len(folded.right), len(folded.last[0])) * dtype.itemsize), 1)
     for begin in range(0, len(patches), length):
         block = patches[begin : begin + length]
         # Coordinates stay in float32: bfloat16 has three digits.
@@ -85,10 +86,14 @@ def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: 
         features = rows.view(len(block), points, -1)
         projected = multiply(rows, folded.right).view(len(block), points, -1)
         for size in sizes:
+            # relu(x + shift) is max(x, -shift) + shift, and what is the same for all points of a patch passes the maximum.
             shift = multiply(features[:, :size].amax(1), *folded.left)
-            hidden = (projected[:, :size] + shift[:, None]).relu_()
-            values = multiply(hidden.flatten(0, 1), *folded.last)
-            torch.amax(values.view(len(block), size, -1), 1, out=found[size][begin : begin + length])
+            hidden = torch.maximum(projected[:, :size], shift.neg()[:, None])
+            values = multiply(hidden.flatten(0, 1), folded.last[0]).view(len(block), size, -1)
+            torch.amax(values, 1, out=found[size][begin : begin + length])
+            shifts[size][begin : begin + length] = shift
+    for size, shift in shifts.items():
+        found[size] += multiply(shift, *folded.last)
     return {size: value.view(batch, groups, -1) for size, value in found.items()}
 
 
