@@ -1,8 +1,8 @@
 """Batch normalisation of (rows, channels) whose statistics stay exact for hundreds of thousands of rows.
 
 On a CPU, torch adds up such a matrix row after row, and a float32 sum of 16,384 rows loses two digits: after the head's
-own small batches that moved logits by 1e-4. Here the rows are taken in blocks that fit the cache, shifted by the first
-block's mean, and the blocks' sums added: exact to the last digit, at no extra pass over memory.
+own small batches that moved logits by 1e-4. Here the rows are taken in blocks that fit the cache, and the statistics of
+the blocks are joined: exact to the last digit, at no extra pass over memory.
 """
 
 from __future__ import annotations
@@ -62,20 +62,25 @@ def block_length(channels: int) -> int:
 
 
 def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (C,) of the columns of blocks of rows, in float32; no block is larger than the first."""
-    shift = buffer = total = squares = torch.empty(0)
-    count = 0
+    """Mean and biased variance (C,) of the columns of blocks of rows, in float32.
+
+    Each block's own are joined with those of the blocks before it (Chan, Golub and LeVeque, 1979).
+    """
+    count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+    shift = buffer = torch.empty(0)
     for block in blocks:
         if not count:
-            shift = block.float().mean(0)
-            total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
-            buffer = torch.empty(block.shape, dtype=torch.float32)
-        centered = torch.sub(block, shift, out=buffer[: len(block)])
-        total += centered.sum(0)
-        squares += centered.square_().sum(0)
-        count += len(block)
-    mean = total / count
-    return shift + mean, (squares / count - mean * mean).clamp_(min=0)
+            shift = block.mean(0, dtype=torch.float32) if block.dtype == torch.float32 else torch.zeros(block.shape[1])
+            buffer = torch.empty_like(block)
+            kept = torch.zeros_like(shift), torch.ones_like(shift)  # float32: then so are the results
+        # Near to zero, a float32 sum loses nothing that counts; of bfloat16 it never does.
+        centered = torch.sub(block, shift, out=buffer[: len(block)]) if block.dtype == torch.float32 else block
+        own, variance = torch.ops.aten.batch_norm_update_stats(centered.contiguous(), *kept, 0.0)
+        step, count = own - mean, count + len(block)
+        share = len(block) / count
+        mean = mean + share * step
+        squares = squares + len(block) * (variance + (1 - share) * step * step)
+    return shift + mean, squares / count
 
 
 def normalize(
@@ -86,6 +91,50 @@ def normalize(
     return normalized.relu_() if relu else normalized
 
 
+def pass_back(
+    gradient: Tensor, rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Back through `normalize` with its ReLU, up to the rows' part in the statistics.
+
+    Args:
+        gradient: (M, C) of the results.
+        rows: (M, C) that were normalised, with what they were normalised with.
+
+    Returns:
+        the gradient (M, C) where the results are positive, and float32 gradients (C,) of `weight` and `bias`.
+    """
+    results = normalize(rows, weight, bias, mean, variance, eps, relu=False)
+    passed = _where(gradient, results, out=results)
+    of_parameters = [False, True, True]
+    _, slope, total = torch.ops.aten.native_batch_norm_backward(
+        passed, rows, weight, mean, variance, None, None, False, eps, of_parameters
+    )
+    return passed, slope, total
+
+
+def through_statistics(
+    passed: Tensor, rows: Tensor, weight: Tensor, mean: Tensor, inverse: Tensor, slope: Tensor, total: Tensor
+) -> Tensor:
+    """The gradient of the rows: factor * passed + tilt * rows + level, with three numbers a channel.
+
+    Args:
+        passed: (M, C) what `pass_back` has returned.
+        rows: (M, C).
+        weight, mean, inverse: (C,) of the norm; 1 / sqrt(variance + eps).
+        slope, total: (C,) gradients of `weight` and `bias` over all blocks, divided by the number of rows of which the
+            statistics are; 0 where they were given.
+    """
+    factor = weight * inverse
+    tilt = -factor * inverse * slope
+    level = -factor * total - mean * tilt
+    if rows.dtype == torch.float32:
+        return torch.addcmul(level, rows, tilt).addcmul_(passed, factor)
+    # torch's batch normalisation is the one operation here that takes bfloat16 and float32 together without copies.
+    zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+    result = normalize(passed, factor, level, zero, one, 0.0, relu=False)
+    return result.add_(normalize(rows, tilt, zero, zero, one, 0.0, relu=False))
+
+
 class _Normalize(torch.autograd.Function):
     """Normalise with given batch statistics; the backward is that of batch normalisation in training."""
 
@@ -93,16 +142,16 @@ class _Normalize(torch.autograd.Function):
     def forward(
         ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float, relu: bool
     ) -> Tensor:
-        ctx.save_for_backward(rows, weight, bias, mean, (variance + eps).rsqrt())
+        ctx.save_for_backward(rows, weight, bias, mean, variance)
         ctx.eps, ctx.relu = eps, relu
         return normalize(rows, weight, bias, mean, variance, eps, relu)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight, bias, mean, inverse = ctx.saved_tensors
-        gradient = gradients[0].contiguous()
+        rows, weight, bias, mean, variance = ctx.saved_tensors
+        gradient, inverse = gradients[0].contiguous(), (variance + ctx.eps).rsqrt()
         if ctx.relu:
-            gradient = _where_positive(gradient, rows, weight * inverse, bias - mean * weight * inverse)
+            gradient = _where_positive(gradient, rows, weight, bias, mean, variance, ctx.eps)
         needed = [*ctx.needs_input_grad[:3]]
         found = torch.ops.aten.native_batch_norm_backward(
             gradient, rows, weight, None, None, mean, inverse, True, ctx.eps, needed
@@ -110,22 +159,16 @@ class _Normalize(torch.autograd.Function):
         return (*(value if need else None for value, need in zip(found, needed, strict=True)), *[None] * 4)
 
 
-def _where_positive(gradient: Tensor, rows: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
-    """The gradient where rows * factor + shift is positive, else 0; (M, C), in blocks that fit the cache."""
+def _where_positive(gradient: Tensor, rows: Tensor, *norm: Any) -> Tensor:
+    """The gradient where the normalised rows (M, C) are positive, else 0, in blocks that fit the cache."""
     result = torch.empty_like(gradient)
     size = block_length(rows.shape[1])
     for block, passed, out in zip(rows.split(size), gradient.split(size), result.split(size), strict=True):
-        pass_positive(passed, torch.addcmul(shift, block.float(), factor), out)
+        _where(passed, normalize(block, *norm, relu=False), out)
     return result
 
 
-def pass_positive(gradient: Tensor, values: Tensor, out: Tensor) -> Tensor:
-    """The gradient where the values are positive, else 0; a quarter of the time of comparing and multiplying.
-
-    Args:
-        gradient: (M, C) float32 or bfloat16.
-        values: (M, C) float32; rounded to bfloat16, what is positive stays so.
-        out: (M, C) takes the result; it may be the gradient itself.
-    """
+def _where(gradient: Tensor, values: Tensor, out: Tensor) -> Tensor:
+    """The gradient where the values are positive, else 0; a quarter of the time of comparing and multiplying."""
     threshold = torch.ops.aten.threshold_backward.grad_input
-    return threshold(gradient, values.to(gradient.dtype), 0, grad_input=out)  # type: ignore[no-any-return]
+    return threshold(gradient, values, 0, grad_input=out)  # type: ignore[no-any-return]

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from pointlora.models.batch_norm import RowBatchNorm, block_length, block_statistics, normalize
+from pointlora.models.batch_norm import (
+    RowBatchNorm,
+    block_length,
+    block_statistics,
+    normalize,
+    pass_back,
+    through_statistics,
+)
 from pointlora.models.linear import Linear, multiply, product_dtype, weight_gradient, worthwhile
 from pointlora.models.recomputation import Recipe, recipe
 
@@ -75,7 +82,7 @@ class _FirstStage(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         points, *weights = ctx.saved_tensors
-        enter, _, norm, _, last, _, mean, variance = weights
+        enter, _, norm, norm_bias, last, _, mean, variance = weights
         size, dtype, needs = ctx.size, ctx.dtype, ctx.needs_input_grad
         of_enter, of_last = (torch.zeros(weight.shape) for weight in (enter, last))
         of_enter_bias, total, slope = (torch.zeros_like(mean) for _ in range(3))
@@ -87,24 +94,22 @@ class _FirstStage(torch.autograd.Function):
             if needs[5]:
                 of_last += weight_gradient(gradient, hidden)
             of_last_bias += gradient.sum(0, dtype=torch.float32)
-            passed.append(torch.ops.aten.threshold_backward(multiply(gradient, last.t()), hidden, 0))
-            total += passed[-1].sum(0, dtype=torch.float32)
-            slope += (rows.float() - mean).mul_(passed[-1]).sum(0)
-        # The gradient of batch normalisation: factor * passed + tilt * rows + level, with two numbers a channel.
+            below = multiply(gradient, last.t())
+            below, *sums = pass_back(below, rows, norm, norm_bias, mean, variance, ctx.eps)
+            passed.append(below)
+            slope += sums[0]
+            total += sums[1]
         inverse = (variance + ctx.eps).rsqrt()
-        factor, count = norm * inverse, len(points) if ctx.batch_statistics else torch.inf
-        tilt = -factor * inverse.square() * slope / count
-        level = -factor * total / count - mean * tilt
+        count = len(points) if ctx.batch_statistics else torch.inf
         of_points = []
         for block, gradient in zip(points.split(size), passed, strict=True):
-            rows = multiply(block.to(dtype), enter, weights[1].to(dtype)).float()
-            gradient = torch.addcmul(level, rows, tilt).addcmul_(gradient, factor)
-            of_enter_bias += gradient.sum(0)
-            gradient = gradient.to(dtype)
+            rows = multiply(block.to(dtype), enter, weights[1].to(dtype))
+            gradient = through_statistics(gradient, rows, norm, mean, inverse, slope / count, total / count)
+            of_enter_bias += gradient.sum(0, dtype=torch.float32)
             of_enter += weight_gradient(gradient, block.to(dtype))
             if needs[0]:
                 of_points.append(multiply(gradient, enter.t()))
-        found = (of_enter, of_enter_bias, slope * inverse, total, of_last, of_last_bias)
+        found = (of_enter, of_enter_bias, slope, total, of_last, of_last_bias)
         return (
             torch.cat(of_points).to(points.dtype) if needs[0] else None,
             *(value if need else None for value, need in zip(found, needs[1:7], strict=True)),

@@ -16,6 +16,7 @@ from pointlora.models import linear as products
 from pointlora.models.batch_norm import RowBatchNorm
 from pointlora.models.derived import derived
 from pointlora.models.linear import Linear, multiply
+from pointlora.models.max_pool import largest
 from pointlora.ops.grouping import Patches
 
 _BLOCK = 1 << 21  # bytes of the widest matrix of a block
@@ -86,11 +87,11 @@ def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: 
         features = rows.view(len(block), points, -1)
         projected = multiply(rows, folded.right).view(len(block), points, -1)
         for size in sizes:
-            # relu(x + shift) is max(x, -shift) + shift, and what is the same for all points of a patch passes the maximum.
-            shift = multiply(features[:, :size].amax(1), *folded.left)
+            # relu(x + shift) is max(x, -shift) + shift, and the maximum passes what is the same for a patch's points.
+            shift = multiply(largest(features[:, :size]), *folded.left)
             hidden = torch.maximum(projected[:, :size], shift.neg()[:, None])
             values = multiply(hidden.flatten(0, 1), folded.last[0]).view(len(block), size, -1)
-            torch.amax(values, 1, out=found[size][begin : begin + length])
+            found[size][begin : begin + length] = largest(values)
             shifts[size][begin : begin + length] = shift
     for size, shift in shifts.items():
         found[size] += multiply(shift, *folded.last)

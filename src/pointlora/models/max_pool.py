@@ -8,7 +8,13 @@ import torch
 from torch import Tensor
 
 _BLOCK = 1 << 18  # elements; work on a block stays in the cache
-MOST_POINTS = 256  # counts up to here are exact in bfloat16
+MOST_POINTS = 256  # up to here an index is a byte
+_INTEGERS = {
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+}
 
 
 def max_over_points(features: Tensor) -> Tensor:
@@ -40,7 +46,7 @@ def maximum(features: Tensor) -> Tensor:
 class _MaxOverPoints(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
-        maxima = features.amax(1)
+        maxima = largest(features)
         ctx.save_for_backward(first_index(features, maxima))
         ctx.shape = features.shape
         return maxima
@@ -52,14 +58,29 @@ class _MaxOverPoints(torch.autograd.Function):
         return result.scatter_(1, index.long()[:, None], gradients[0][:, None])
 
 
+def largest(features: Tensor) -> Tensor:
+    """(P, K, C) to maxima (P, C) without gradient; of bfloat16 on a CPU in a fifth of the time of `amax`.
+
+    The bits of a number, read as an integer, sort as the number itself if it is positive, the other way round if it is
+    negative, and below all positive ones. A NaN need not come through unless all K are.
+    """
+    if features.device.type != "cpu" or features.dtype != torch.bfloat16:
+        return features.amax(1)
+    bits = features.view(torch.int16)
+    most = bits.amax(1)
+    return torch.where(most < 0, bits.amin(1), most).view(features.dtype)
+
+
 def first_index(features: Tensor, maxima: Tensor) -> Tensor:
     """(P, C) bytes: the first point (of K) at which each maximum is reached."""
-    points = features.shape[1]
+    points, kind = features.shape[1], _INTEGERS[features.dtype]
     index = torch.empty(maxima.shape, dtype=torch.uint8)
-    countdown = torch.arange(points, 0, -1, dtype=features.dtype)[:, None]
+    order = torch.arange(points, dtype=kind)[:, None]
     rows = max(_BLOCK // features[0].numel(), 1)
-    work = features.new_empty(min(rows, len(features)), *features.shape[1:])
-    for block, maximum, out in zip(features.split(rows), maxima.split(rows), index.split(rows), strict=True):
-        reached = torch.eq(block, maximum[:, None], out=work[: len(block)])
-        out.copy_(points - reached.mul_(countdown).amax(1))
+    work = torch.empty(min(rows, len(features)), *features.shape[1:], dtype=kind)
+    # In integers of the same size throughout, where vectors are full; comparing takes five times as long.
+    bits, maxima = features.view(kind), maxima.view(kind)
+    for block, maximum, out in zip(bits.split(rows), maxima.split(rows), index.split(rows), strict=True):
+        differs = torch.bitwise_xor(block, maximum[:, None], out=work[: len(block)]).clamp_(-1, 1).abs_()
+        out.copy_(torch.add(order, differs, alpha=points, out=differs).amin(1).clamp_(max=points - 1))
     return index

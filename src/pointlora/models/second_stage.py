@@ -19,9 +19,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pointlora.models import linear as products
-from pointlora.models.batch_norm import RowBatchNorm, block_statistics, normalize, pass_positive
+from pointlora.models.batch_norm import RowBatchNorm, block_statistics, normalize, pass_back, through_statistics
 from pointlora.models.linear import Linear, multiply, weight_gradient
-from pointlora.models.max_pool import MOST_POINTS, first_index
+from pointlora.models.max_pool import MOST_POINTS, first_index, largest
 from pointlora.models.recomputation import Recipe
 
 _BLOCK = 1 << 20  # elements of the widest matrix of a block; 4 MB of float32
@@ -75,7 +75,7 @@ class _SecondStage(torch.autograd.Function):
         points, types = features.shape[1], (features.dtype, join_weight.dtype, last_weight.dtype)
         features, last = features.to(dtype), last_weight.to(dtype)
         left, right = (half.contiguous() for half in join_weight.to(dtype).chunk(2, 1))
-        maxima = features.amax(1)
+        maxima = largest(features)
         pooled = multiply(maxima, left, join_bias.to(dtype))
         size = max(_BLOCK // (points * max(features.shape[2], *last.shape)), 1)
         joined: list[Tensor] = []
@@ -91,7 +91,7 @@ class _SecondStage(torch.autograd.Function):
         for rows, out in zip(joined, tokens.split(size), strict=True):
             hidden = normalize(rows, norm_weight, norm_bias, mean, variance, eps)
             values = multiply(hidden, last, last_bias.to(dtype)).view(len(out), points, -1)
-            torch.amax(values, 1, out=out)
+            out.copy_(largest(values))
             if grad:
                 indices.append(first_index(values, out))
         if grad:
@@ -117,34 +117,24 @@ class _SecondStage(torch.autograd.Function):
         del rest
         size, points, needs = ctx.size, ctx.points, ctx.needs_input_grad
         gradient = gradients[0].contiguous()
-        inverse = (variance + ctx.eps).rsqrt()
-        factor = norm_weight * inverse
-        offset = norm_bias - mean * factor
+        inverse, norm = (variance + ctx.eps).rsqrt(), (norm_weight, norm_bias, mean, variance, ctx.eps)
         total, slope = torch.zeros_like(mean), torch.zeros_like(mean)
         of_last = torch.zeros(last.shape) if needs[5] else None
         passed: deque[Tensor] = deque()
-        # Room for two blocks in float32: allocated anew each time, blocks that stay would come to lie between them.
-        room = torch.empty(2, min(size, len(index)) * points, len(mean))
         for rows, some, which in zip(joined, gradient.split(size), index.split(size), strict=True):
             if of_last is not None:
-                of_last += _last_gradient(some, which, normalize(rows, norm_weight, norm_bias, mean, variance, ctx.eps))
-            block, (precise, values) = spread(some, which, points, last), room[:, : len(rows)]
-            precise.copy_(rows)
-            passed.append(pass_positive(block, torch.addcmul(offset, precise, factor, out=values), out=block))
-            if ctx.batch_statistics or needs[3] or needs[4]:
-                total += block.sum(0, dtype=torch.float32)
-                slope += precise.sub_(mean).mul_(block).sum(0)
-        # The gradient of batch normalisation: factor * passed + tilt * rows + level, with two numbers a channel.
+                of_last += _last_gradient(some, which, normalize(rows, *norm))
+            block, *found = pass_back(spread(some, which, points, last), rows, *norm)
+            passed.append(block)
+            slope += found[0]
+            total += found[1]
         count = len(index) * points if ctx.batch_statistics else torch.inf
-        tilt = -factor * inverse.square() * slope / count
-        level = -factor * total / count - mean * tilt
         of_features: list[Tensor] = []
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
         for number, (out, at) in enumerate(zip(of_pooled.split(size), first.split(size), strict=True)):
-            precise, block = room[:, : len(out) * points]
-            torch.addcmul(level, precise.copy_(joined.popleft()), tilt, out=block)
-            block = block.addcmul_(passed.popleft(), factor).to(left.dtype)
+            block, rows = passed.popleft(), joined.popleft()
+            block = through_statistics(block, rows, norm_weight, mean, inverse, slope / count, total / count)
             torch.sum(block.view(len(out), points, -1), 1, out=out)
             if needs[0]:
                 of_features.append(_add_at(multiply(block, right.t()), at, multiply(out, left.t())))
@@ -159,7 +149,7 @@ class _SecondStage(torch.autograd.Function):
             of_join = torch.cat([weight_gradient(of_pooled, maxima).float(), of_right], 1).to(ctx.types[1])
         return (
             *(for_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
-            *(slope * inverse if needs[3] else None, total if needs[4] else None),
+            *(slope if needs[3] else None, total if needs[4] else None),
             None if of_last is None else of_last.to(ctx.types[2]),
             gradient.sum(0, dtype=torch.float32) if needs[6] else None,
             *[None] * 6,
