@@ -131,3 +131,15 @@ def test_spread_equals_the_product_with_the_scattered_gradient():
     gradient, weight = torch.randn(7, 9, generator=generator), torch.randn(9, 4, generator=generator)
     scattered = torch.zeros(7, 5, 9).scatter_(1, index.long()[:, None], gradient[:, None])
     torch.testing.assert_close(spread(gradient, index, 5, weight), scattered.flatten(0, 1) @ weight)
+
+
+@pytest.mark.parametrize("matrix_units", [False, True])
+def test_spread_in_bfloat16_is_the_same_with_and_without_matrix_units(monkeypatch, matrix_units):
+    monkeypatch.setattr(linear, "HAS_MATRIX_UNITS", matrix_units)
+    torch.manual_seed(0)
+    points = 200
+    gradient, weight = torch.randn(9, 30).bfloat16(), torch.randn(30, 12).bfloat16()
+    index = torch.randint(0, points, (9, 30), dtype=torch.uint8)
+    scattered = torch.zeros(9, points, 30).scatter_(1, index.long()[:, None], gradient.float()[:, None])
+    expected = scattered.flatten(0, 1) @ weight.float()
+    torch.testing.assert_close(spread(gradient, index, points, weight).float(), expected, atol=0.02, rtol=0.01)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,17 +45,17 @@ def _find_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
     return product if good else None
 
 
-def _is_intel() -> bool:
-    """Whether Intel made the processor."""
+def _processor() -> str:
+    """What the system says of the first processor: its maker, its abilities."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return any(line.startswith("vendor_id") and "GenuineIntel" in line for line in file)
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n", 1)[0]
     except OSError:
-        return "GenuineIntel" in platform.processor()
+        return platform.processor()
 
 
-# Decided by the maker and not by a measurement, so that every run on a machine gives the same digits.
-_MKL = torch.backends.mkl.is_available() and _is_intel()
+# Decided by what the processor is and not by a measurement, so that every run on a machine gives the same digits.
+_MKL = torch.backends.mkl.is_available() and "GenuineIntel" in _processor()
+HAS_MATRIX_UNITS = "amx_bf16" in _processor()
 _PRODUCT = _find_product(torch.float32)
 _BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
@@ -185,9 +186,9 @@ class _Linear(torch.autograd.Function):
 
 def weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:
     """The sum over rows of gradient (M, out) times rows (M, in): (out, in)."""
-    if len(gradient) > _MOST_ROWS or (_MKL and gradient.dtype == torch.float32):
+    if gradient.dtype != torch.float32 or _MKL or len(gradient) > _MOST_ROWS:
         return gradient.t() @ rows
-    # oneDNN makes a copy of a transposed first factor: let that be the narrower one.
+    # This operator of oneDNN makes a copy of a transposed first factor: let that be the narrower one.
     if rows.shape[1] < gradient.shape[1]:
         return multiply(rows.t(), gradient.t()).t()
     return multiply(gradient.t(), rows.t())
