@@ -67,15 +67,16 @@ def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
     Each block's own are joined with those of the blocks before it (Chan, Golub and LeVeque, 1979).
     """
     count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-    shift = buffer = torch.empty(0)
+    shift = zero = buffer = torch.empty(0)
     for block in blocks:
+        precise = block.dtype == torch.float32
         if not count:
-            shift = block.mean(0, dtype=torch.float32) if block.dtype == torch.float32 else torch.zeros(block.shape[1])
-            buffer = torch.empty_like(block)
-            kept = torch.zeros_like(shift), torch.ones_like(shift)  # float32: then so are the results
-        # Near to zero, a float32 sum loses nothing that counts; of bfloat16 it never does.
-        centered = torch.sub(block, shift, out=buffer[: len(block)]) if block.dtype == torch.float32 else block
-        own, variance = torch.ops.aten.batch_norm_update_stats(centered.contiguous(), *kept, 0.0)
+            zero, buffer = torch.zeros(block.shape[1]), torch.empty_like(block)
+            shift = block.mean(0) if precise else zero
+        # Near zero, a float32 sum loses nothing that counts; of bfloat16 numbers it never does.
+        centered = torch.sub(block, shift, out=buffer[: len(block)]) if precise else block.contiguous()
+        # The result has the type of the running statistics, which stay as they are.
+        own, variance = torch.ops.aten.batch_norm_update_stats(centered, zero, zero, 0.0)
         step, count = own - mean, count + len(block)
         share = len(block) / count
         mean = mean + share * step
@@ -151,7 +152,7 @@ class _Normalize(torch.autograd.Function):
         rows, weight, bias, mean, variance = ctx.saved_tensors
         gradient, inverse = gradients[0].contiguous(), (variance + ctx.eps).rsqrt()
         if ctx.relu:
-            gradient = _where_positive(gradient, rows, weight, bias, mean, variance, ctx.eps)
+            gradient = _where_positive(gradient, rows, (weight, bias, mean, variance, ctx.eps))
         needed = [*ctx.needs_input_grad[:3]]
         found = torch.ops.aten.native_batch_norm_backward(
             gradient, rows, weight, None, None, mean, inverse, True, ctx.eps, needed
@@ -159,7 +160,7 @@ class _Normalize(torch.autograd.Function):
         return (*(value if need else None for value, need in zip(found, needed, strict=True)), *[None] * 4)
 
 
-def _where_positive(gradient: Tensor, rows: Tensor, *norm: Any) -> Tensor:
+def _where_positive(gradient: Tensor, rows: Tensor, norm: tuple[Tensor, Tensor, Tensor, Tensor, float]) -> Tensor:
     """The gradient where the normalised rows (M, C) are positive, else 0, in blocks that fit the cache."""
     result = torch.empty_like(gradient)
     size = block_length(rows.shape[1])
