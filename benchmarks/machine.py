@@ -56,13 +56,18 @@ def measure_machine(device: torch.device) -> Machine:
     gpu = device.type == "cuda"
     size = 8192 if gpu else 1024
     return Machine(
-        torch.cuda.get_device_name(device) if gpu else processor_name(),
+        device_name(device.type),
         torch.get_num_threads(),
         _copy(device, MEMORY_BYTES[device.type], 8 if gpu else 1),
         0.0 if gpu else _copy(device, CACHE_BYTES, 16),
         _product(device, size, torch.float32, 1),
         _product(device, size, torch.bfloat16, 8 if gpu else 1),
     )
+
+
+def device_name(kind: str) -> str:
+    """Name of the GPU (`cuda`) or of the processor."""
+    return torch.cuda.get_device_name() if kind == "cuda" else processor_name()
 
 
 def processor_name() -> str:

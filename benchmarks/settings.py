@@ -44,8 +44,11 @@ class Settings:
 
     @property
     def key(self) -> str:
-        """Runs with the same key have comparable ratios."""
-        return f"{self.model}, batch {self.batch_size}, {self.device}, {self.threads} threads"
+        """Runs with the same key have comparable ratios; on another processor or GPU they are others."""
+        from .machine import device_name
+
+        threads = f"{self.threads} threads" if self.threads > 1 else "1 thread"
+        return f"{self.model}, batch {self.batch_size}, {self.device}, {threads}, {device_name(self.device)}"
 
     @property
     def num_points(self) -> int:
