@@ -99,7 +99,8 @@ def pass_back(
 
     Args:
         gradient: (M, C) of the results.
-        rows: (M, C) that were normalised, with what they were normalised with.
+        rows: (M, C) that were normalised.
+        weight, bias, mean, variance, eps: (C,) and a number, with which they were.
 
     Returns:
         the gradient (M, C) where the results are positive, and float32 gradients (C,) of `weight` and `bias`.

@@ -54,8 +54,9 @@ def _processor() -> str:
 
 
 # Decided by what the processor is and not by a measurement, so that every run on a machine gives the same digits.
-_MKL = torch.backends.mkl.is_available() and "GenuineIntel" in _processor()
-HAS_MATRIX_UNITS = "amx_bf16" in _processor()
+_PROCESSOR = _processor()  # once: on a large server the file takes a while
+_MKL = torch.backends.mkl.is_available() and "GenuineIntel" in _PROCESSOR
+HAS_MATRIX_UNITS = "amx_bf16" in _PROCESSOR
 _PRODUCT = _find_product(torch.float32)
 _BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
