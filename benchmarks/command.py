@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ from pointlora.names import unknown_name
 from .cases import CASES
 from .check import read_reference, store_reference, worse_ratios
 from .failures import full_text, short_text
-from .settings import BATCH_SIZES, QUICK_BATCH_SIZES, Case, Context, Settings
+from .settings import BATCH_SIZES, KEPT, QUICK_BATCH_SIZES, Case, Context, Settings
 
 if TYPE_CHECKING:
     from .timing import Samples
@@ -144,11 +145,17 @@ def measure(names: list[str], settings: Settings) -> dict[str, Any]:
 
 def time_part(name: str, context: Context) -> Timed:
     """A part and the samples of each of its variants."""
+    from .apart import Apart
     from .timing import interleave
 
     case = CASES[name].load()(context)
-    settings = context.settings
-    return case, interleave(case.variants, settings.repetitions, settings.budget, context.device)
+    settings, variants = context.settings, dict(case.variants)
+    with ExitStack() as stack:
+        if case.apart and settings.device == "cpu":
+            if case.kept:
+                variants[KEPT] = variants["plain"]
+            variants["plain"] = stack.enter_context(Apart(name, settings))
+        return case, interleave(variants, settings.repetitions, settings.budget, context.device)
 
 
 def attempt(name: str, function: Callable[[], Result], failures: dict[str, dict[str, str]]) -> Result | None:

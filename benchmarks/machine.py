@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from pointlora.processor import first_processor
+
 from .timing import clock
 
 MEMORY_BYTES = {"cpu": 128 << 20, "cuda": 2 << 30}  # a GPU's second-level cache holds more than 50 MiB
@@ -72,14 +74,9 @@ def device_name(kind: str) -> str:
 
 def processor_name() -> str:
     """The processor's own name where the system tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return f"{line.split(':', 1)[1].strip()} ({os.cpu_count()} cores)"
-    except OSError:
-        pass
-    return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
+    named = (line for line in first_processor().splitlines() if line.startswith("model name"))
+    name = next(named, "").partition(":")[2].strip() or platform.processor() or platform.machine()
+    return f"{name} ({os.cpu_count()} cores)"
 
 
 def _best_seconds(function: Any, device: torch.device, repetitions: int, inner: int) -> float:

@@ -10,7 +10,7 @@ import torch
 from pointlora.reports.tables import text_table
 
 from .machine import Machine
-from .settings import Case
+from .settings import KEPT, Case
 from .timing import Samples, Spread, ratios, spread
 
 # Full fine-tuning does another thing than the plain form of PointLoRA: their ratio says nothing about either.
@@ -62,6 +62,7 @@ def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine
     for variant, own in samples.items():
         dtype = torch.bfloat16 if variant.endswith("bf16") else torch.float32
         compared = variant not in NOT_COMPARED
+        bounded = compared and variant != KEPT
         floor = (case.floor.seconds(machine, dtype) or None) if fixed is None else fixed
         rows.append(
             Timing(
@@ -71,7 +72,7 @@ def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine
                 spread(own.cpu),
                 ratios(plain.wall, own.wall) if compared else None,
                 ratios(plain.cpu, own.cpu) if compared else None,
-                floor if compared else None,
+                floor if bounded else None,
             )
         )
     return rows
@@ -145,7 +146,7 @@ def collect_ratios(rows: list[Timing], measured: dict[str, dict[str, float]] | N
     """`case/variant` -> ratios by kind; more is better in all of them."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row.ratio is not None and row.cpu_ratio is not None and row.wall.median >= GUARDED:
+        if row.variant != KEPT and row.ratio is not None and row.cpu_ratio is not None and row.wall.median >= GUARDED:
             found[f"{row.case}/{row.variant}"] = {"wall": row.ratio.median, "cpu": row.cpu_ratio.median}
     if measured is not None:
         for other in ("plain", "full"):

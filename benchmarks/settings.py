@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = {"point_mae": 8, "point_mae_tiny": 32}
 QUICK_BATCH_SIZES = {"point_mae": 2, "point_mae_tiny": 8}
+KEPT = "plain, kept"
 NUM_POINTS = {"point_mae": 2048, "point_mae_tiny": 1024}
 
 
@@ -69,12 +70,16 @@ class Case:
         variants: name -> function; `plain` is what the others are compared with.
         floor: work that the part can't do without.
         fixed_floor: its least time in seconds where that isn't a matter of operations and bytes.
+        apart: on a CPU, time `plain` in a process of its own.
+        kept: time it in this process too, as `plain, kept`: with the allocator that keeps large blocks.
         keep: what must live as long as the case, such as a temporary folder.
     """
 
     variants: Mapping[str, Callable[[], Any]]
     floor: Cost = field(default_factory=Cost)
     fixed_floor: Callable[[], float] | None = None
+    apart: bool = True
+    kept: bool = False
     keep: Any = None
 
 

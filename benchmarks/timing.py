@@ -35,6 +35,18 @@ class Spread:
     high: float
 
 
+def sample(function: Callable[[], Any], calls: int, device: torch.device) -> tuple[float, float]:
+    """Seconds a call takes, wall time and processor time; a function with a method `sample` measures itself."""
+    own = getattr(function, "sample", None)
+    if own is not None:
+        wall, cpu = own(calls)
+        return wall, cpu
+    start, start_cpu = clock(device), processor_seconds()
+    for _ in range(calls):
+        function()
+    return (clock(device) - start) / calls, (processor_seconds() - start_cpu) / calls
+
+
 def clock(device: torch.device) -> float:
     """Wall time after everything that was given to the device has been done."""
     if device.type == "cuda":
@@ -75,28 +87,20 @@ def interleave(
             if settle:
                 variants[name]()
             own = samples[name]
-            start, start_cpu = clock(device), processor_seconds()
-            for _ in range(own.calls):
-                variants[name]()
-            own.wall.append((clock(device) - start) / own.calls)
-            own.cpu.append((processor_seconds() - start_cpu) / own.calls)
+            wall, cpu = sample(variants[name], own.calls, device)
+            own.wall.append(wall)
+            own.cpu.append(cpu)
     return samples
 
 
 def _calls_a_sample(function: Callable[[], Any], device: torch.device) -> int:
     """Warm up; how many calls make a sample that is long enough to be timed."""
     shortest = SHORTEST[device.type]
-    seconds = _seconds(function, device)
+    seconds, _ = sample(function, 1, device)
     if seconds < (LONG_START if device.type == "cuda" else 10 * shortest):
         # The first call also loads and allocates; the second one tells how long a call takes.
-        seconds = _seconds(function, device)
+        seconds, _ = sample(function, 1, device)
     return max(1, math.ceil(shortest / max(seconds, 1e-6)))
-
-
-def _seconds(function: Callable[[], Any], device: torch.device) -> float:
-    start = clock(device)
-    function()
-    return clock(device) - start
 
 
 def spread(values: list[float]) -> Spread:

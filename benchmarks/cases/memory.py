@@ -52,8 +52,9 @@ def memory(context: Context) -> dict[str, dict[str, float]]:
 
         torch.cuda.empty_cache()
     for variant in VARIANTS:
-        command = child_command(child_spec(context.settings, variant))
-        results[variant] = json.loads(run_process(command, context.settings.threads).splitlines()[-1])
+        plain = variant == "plain"
+        command = child_command(child_spec(context.settings, variant), plain)
+        results[variant] = json.loads(run_process(command, context.settings.threads, plain).splitlines()[-1])
     return results
 
 

@@ -41,9 +41,9 @@ def startup(context: Context) -> Case:
 
     variants = {
         "ours": lambda: run_process(ours, settings.threads),
-        "plain": lambda: run_process(child_command(spec), settings.threads),
+        "plain": lambda: run_process(child_command(spec, plain=True), settings.threads, plain=True),
     }
-    return Case(variants, fixed_floor=import_torch, keep=folder)
+    return Case(variants, fixed_floor=import_torch, apart=False, keep=folder)
 
 
 def _write_files(context: Context, root: Path) -> None:

@@ -69,3 +69,16 @@ def test_variants_settle_before_each_sample():
     samples = timing.interleave({name: variant(name) for name in "ab"}, 2, 60, CPU, settle=True)
     assert "".join(calls) == "aabb" + "aabb" + "bbaa"
     assert max(samples["a"].wall) < 0.05
+
+
+def test_a_function_may_measure_itself():
+    class Elsewhere:
+        def __call__(self):
+            raise AssertionError("only its own measurement counts")
+
+        def sample(self, calls):
+            return 0.5 / calls, 0.25
+
+    samples = timing.interleave({"a": Elsewhere()}, 2, 60, CPU)["a"]
+    assert samples.calls == 1
+    assert (samples.wall, samples.cpu) == ([0.5] * 2, [0.25] * 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import pointlora
 from pointlora.allocator import keep_large_blocks
 from pointlora.cli.errors import report, run_guarded
 from pointlora.names import unknown_name
+from pointlora.waiting import wait_shortly
 
 # command -> (module with `run(arguments) -> exit code`, one line of help)
 COMMANDS = {
@@ -48,11 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return report(unknown_name("command", words[0], COMMANDS))
-    # Before torch is loaded: its idle threads wait for work for some microseconds and then sleep. By default they spin
-    # for milliseconds, which on a machine that others use as well makes training several times slower; sleeping at once
-    # makes it take half as long again on an idle one.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # Before torch is loaded.
+    wait_shortly()
     keep_large_blocks()
     module = COMMANDS[words[0]][0]
     return run_guarded(lambda: importlib.import_module(module).run(words[1:]))

@@ -9,9 +9,7 @@ step. It is no part of torch's public interface: where it is missing, or anythin
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +18,14 @@ from torch.nn import functional as F
 
 from pointlora.models.derived import derived
 from pointlora.models.recomputation import Recipe, keep, kept, recipe_of
+from pointlora.processor import has_matrix_units, is_intel
 
 # Below this many multiplications the call itself takes longer than the product.
 _WORTHWHILE = 1 << 18
 # With more rows than this the gradient of the weight, a sum over them, is faster with MKL.
 _MOST_ROWS = 1 << 14
+# A matrix with fewer columns is copied in next to no time.
+_NARROW = 32
 
 
 _IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
@@ -45,18 +46,9 @@ def _find_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
     return product if good else None
 
 
-def _processor() -> str:
-    """What the system says of the first processor: its maker, its abilities."""
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n", 1)[0]
-    except OSError:
-        return platform.processor()
-
-
 # Decided by what the processor is and not by a measurement, so that every run on a machine gives the same digits.
-_PROCESSOR = _processor()  # once: on a large server the file takes a while
-_MKL = torch.backends.mkl.is_available() and "GenuineIntel" in _PROCESSOR
-HAS_MATRIX_UNITS = "amx_bf16" in _PROCESSOR
+_MKL = torch.backends.mkl.is_available() and is_intel()
+HAS_MATRIX_UNITS = has_matrix_units()
 _PRODUCT = _find_product(torch.float32)
 _BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
 
@@ -189,7 +181,8 @@ def weight_gradient(gradient: Tensor, rows: Tensor) -> Tensor:
     """The sum over rows of gradient (M, out) times rows (M, in): (out, in)."""
     if gradient.dtype != torch.float32 or _MKL or len(gradient) > _MOST_ROWS:
         return gradient.t() @ rows
-    # This operator of oneDNN makes a copy of a transposed first factor: let that be the narrower one.
-    if rows.shape[1] < gradient.shape[1]:
-        return multiply(rows.t(), gradient.t()).t()
-    return multiply(gradient.t(), rows.t())
+    # This operator of oneDNN makes a copy of a transposed first factor: good where that is the narrower one.
+    if rows.shape[1] >= gradient.shape[1]:
+        return multiply(gradient.t(), rows.t())
+    # Turned round, it gives a transposed matrix, which whoever stores the gradient has to copy.
+    return multiply(rows.t(), gradient.t()).t() if rows.shape[1] < _NARROW else gradient.t() @ rows
