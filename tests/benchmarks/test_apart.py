@@ -23,7 +23,8 @@ def test_it_measures_itself_and_ends_with_the_block():
 
 
 def test_an_error_in_it_is_named():
-    with apart.Apart("no such part", SETTINGS) as plain, pytest.raises(children.ChildError, match="ended with 1: KeyError: 'no such part'"):
+    words = "ended with 1: KeyError: 'no such part'"
+    with apart.Apart("no such part", SETTINGS) as plain, pytest.raises(children.ChildError, match=words):
         plain.sample(1)
 
 
