@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -129,26 +130,24 @@ class _SecondStage(torch.autograd.Function):
             slope += found[0]
             total += found[1]
         count = len(index) * points if ctx.batch_statistics else torch.inf
-        of_features: list[Tensor] = []
+        of_features = left.new_empty(len(index), points, left.shape[1], dtype=ctx.types[0]) if needs[0] else None
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
         for number, (out, at) in enumerate(zip(of_pooled.split(size), first.split(size), strict=True)):
             block, rows = passed.popleft(), joined.popleft()
             block = through_statistics(block, rows, norm_weight, mean, inverse, slope / count, total / count)
             torch.sum(block.view(len(out), points, -1), 1, out=out)
-            if needs[0]:
-                of_features.append(_add_at(multiply(block, right.t()), at, multiply(out, left.t())))
+            patches = slice(number * size, number * size + len(out))
+            if of_features is not None:
+                below = _add_at(multiply(block, right.t()), at, multiply(out, left.t()))
+                of_features[patches] = below.view(len(out), points, -1)
             if of_right is not None:
-                patches = slice(number * size, number * size + len(out))
                 of_right += weight_gradient(block, features[patches].flatten(0, 1))
-        for_features = None
-        if needs[0]:
-            for_features = torch.cat(of_features).view(len(index), points, -1).to(ctx.types[0])
         of_join = None
         if of_right is not None:
             of_join = torch.cat([weight_gradient(of_pooled, maxima).float(), of_right], 1).to(ctx.types[1])
         return (
-            *(for_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
+            *(of_features, of_join, of_pooled.sum(0, dtype=torch.float32) if needs[2] else None),
             *(slope if needs[3] else None, total if needs[4] else None),
             None if of_last is None else of_last.to(ctx.types[2]),
             gradient.sum(0, dtype=torch.float32) if needs[6] else None,
@@ -194,9 +193,10 @@ def spread(gradient: Tensor, index: Tensor, points: int, weight: Tensor) -> Tens
     """
     if products.HAS_MATRIX_UNITS and gradient.dtype == torch.bfloat16:
         return multiply(_at_points(gradient, index, points).flatten(0, 1), weight.t())
-    ordered, channels = index.sort(dim=1, stable=True)
+    # NumPy sorts bytes by counting them, in a tenth of the time that torch takes.
+    channels = torch.from_numpy(np.argsort(index.numpy(), axis=1, kind="stable"))
     counts = torch.zeros(len(index), points, dtype=torch.int64)
-    counts.scatter_add_(1, ordered.long(), torch.ones((), dtype=torch.int64).expand(index.shape))
+    counts.scatter_add_(1, index.long(), torch.ones((), dtype=torch.int64).expand(index.shape))
     counts = counts.flatten()
     return F.embedding_bag(
         channels.flatten(),
