@@ -25,7 +25,7 @@ from pointlora.models.linear import Linear, multiply, weight_gradient
 from pointlora.models.max_pool import MOST_POINTS, first_index, largest
 from pointlora.models.recomputation import Recipe
 
-_BLOCK = 1 << 20  # elements of the widest matrix of a block; 4 MB of float32
+_BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 
 
 def applies(features: Tensor, layers: nn.Sequential) -> bool:
