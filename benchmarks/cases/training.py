@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.training.optimizer import make_optimizer, parameter_groups
+from pointlora.training.optimizer import clip_gradients, make_optimizer, parameter_groups
 from pointlora.training.recipe_parts import OptimizerConfig
 
 from .. import costs
@@ -24,18 +24,19 @@ VARIANTS = ("ours", "ours bf16", "full", "plain")
 def make_step(
     model: nn.Module, loss: Callable[[], Tensor], kind: str, bf16: bool = False, plain: bool = False
 ) -> Callable[[], float]:
-    """A training step as a function of no arguments; `plain` takes torch's AdamW with its default settings."""
+    """A training step as a function of no arguments; `plain` clips and takes AdamW by torch's default ways."""
     model.train()
     optimizer = make_optimizer(model, OptimizerConfig(lr=1e-6, warmup_lr=1e-6))
     if plain:
         optimizer = torch.optim.AdamW(parameter_groups(model.named_parameters(), 0.05), lr=1e-6)
+    clip = clip_gradients if kind == "cpu" and not plain else nn.utils.clip_grad_norm_
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     def step() -> float:
         with torch.autocast(kind, torch.bfloat16, enabled=bf16):
             value = loss()
         value.backward()
-        nn.utils.clip_grad_norm_(trained, CLIP_NORM)
+        clip(trained, CLIP_NORM)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return value.item()

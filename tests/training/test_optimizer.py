@@ -6,7 +6,7 @@ from torch import nn
 
 from pointlora.errors import ConfigError
 from pointlora.models.registry import create_model
-from pointlora.training.optimizer import learning_rate, make_optimizer, parameter_groups
+from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, parameter_groups
 from pointlora.training.recipe_parts import OptimizerConfig
 from training_runs import SIZES
 
@@ -80,3 +80,20 @@ def test_on_a_cpu_the_fused_step_is_adamw_and_lets_gradients_be_clipped():
     assert not ours._step_supports_amp_scaling
     for one, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("largest", [1.0, 10.0, 1e3, math.inf, math.nan])
+def test_clipping_gives_the_digits_of_torch(largest):
+    torch.manual_seed(0)
+    gradients = [torch.randn(7, 5), torch.randn(3)]
+    gradients[0][2, 1] = largest
+    ours, others = ([nn.Parameter(torch.zeros_like(value)) for value in [*gradients, torch.zeros(2)]] for _ in range(2))
+    for parameters in (ours, others):
+        for parameter, value in zip(parameters, gradients, strict=False):  # the last one has no gradient
+            parameter.grad = value.clone()
+    clip_gradients(ours, 10.0)
+    nn.utils.clip_grad_norm_(others, 10.0)
+    for mine, other, value in zip(ours, others, gradients, strict=False):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=0, atol=0, equal_nan=True)
+        assert torch.equal(mine.grad, value) == (largest == 1.0)
+    assert ours[2].grad is None

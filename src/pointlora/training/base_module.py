@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pointlora.data.pending import finished
 from pointlora.errors import CheckpointError
 from pointlora.training.collectives import mean_over_processes
-from pointlora.training.optimizer import learning_rate, make_optimizer, set_learning_rate
+from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, set_learning_rate
 from pointlora.training.randomness import seed_step
 from pointlora.training.recipe import RunConfig
 from pointlora.training.recipe_parts import OptimizerConfig
@@ -41,6 +41,17 @@ class TrainedModule(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.model, self.optimizer_config)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        if gradient_clip_val is None or self.device.type != "cpu" or self.trainer.world_size > 1:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        else:
+            clip_gradients([value for group in optimizer.param_groups for value in group["params"]], gradient_clip_val)
 
     @property
     def epoch_lr(self) -> float:

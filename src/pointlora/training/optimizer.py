@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -44,6 +44,18 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
     # Lightning takes a fused optimiser for one that scales gradients itself, and then refuses to clip them.
     optimizer._step_supports_amp_scaling = False
     return optimizer  # type: ignore[no-any-return]
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> None:
+    """Scale all gradients by one factor so that their joint 2-norm is at most `max_norm`.
+
+    The same digits as `torch.nn.utils.clip_grad_norm_`, which multiplies by 1 where nothing is to be scaled: here they
+    are left alone then. That takes a look at the norm, for which a GPU would have to be waited for.
+    """
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if not norm + 1e-6 <= max_norm:  # not a number: torch makes all of them that
+        nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
 def learning_rate(epoch: int, epochs: int, config: OptimizerConfig) -> float:
