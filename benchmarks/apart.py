@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +19,7 @@ from .children import ChildError, child_command, child_environment
 from .settings import Settings
 
 _MARK = "sample: "
+_REST = 0.05  # seconds; by then its threads, which spin for milliseconds in the hope of work, have gone to sleep
 
 
 class Apart:
@@ -68,6 +70,7 @@ class Apart:
         for line in self._process.stdout:
             if line.startswith(_MARK):
                 wall, cpu = json.loads(line[len(_MARK) :])
+                time.sleep(_REST)
                 return wall, cpu
         code = self._process.wait()
         self._errors.seek(0)

@@ -152,8 +152,7 @@ def time_part(name: str, context: Context) -> Timed:
     settings, variants = context.settings, dict(case.variants)
     with ExitStack() as stack:
         if case.apart and settings.device == "cpu":
-            if case.kept:
-                variants[KEPT] = variants["plain"]
+            variants[KEPT] = variants["plain"]
             variants["plain"] = stack.enter_context(Apart(name, settings))
         return case, interleave(variants, settings.repetitions, settings.budget, context.device)
 

@@ -70,16 +70,16 @@ class Case:
         variants: name -> function; `plain` is what the others are compared with.
         floor: work that the part can't do without.
         fixed_floor: its least time in seconds where that isn't a matter of operations and bytes.
-        apart: on a CPU, time `plain` in a process of its own.
-        kept: time it in this process too, as `plain, kept`: with the allocator that keeps large blocks.
+        apart: on a CPU, time `plain` in a process of its own, where the C library's allocator is as it comes, and in
+            this one, whose allocator keeps large blocks, as `plain, kept`. For parts with tensors so large that this
+            makes a difference; the time of the others would depend on where the blocks happen to lie.
         keep: what must live as long as the case, such as a temporary folder.
     """
 
     variants: Mapping[str, Callable[[], Any]]
     floor: Cost = field(default_factory=Cost)
     fixed_floor: Callable[[], float] | None = None
-    apart: bool = True
-    kept: bool = False
+    apart: bool = False
     keep: Any = None
 
 

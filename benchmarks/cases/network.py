@@ -32,7 +32,7 @@ def tokenizer(context: Context) -> Case:
         "ours bf16": without_gradient(pair.ours.embed, patches, bf16_on=kind),
         "plain": without_gradient(pair.plain.tokens, groupings),
     }
-    return Case(variants, costs.tokenizers(len(points), pair.sizes), kept=True)
+    return Case(variants, costs.tokenizers(len(points), pair.sizes), apart=True)
 
 
 def blocks(context: Context) -> Case:
@@ -68,7 +68,7 @@ def head(context: Context) -> Case:
 
 def evaluate(context: Context) -> Case:
     """A whole batch."""
-    return _forward(context, context.points, kept=True)
+    return _forward(context, context.points, apart=True)
 
 
 def latency(context: Context) -> Case:
@@ -76,14 +76,14 @@ def latency(context: Context) -> Case:
     return _forward(context, context.points[:1])
 
 
-def _forward(context: Context, points: Tensor, kept: bool = False) -> Case:
+def _forward(context: Context, points: Tensor, apart: bool = False) -> Case:
     pair, kind = context.classifiers, context.device.type
     variants = {
         "ours": without_gradient(pair.ours, points),
         "ours bf16": without_gradient(pair.ours, points, bf16_on=kind),
         "plain": without_gradient(pair.plain, points),
     }
-    return Case(variants, costs.classifier(len(points), points.shape[1], pair.sizes, NUM_CLASSES), kept=kept)
+    return Case(variants, costs.classifier(len(points), points.shape[1], pair.sizes, NUM_CLASSES), apart=apart)
 
 
 def _sequence(model: Any, points: Tensor) -> Any:

@@ -43,7 +43,7 @@ def startup(context: Context) -> Case:
         "ours": lambda: run_process(ours, settings.threads),
         "plain": lambda: run_process(child_command(spec, plain=True), settings.threads, plain=True),
     }
-    return Case(variants, fixed_floor=import_torch, apart=False, keep=folder)
+    return Case(variants, fixed_floor=import_torch, keep=folder)
 
 
 def _write_files(context: Context, root: Path) -> None:

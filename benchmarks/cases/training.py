@@ -90,7 +90,7 @@ def train(context: Context) -> Case:
         "plain": make_step(pair.plain, plain_loss(pair.plain, points, labels), kind, plain=True),
     }
     work = costs.classifier(len(points), points.shape[1], sizes, NUM_CLASSES, costs.TUNING)
-    return Case(variants, work + costs.optimizer(trained), kept=True)
+    return Case(variants, work + costs.optimizer(trained), apart=True)
 
 
 def pretrain(context: Context) -> Case:
@@ -109,4 +109,4 @@ def pretrain(context: Context) -> Case:
         "plain": make_step(pair.plain, lambda: pair.plain(points, mask), kind, plain=True),
     }
     work = costs.pretraining(len(points), PRETRAINING_POINTS, pair.sizes, pair.ours.num_masked)
-    return Case(variants, work + costs.optimizer(trained), kept=True)
+    return Case(variants, work + costs.optimizer(trained), apart=True)
