@@ -6,6 +6,8 @@ a longer run are the run of length k, so one run serves every scale.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -97,21 +99,22 @@ def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tens
     `argmax` promises the first of equal values, on every device.
     """
     batch, num_points = points.shape[:2]
-    x, y, z = points.permute(2, 0, 1).contiguous().unbind(0)
-    distances = torch.full_like(x, torch.inf)
+    rows = points.permute(2, 0, 1).contiguous()
+    distances = torch.full_like(rows[0], torch.inf)
     if lengths is not None:
         padding = torch.arange(num_points, device=points.device) >= lengths.to(points.device)[:, None]
         distances.masked_fill_(padding, -torch.inf)
-        x, y, z = (row.masked_fill(padding, 0.0) for row in (x, y, z))
-    square, work = torch.empty_like(x), torch.empty_like(x)
+        rows.masked_fill_(padding, 0.0)
+    square, work, picked = torch.empty_like(distances), torch.empty_like(distances), rows.new_empty(3, batch, 1)
+    (x, y, z), (picked_x, picked_y, picked_z) = rows.unbind(0), picked.unbind(0)
     picks = torch.empty(num_samples, batch, 1, dtype=torch.int64, device=points.device)
     picks[0, :, 0] = starts
-    for step in range(1, num_samples):
-        pick = picks[step - 1]
-        torch.sub(x, x.gather(1, pick), out=square).square_()
-        torch.sub(y, y.gather(1, pick), out=work).square_()
+    for last, pick in pairwise(picks.unbind(0)):
+        torch.gather(rows, 2, last.expand(3, -1, -1), out=picked)
+        torch.sub(x, picked_x, out=square).square_()
+        torch.sub(y, picked_y, out=work).square_()
         square.add_(work)
-        torch.sub(z, z.gather(1, pick), out=work).square_()
+        torch.sub(z, picked_z, out=work).square_()
         torch.minimum(distances, square.add_(work), out=distances)
-        torch.argmax(distances, dim=1, keepdim=True, out=picks[step])
+        torch.argmax(distances, dim=1, keepdim=True, out=pick)
     return picks.squeeze(-1).T.contiguous()
