@@ -3,7 +3,14 @@ import torch
 
 from clouds import lattice_clouds, random_clouds
 from pointlora.errors import ShapeError
+from pointlora.ops import sampling
 from pointlora.ops.sampling import farthest_point_sampling, farthest_point_sampling_reference
+
+
+@pytest.fixture(autouse=True, params=[1, 1 << 16], ids=["in blocks", "at once"])
+def worthwhile(request, monkeypatch):
+    """The largest distance is looked for in either way, whatever the size."""
+    monkeypatch.setattr(sampling, "_WORTHWHILE", request.param)
 
 
 @pytest.mark.parametrize("clouds", [random_clouds(3, 257), lattice_clouds(2, 5), torch.zeros(2, 40, 3)])
@@ -67,3 +74,10 @@ def test_input_is_untouched_and_half_precision_is_accepted():
 def test_bad_input_is_named(points, options, message):
     with pytest.raises(ShapeError, match=message):
         farthest_point_sampling(points, **{"num_samples": 2, **options})
+
+
+def test_a_large_cloud_gives_the_picks_of_the_reference():
+    # Larger than the size from which blocks are searched, and no multiple of a block.
+    cloud = lattice_clouds(1, 41)[:, :68_001]
+    assert cloud.shape[1] == 68_001
+    assert torch.equal(farthest_point_sampling(cloud, 20), farthest_point_sampling_reference(cloud, 20))

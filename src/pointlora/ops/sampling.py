@@ -6,6 +6,8 @@ a longer run are the run of length k, so one run serves every scale.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -14,6 +16,10 @@ from torch import Tensor
 from pointlora.ops import triton_dispatch
 from pointlora.ops.compiling import is_taken_whole
 from pointlora.ops.validation import check_count, check_lengths, check_points
+
+# Numbers among which the largest is looked for at a time, and how many there must be in all for that to be worthwhile.
+_BLOCK = 64
+_WORTHWHILE = 1 << 16
 
 
 @torch.no_grad()
@@ -94,27 +100,52 @@ def _(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) 
 
 
 def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | None) -> Tensor:
-    """As tensor operations: coordinates as three contiguous rows, every buffer reused, no host synchronisation.
-
-    `argmax` promises the first of equal values, on every device.
-    """
+    """As tensor operations: coordinates as three contiguous rows, every buffer reused, no host synchronisation."""
     batch, num_points = points.shape[:2]
-    rows = points.permute(2, 0, 1).contiguous()
+    # An exported graph is for batches of any size.
+    eager = points.device.type == "cpu" and not torch.compiler.is_compiling()
+    blocks = eager and batch * num_points >= _WORTHWHILE
+    padded = -(-num_points // _BLOCK) * _BLOCK if blocks else num_points
+    rows = points.new_zeros(3, batch, padded)
+    rows[:, :, :num_points] = points.permute(2, 0, 1)
     distances = torch.full_like(rows[0], torch.inf)
+    distances[:, num_points:] = -torch.inf
     if lengths is not None:
-        padding = torch.arange(num_points, device=points.device) >= lengths.to(points.device)[:, None]
+        padding = torch.arange(padded, device=points.device) >= lengths.to(points.device)[:, None]
         distances.masked_fill_(padding, -torch.inf)
         rows.masked_fill_(padding, 0.0)
+    write_largest = _largest_by_blocks(distances) if blocks else partial(torch.argmax, distances, 1, True)
     square, work, picked = torch.empty_like(distances), torch.empty_like(distances), rows.new_empty(3, batch, 1)
     (x, y, z), (picked_x, picked_y, picked_z) = rows.unbind(0), picked.unbind(0)
     picks = torch.empty(num_samples, batch, 1, dtype=torch.int64, device=points.device)
     picks[0, :, 0] = starts
+    squared_difference = torch.ops.aten.mse_loss.out  # without reduction: both steps in one pass, rounded as two
     for last, pick in pairwise(picks.unbind(0)):
         torch.gather(rows, 2, last.expand(3, -1, -1), out=picked)
-        torch.sub(x, picked_x, out=square).square_()
-        torch.sub(y, picked_y, out=work).square_()
-        square.add_(work)
-        torch.sub(z, picked_z, out=work).square_()
-        torch.minimum(distances, square.add_(work), out=distances)
-        torch.argmax(distances, dim=1, keepdim=True, out=pick)
+        squared_difference(x, picked_x, 0, out=square)
+        square.add_(squared_difference(y, picked_y, 0, out=work))
+        square.add_(squared_difference(z, picked_z, 0, out=work))
+        torch.minimum(distances, square, out=distances)
+        write_largest(out=pick)
     return picks.squeeze(-1).T.contiguous()
+
+
+def _largest_by_blocks(values: Tensor) -> Callable[..., Tensor]:
+    """A function that writes the first place (B, 1) of the largest of values (B, N), as they are then, into `out`.
+
+    On a CPU `argmax`, which promises the first of equal values on every device, goes number by number, but `amax` goes
+    vector by vector: only maxima of blocks, and the block that holds the largest, are searched. N is a multiple of it.
+    """
+    blocks = values.view(len(values), -1, _BLOCK)
+    maxima, best = values.new_empty(blocks.shape[:2]), torch.empty(len(values), 1, dtype=torch.int64)
+    chosen, place = values.new_empty(len(values), 1, _BLOCK), torch.empty(len(values), 1, dtype=torch.int64)
+    index, row = best[:, :, None].expand(-1, -1, _BLOCK), chosen[:, 0]
+
+    def write(out: Tensor) -> Tensor:
+        torch.amax(blocks, 2, out=maxima)
+        torch.argmax(maxima, 1, keepdim=True, out=best)
+        torch.gather(blocks, 1, index, out=chosen)
+        torch.argmax(row, 1, keepdim=True, out=place)
+        return torch.add(place, best, alpha=_BLOCK, out=out)
+
+    return write
