@@ -1,7 +1,7 @@
 """Linear layers that use the faster of torch's two float32 matrix products on a CPU.
 
 torch hands float32 products to MKL, which on Intel's processors is the fastest, above all for transposed factors, and
-on others runs at half of what they can do. There they go to oneDNN, which torch carries anyway for convolutions and
+on others falls short of what they can do. There they go to oneDNN, which torch carries anyway for convolutions and
 bfloat16. In bfloat16 autocast the same operator adds the bias as it goes, and a frozen weight is cast once, not once a
 step. It is no part of torch's public interface: where it is missing, or anything else comes in, this is
 `torch.nn.functional.linear`.
