@@ -5,7 +5,7 @@ import torch
 
 from pointlora.models import linear
 from pointlora.models.recomputation import recipe_of
-from pointlora.models.transformer import Attention, Block, DropPath, Norm, attend, drop_path_rates
+from pointlora.models.transformer import Attention, Block, DropPath, FinalBlock, Norm, attend, drop_path_rates
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -140,3 +140,19 @@ def test_a_trained_layer_behind_a_frozen_norm_keeps_the_norms_input(monkeypatch)
     usual = torch.nn.functional.linear(torch.nn.LayerNorm.forward(norm, tokens), layer.weight, layer.bias)
     for own, other in zip(found, torch.autograd.grad(usual, [tokens, *layer.parameters()], gradient), strict=True):
         torch.testing.assert_close(own, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_last_tokens_alone_are_those_of_the_whole_block(bf16):
+    torch.manual_seed(0)
+    block = FinalBlock(24, 3)
+    tokens, weight = torch.randn(2, 9, 24), torch.randn(2, 4, 24)
+    results = []
+    for last in (None, 4):
+        rows = tokens.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            result = block(rows, last)[:, -4:]
+        results.append([result, *torch.autograd.grad((result * weight).sum(), [rows, *block.parameters()])])
+    assert results[1][0].shape == (2, 4, 24)
+    for whole, alone in zip(*results, strict=True):
+        torch.testing.assert_close(alone, whole, atol=0.05 if bf16 else 1e-5, rtol=0.05 if bf16 else 1e-5)

@@ -16,7 +16,7 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
-from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
+from pointlora.models.transformer import Block, FinalBlock, drop_path_rates, initialize_weights
 from pointlora.ops import chamfer_distance, gather_points
 from pointlora.ops.grouping import Patches
 
@@ -42,12 +42,15 @@ class Decoder(nn.Module):
 
     def __init__(self, dim: int, depth: int, num_heads: int, drop_path_rate: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(dim, num_heads, rate) for rate in drop_path_rates(drop_path_rate, depth))
+        rates = drop_path_rates(drop_path_rate, depth)
+        kinds = [FinalBlock if index == depth - 1 else Block for index in range(depth)]
+        self.blocks = nn.ModuleList(kind(dim, num_heads, rate) for kind, rate in zip(kinds, rates, strict=True))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, positions: Tensor, num_masked: int) -> Tensor:
         for block in self.blocks:
-            tokens = block(tokens + positions)
+            last = (num_masked,) if isinstance(block, FinalBlock) else ()
+            tokens = block(tokens + positions, *last)
         return self.norm(tokens[:, -num_masked:])
 
 

@@ -37,10 +37,14 @@ class Attention(nn.Module):
         self.qkv = Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = Linear(dim, dim)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, last: int | None = None) -> Tensor:
+        """Of all tokens, or of the `last` ones alone, which then see all of them as well: (B, T, C)."""
         batch, length, width = tokens.shape
         packed = self.qkv(tokens).view(batch, length, 3, self.num_heads, width // self.num_heads)
         queries, keys, values = packed.permute(2, 0, 3, 1, 4).unbind(0)
+        if last is not None:
+            assert not self.causal
+            queries, length = queries[:, :, -last:], last
         again = self.recomputes and not self.qkv.weight.requires_grad
         mixed = attend(queries, keys, values, self.causal, again)
         return self.proj(mixed.transpose(1, 2).reshape(batch, length, width))
@@ -191,6 +195,16 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
+        return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+
+
+class FinalBlock(Block):
+    """A block of whose results the last tokens alone are read: only theirs are computed, the same numbers."""
+
+    def forward(self, tokens: Tensor, last: int | None = None) -> Tensor:
+        """(B, T, C) to (B, last, C), or to (B, T, C)."""
+        attended = self.attn(self.norm1(tokens), last)
+        tokens = (tokens if last is None else tokens[:, -last:]) + self.drop_path(attended)
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
 
 
