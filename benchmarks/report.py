@@ -62,7 +62,7 @@ def timings(name: str, case: Case, samples: dict[str, Samples], machine: Machine
     for variant, own in samples.items():
         dtype = torch.bfloat16 if variant.endswith("bf16") else torch.float32
         compared = variant not in NOT_COMPARED
-        bounded = compared and variant != KEPT
+        bounded = compared and variant != KEPT  # the floor is that of our arithmetic
         floor = (case.floor.seconds(machine, dtype) or None) if fixed is None else fixed
         rows.append(
             Timing(

@@ -7,6 +7,7 @@ from pointlora.cli.benchmark import benchmark_module
 
 apart, children = benchmark_module("apart"), benchmark_module("children")
 command, settings = benchmark_module("command"), benchmark_module("settings")
+machine, report = benchmark_module("machine"), benchmark_module("report")
 SETTINGS = settings.Settings("point_mae_tiny", 2, 2, 1.0, 1, "cpu")
 
 
@@ -63,10 +64,17 @@ def test_a_part_compares_with_it(monkeypatch):
     monkeypatch.setattr(apart, "Apart", Recorded)
     threads = torch.get_num_threads()
     try:
-        _, samples = command.time_part("evaluate", settings.Context(SETTINGS))
+        case, samples = command.time_part("evaluate", settings.Context(SETTINGS))
     finally:
         torch.set_num_threads(threads)
     assert list(samples) == ["ours", "ours bf16", "plain", "plain, kept"]
     assert samples["plain"].wall == [2.0] * 2
     assert all(0 < seconds < 2 for seconds in samples["plain, kept"].wall)
     assert made == ["evaluate", "ended"]
+    limits = machine.Machine("any", 1, 1e9, 1e9, 1e9, 1e9)
+    rows = {row.variant: row for row in report.timings("evaluate", case, samples, limits)}
+    assert rows["plain, kept"].ratio.median > 1
+    assert rows["plain, kept"].floor is None
+    assert rows["ours"].floor > 0
+    # What the allocator gives to the plain side is no merit of ours to be guarded.
+    assert set(report.collect_ratios(list(rows.values()), None)) == {"evaluate/ours", "evaluate/ours bf16"}

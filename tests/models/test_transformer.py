@@ -5,7 +5,7 @@ import torch
 
 from pointlora.models import linear
 from pointlora.models.recomputation import recipe_of
-from pointlora.models.transformer import Attention, Block, DropPath, FinalBlock, Norm, attend, drop_path_rates
+from pointlora.models.transformer import Attention, Block, DecoderBlock, DropPath, Norm, attend, drop_path_rates
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -145,7 +145,7 @@ def test_a_trained_layer_behind_a_frozen_norm_keeps_the_norms_input(monkeypatch)
 @pytest.mark.parametrize("bf16", [False, True])
 def test_the_last_tokens_alone_are_those_of_the_whole_block(bf16):
     torch.manual_seed(0)
-    block = FinalBlock(24, 3)
+    block = DecoderBlock(24, 3)
     tokens, weight = torch.randn(2, 9, 24), torch.randn(2, 4, 24)
     results = []
     for last in (None, 4):

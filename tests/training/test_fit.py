@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from pointlora.errors import ConfigError
+from pointlora.training import base_module
 from pointlora.training.callbacks import BestEpoch
 from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune, results_table
@@ -190,3 +191,25 @@ def test_a_folder_is_never_overwritten(run, tmp_path):
     with pytest.raises(ConfigError, match="not empty"):
         train(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("clip_norm", [0.01, None])
+def test_gradients_are_clipped_to_the_recipes_norm(tmp_path, monkeypatch, clip_norm):
+    norms = []
+
+    class Recorded(torch.optim.AdamW):
+        def step(self, closure=None):
+            closure()
+            parameters = (value for group in self.param_groups for value in group["params"])
+            gradients = [value.grad for value in parameters if value.grad is not None]
+            norms.append(torch.nn.utils.get_total_norm(gradients).item())
+
+    def recorded(model, config):
+        return Recorded([value for value in model.parameters() if value.requires_grad])
+
+    monkeypatch.setattr(base_module, "make_optimizer", recorded)
+    recipe = tiny_recipe(tmp_path, epochs=1)
+    recipe["optimizer"]["clip_norm"] = clip_norm
+    fine_tune(from_mapping(TrainRecipe, recipe))
+    assert len(norms) == 4
+    assert (max(norms) <= 0.01 * 1.001) is (clip_norm is not None)

@@ -16,7 +16,7 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
-from pointlora.models.transformer import Block, FinalBlock, drop_path_rates, initialize_weights
+from pointlora.models.transformer import DecoderBlock, drop_path_rates, initialize_weights
 from pointlora.ops import chamfer_distance, gather_points
 from pointlora.ops.grouping import Patches
 
@@ -43,14 +43,12 @@ class Decoder(nn.Module):
     def __init__(self, dim: int, depth: int, num_heads: int, drop_path_rate: float) -> None:
         super().__init__()
         rates = drop_path_rates(drop_path_rate, depth)
-        kinds = [FinalBlock if index == depth - 1 else Block for index in range(depth)]
-        self.blocks = nn.ModuleList(kind(dim, num_heads, rate) for kind, rate in zip(kinds, rates, strict=True))
+        self.blocks = nn.ModuleList(DecoderBlock(dim, num_heads, rate) for rate in rates)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, positions: Tensor, num_masked: int) -> Tensor:
-        for block in self.blocks:
-            last = (num_masked,) if isinstance(block, FinalBlock) else ()
-            tokens = block(tokens + positions, *last)
+        for index, block in enumerate(self.blocks, 1):
+            tokens = block(tokens + positions, num_masked if index == len(self.blocks) else None)
         return self.norm(tokens[:, -num_masked:])
 
 

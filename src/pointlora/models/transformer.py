@@ -38,12 +38,12 @@ class Attention(nn.Module):
         self.proj = Linear(dim, dim)
 
     def forward(self, tokens: Tensor, last: int | None = None) -> Tensor:
-        """Of all tokens, or of the `last` ones alone, which then see all of them as well: (B, T, C)."""
+        """(B, T, C) of all tokens, or (B, last, C) of the last ones alone, which see all of them too."""
         batch, length, width = tokens.shape
         packed = self.qkv(tokens).view(batch, length, 3, self.num_heads, width // self.num_heads)
         queries, keys, values = packed.permute(2, 0, 3, 1, 4).unbind(0)
         if last is not None:
-            assert not self.causal
+            assert not self.causal  # a shorter mask would let each token see others than before
             queries, length = queries[:, :, -last:], last
         again = self.recomputes and not self.qkv.weight.requires_grad
         mixed = attend(queries, keys, values, self.causal, again)
@@ -194,18 +194,20 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
+        return self._add_branches(tokens, self.attn(self.norm1(tokens)))
+
+    def _add_branches(self, tokens: Tensor, attended: Tensor) -> Tensor:
+        tokens = tokens + self.drop_path(attended)
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
 
 
-class FinalBlock(Block):
-    """A block of whose results the last tokens alone are read: only theirs are computed, the same numbers."""
+class DecoderBlock(Block):
+    """A block that computes the `last` tokens alone, the same numbers, where nobody reads the others."""
 
     def forward(self, tokens: Tensor, last: int | None = None) -> Tensor:
-        """(B, T, C) to (B, last, C), or to (B, T, C)."""
+        """(B, T, C) to (B, last, C), or without `last` to (B, T, C)."""
         attended = self.attn(self.norm1(tokens), last)
-        tokens = (tokens if last is None else tokens[:, -last:]) + self.drop_path(attended)
-        return tokens + self.drop_path(self.mlp(self.norm2(tokens)))
+        return self._add_branches(tokens if last is None else tokens[:, -last:], attended)
 
 
 def drop_path_rates(rate: float, depth: int) -> list[float]:

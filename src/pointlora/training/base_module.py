@@ -48,6 +48,7 @@ class TrainedModule(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
+        # Only Lightning knows what to do with gradients that lie in several processes, and doesn't wait for a GPU.
         if gradient_clip_val is None or self.device.type != "cpu" or self.trainer.world_size > 1:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         else:
