@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := src tests benchmarks scripts examples
+SOURCES := src tests benchmarks scripts
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint format bench clean
@@ -30,8 +30,8 @@ demo: $(STAMP)
 	$(BIN)/pointlora demo --output runs/demo
 
 lint: $(STAMP)
-	$(BIN)/ruff format --check $(wildcard $(SOURCES))
-	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 
 test: lint
@@ -41,8 +41,8 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 format: $(STAMP)
-	$(BIN)/ruff format $(wildcard $(SOURCES))
-	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
 
 bench: $(STAMP)
 	$(BIN)/pointlora benchmark

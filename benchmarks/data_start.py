@@ -52,9 +52,9 @@ def resident() -> int:
 def measure(root: str, form: str, cache: str, points: int) -> dict[str, float]:
     """Open, check, first batch, and an epoch of reading; seconds and megabytes."""
     from pointlora.data.checking import check_clouds
+    from pointlora.recipes.files import from_mapping
+    from pointlora.recipes.runs import TrainRecipe
     from pointlora.training.data import evaluation_loader, open_splits, train_loader, transform_config
-    from pointlora.training.recipe import TrainRecipe
-    from pointlora.training.recipe_files import from_mapping
 
     data = {"name": "modelnet40" if form == "hdf5" else "folder", "root": root, "cache": cache, "num_points": points}
     training = {"workers": 0, "batch_size": 32}

@@ -14,7 +14,7 @@ from typing import Any
 def run_ranks(function: Callable[..., Any], *arguments: Any, size: int = 2) -> list[Any]:
     """`function(*arguments)` in `size` processes; what each returns, or None for one that ended otherwise."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretrain"])
+    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretraining.run"])
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         port = opened.getsockname()[1]

@@ -4,10 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
+from pointlora.comparison.plan import check_plan, search_cells, seed_cells
+from pointlora.recipes.comparison import CompareRecipe
+from pointlora.recipes.files import dotted_keys, find_recipe, from_mapping, list_recipes, read_mapping
 from pointlora.reports.comparison import HEADER
-from pointlora.training.compare_plan import check_plan, search_cells, seed_cells
-from pointlora.training.compare_recipe import CompareRecipe
-from pointlora.training.recipe_files import dotted_keys, find_recipe, from_mapping, list_recipes, read_mapping
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "comparing.md").read_text(encoding="utf-8")

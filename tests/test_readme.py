@@ -34,10 +34,10 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_their_options_exist(page: str) -> None:
     from pointlora.cli import data, demo, evaluate, info, predict
-    from pointlora.training.compare_recipe import CompareRecipe
-    from pointlora.training.fewshot_recipe import FewShotRecipe
-    from pointlora.training.recipe import PretrainRecipe, TrainRecipe
-    from pointlora.training.recipe_files import dotted_keys
+    from pointlora.recipes.comparison import CompareRecipe
+    from pointlora.recipes.fewshot import FewShotRecipe
+    from pointlora.recipes.files import dotted_keys
+    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
 
     plain = {"predict": predict, "info": info, "demo": demo, "data": data}
     recipes = {

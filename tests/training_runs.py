@@ -60,7 +60,7 @@ def run_process(recipe: dict[str, Any], kill_at: int | None = None) -> int:
     The processes are forked from a server that has imported everything once.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretrain"])
+    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretraining.run"])
     process = context.Process(target=_run, args=(recipe, kill_at))
     process.start()
     process.join()
@@ -69,13 +69,13 @@ def run_process(recipe: dict[str, Any], kill_at: int | None = None) -> int:
 
 
 def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
+    from pointlora.comparison.fewshot import run_folds
+    from pointlora.recipes.fewshot import FewShotRecipe
+    from pointlora.recipes.files import from_mapping
+    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
     from pointlora.training.base_module import TrainedModule
-    from pointlora.training.fewshot import run_folds
-    from pointlora.training.fewshot_recipe import FewShotRecipe
     from pointlora.training.fit import fine_tune
-    from pointlora.training.pretrain import pretrain
-    from pointlora.training.recipe import PretrainRecipe, TrainRecipe
-    from pointlora.training.recipe_files import from_mapping
+    from pointlora.training.pretraining.run import pretrain
 
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # of the loader's workers, which would import all anew
@@ -141,17 +141,17 @@ def same_in_every_comparison(folder: Path) -> dict[str, Any]:
 def start_comparison(mapping: dict[str, Any]) -> Any:
     """Begin a comparison in a process of its own, which forks the processes of the runs instead of importing anew."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretrain"])
+    context.set_forkserver_preload(["pointlora.training.fit", "pointlora.training.pretraining.run"])
     process = context.Process(target=_compare, args=(mapping,))
     process.start()
     return process
 
 
 def _compare(mapping: dict[str, Any]) -> None:
-    from pointlora.training import compare_cells
-    from pointlora.training.compare import run_comparison
-    from pointlora.training.compare_recipe import CompareRecipe
-    from pointlora.training.recipe_files import from_mapping
+    from pointlora.comparison import cells as compare_cells
+    from pointlora.comparison.run import run_comparison
+    from pointlora.recipes.comparison import CompareRecipe
+    from pointlora.recipes.files import from_mapping
 
     compare_cells.context = lambda: multiprocessing.get_context("fork")
     run_comparison(from_mapping(CompareRecipe, mapping), lambda line: None)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora.recipes.parts import OptimizerConfig
 from pointlora.training.optimizer import clip_gradients, make_optimizer, parameter_groups
-from pointlora.training.recipe_parts import OptimizerConfig
 
 from .. import costs
 from ..models import NUM_CLASSES, PRETRAINING_POINTS, classifier_pair, our_classifier, plain_classifier

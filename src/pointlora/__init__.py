@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from pointlora.adapters.config import PointLoraConfig
     from pointlora.adapters.folder import load_adapter, save_adapter
-    from pointlora.adapters.lora import merge_lora, unmerge_lora
-    from pointlora.adapters.methods import apply_method, list_methods
+    from pointlora.methods.lora import merge_lora, unmerge_lora
+    from pointlora.methods.registry import apply_method, list_methods
+    from pointlora.methods.settings import PointLoraConfig
     from pointlora.models.checkpoints import LoadReport, load_checkpoint
     from pointlora.models.parameters import count_parameters
     from pointlora.models.pretrained import list_pretrained
@@ -38,17 +38,17 @@ __getattr__ = lazy_names(
     __name__,
     {
         "LoadReport": "models.checkpoints",
-        "PointLoraConfig": "adapters.config",
-        "apply_method": "adapters.methods",
+        "PointLoraConfig": "methods.settings",
+        "apply_method": "methods.registry",
         "count_parameters": "models.parameters",
         "create_model": "models.registry",
-        "list_methods": "adapters.methods",
+        "list_methods": "methods.registry",
         "list_models": "models.registry",
         "list_pretrained": "models.pretrained",
         "load_adapter": "adapters.folder",
         "load_checkpoint": "models.checkpoints",
-        "merge_lora": "adapters.lora",
+        "merge_lora": "methods.lora",
         "save_adapter": "adapters.folder",
-        "unmerge_lora": "adapters.lora",
+        "unmerge_lora": "methods.lora",
     },
 )

@@ -18,9 +18,9 @@ import numpy as np
 from pointlora.atomic import write_atomically, write_text_atomically
 from pointlora.errors import ConfigError
 from pointlora.models.pretrained import PRETRAINED
-from pointlora.training.recipe import TrainingConfig, TrainRecipe
-from pointlora.training.recipe_files import to_mapping
-from pointlora.training.recipe_parts import DataConfig, ModelConfig, OptimizerConfig
+from pointlora.recipes.files import to_mapping
+from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
+from pointlora.recipes.runs import TrainingConfig, TrainRecipe
 
 CLASSES = ("airplane", "bed", "bottle", "car", "chair", "guitar", "lamp", "laptop", "table", "toilet")
 NUM_POINTS = 1024

@@ -2,7 +2,7 @@ import pytest
 
 from pointlora.cli.parsing import parse_recipe, short_message
 from pointlora.errors import ConfigError
-from pointlora.training.recipe import TrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 
 
 @pytest.fixture

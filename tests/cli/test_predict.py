@@ -22,7 +22,7 @@ from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, CheckpointError, ConfigError, DataError
 from pointlora.prediction import Predictor
 from pointlora.prediction.settings import axis_shift
-from pointlora.training.evaluation import probabilities
+from pointlora.training.classification.evaluation import probabilities
 
 
 @pytest.fixture(scope="module")

@@ -167,7 +167,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
 
 
 def test_ctrl_c_ends_with_130(tmp_path, capsys, monkeypatch):
-    from pointlora.training.module import ClassificationModule
+    from pointlora.training.classification.module import ClassificationModule
 
     def interrupt(self, batch, batch_idx):
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from clouds import random_clouds
 from pointlora import apply_method, create_model, list_models
-from pointlora.models.transformer import DropPath
+from pointlora.layers.drop_path import DropPath
 
 SIZES = {
     "embed_dim": 48,

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from pointlora.models.pretrained import FOLDER
+from pointlora.recipes.files import find_recipe, from_mapping, read_mapping
+from pointlora.recipes.parts import DataConfig, ModelConfig
+from pointlora.recipes.runs import PretrainRecipe
 from pointlora.training.optimizer import learning_rate
 from pointlora.training.probe import probe_backbone
-from pointlora.training.recipe import PretrainRecipe
-from pointlora.training.recipe_files import find_recipe, from_mapping, read_mapping
-from pointlora.training.recipe_parts import DataConfig, ModelConfig
 
 NAME = "point_mae_tiny"
 EPOCHS = 1  # a twentieth of the run; some minutes on a CPU

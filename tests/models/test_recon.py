@@ -7,7 +7,7 @@ from clouds import random_clouds
 from goldens import load_golden
 from official_files import model_of, official_logits, pretrained_weights, write_official
 from pointlora import apply_method, count_parameters, create_model, load_checkpoint
-from pointlora.adapters.config import PointLoraConfig
+from pointlora.methods.settings import PointLoraConfig
 from pointlora.models.recon import ReconBlock
 
 BESIDE = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from clouds import random_clouds
-from pointlora.models import folded_tokenizer
+from pointlora.layers import folded_tokenizer
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.ops import Scale, group_scales
 

@@ -3,9 +3,12 @@ import math
 import pytest
 import torch
 
-from pointlora.models import linear
-from pointlora.models.recomputation import recipe_of
-from pointlora.models.transformer import Attention, Block, DecoderBlock, DropPath, Norm, attend, drop_path_rates
+from pointlora.layers import linear
+from pointlora.layers.attention import Attention, attend
+from pointlora.layers.drop_path import DropPath, drop_path_rates
+from pointlora.layers.norm import Norm
+from pointlora.layers.recomputation import recipe_of
+from pointlora.models.transformer import Block, DecoderBlock
 
 
 @pytest.mark.parametrize("causal", [False, True])

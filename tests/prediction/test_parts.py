@@ -20,8 +20,8 @@ from pointlora.data.parts.transforms import PartTransform
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.prediction import PartPredictor
-from pointlora.training.part_evaluation import score_parts
-from pointlora.training.part_metrics import predict_parts
+from pointlora.training.part_segmentation.evaluation import score_parts
+from pointlora.training.part_segmentation.metrics import predict_parts
 
 
 @pytest.fixture(scope="module")

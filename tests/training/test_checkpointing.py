@@ -7,12 +7,12 @@ import torch
 
 import pointlora
 from clouds import random_clouds
-from pointlora.models import linear
+from pointlora.layers import linear
+from pointlora.recipes.files import from_mapping
+from pointlora.recipes.method import method_config
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.checkpointing import checkpointed
 from pointlora.training.fit import fine_tune
-from pointlora.training.recipe import TrainRecipe
-from pointlora.training.recipe_files import from_mapping
-from pointlora.training.recipe_method import method_config
 from process_groups import run_ranks
 from training_runs import SIZES, differences, run_process, tiny_recipe
 

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from pointlora.errors import ConfigError
+from pointlora.recipes.files import from_mapping
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.compiling import compiled
 from pointlora.training.fit import fine_tune
-from pointlora.training.recipe import TrainRecipe
-from pointlora.training.recipe_files import from_mapping
 from training_runs import tiny_recipe
 
 

@@ -4,13 +4,13 @@ import torch
 
 from pointlora.data.orders import Blocks
 from pointlora.errors import ConfigError, DataError
+from pointlora.recipes.files import from_mapping
+from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
 from pointlora.training.data import StreamSampler, open_pretraining, open_splits, pretraining_loader, transform_config
-from pointlora.training.pretrain_batches import Views
+from pointlora.training.devices.world import World
+from pointlora.training.pretraining.batches import Views
+from pointlora.training.pretraining.views import second_views
 from pointlora.training.randomness import patch_masks
-from pointlora.training.recipe import PretrainRecipe, TrainRecipe
-from pointlora.training.recipe_files import from_mapping
-from pointlora.training.views import second_views
-from pointlora.training.world import World
 from training_runs import OPTIONS, tiny_recipe
 
 

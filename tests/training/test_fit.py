@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pointlora.adapters.loading import load_adapted_model
 from pointlora.errors import ConfigError
+from pointlora.recipes.files import from_mapping, read_mapping
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training import base_module
 from pointlora.training.callbacks import BestEpoch
 from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune, results_table
-from pointlora.training.model_factory import load_adapted_model
-from pointlora.training.recipe import TrainRecipe
-from pointlora.training.recipe_files import from_mapping, read_mapping
 from training_runs import OPTIONS, tiny_recipe
 
 
@@ -169,9 +169,9 @@ def test_the_first_of_equal_epochs_is_kept():
     class Trainer:
         current_epoch = 0
 
-    from pointlora.training.module import ClassificationModule
-    from pointlora.training.recipe import TrainingConfig
-    from pointlora.training.recipe_parts import OptimizerConfig
+    from pointlora.recipes.parts import OptimizerConfig
+    from pointlora.recipes.runs import TrainingConfig
+    from pointlora.training.classification.module import ClassificationModule
 
     layer = torch.nn.Linear(1, 1)
     module = ClassificationModule(layer, OptimizerConfig(), TrainingConfig(), ("a",), 0.0)

@@ -7,9 +7,9 @@ from torch.nn import functional
 from clouds import random_clouds
 from pointlora import apply_method, create_model
 from pointlora.data.loading import ClassificationBatch
-from pointlora.training.module import ClassificationModule
-from pointlora.training.recipe import TrainingConfig
-from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.recipes.parts import OptimizerConfig
+from pointlora.recipes.runs import TrainingConfig
+from pointlora.training.classification.module import ClassificationModule
 
 
 @pytest.mark.parametrize(("name", "weight"), [("point_gpt_s", 3.0), ("point_mae", 0.0)])

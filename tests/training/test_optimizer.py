@@ -6,8 +6,8 @@ from torch import nn
 
 from pointlora.errors import ConfigError
 from pointlora.models.registry import create_model
+from pointlora.recipes.parts import OptimizerConfig
 from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, parameter_groups
-from pointlora.training.recipe_parts import OptimizerConfig
 from training_runs import SIZES
 
 

@@ -1,6 +1,7 @@
 import torch
 
-from pointlora.training.randomness import derive_seed, isolated_randomness, patch_masks, seed_step
+from pointlora.randomness import derive_seed, isolated_randomness
+from pointlora.training.randomness import patch_masks, seed_step
 
 
 def test_seeds_are_fixed_for_ever_and_differ():

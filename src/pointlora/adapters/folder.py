@@ -20,11 +20,11 @@ from pointlora.adapters.folder_config import (
     read_adapter_config,
     to_json,
 )
-from pointlora.adapters.lora import is_merged
-from pointlora.adapters.methods import applied_config, apply_method
 from pointlora.adapters.state import adapter_state, base_state, from_file_key, to_file_key
 from pointlora.atomic import write_atomically, write_text_atomically
 from pointlora.errors import AdapterError
+from pointlora.methods.lora import is_merged
+from pointlora.methods.registry import applied_config, apply_method
 from pointlora.models.backbone import Backbone
 from pointlora.models.weight_files import read_weights
 

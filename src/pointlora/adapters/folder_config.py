@@ -11,9 +11,9 @@ from typing import Any
 from torch import nn
 
 import pointlora
-from pointlora.adapters.branches import BranchedLinear
-from pointlora.adapters.config import PRESETS, MethodConfig, PointLoraConfig, TunedPartsConfig
 from pointlora.errors import AdapterError, ConfigError
+from pointlora.methods.branches import BranchedLinear
+from pointlora.methods.settings import PRESETS, MethodConfig, PointLoraConfig, TunedPartsConfig
 from pointlora.models.backbone import Backbone
 
 CONFIG_FILE = "adapter_config.json"

@@ -1,6 +1,6 @@
 """`pointlora benchmark`: measure this library against a plain implementation and against the machine's limits.
 
-The measurements themselves lie in `benchmarks/` at the root of the source tree, and inside the package once installed.
+The measurements lie in `benchmarks/` at the root of the source tree, where `python -m benchmarks` runs the same command.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 from pointlora.cli.arguments import Parser, positive_integer
 from pointlora.errors import ConfigError
 
-PACKAGE = "pointlora.benchmarks"
+PACKAGE = "benchmarks"
 DESCRIPTION = """\
 Time and memory of every part, ours and a plain implementation in turns, on the same weights.
 
@@ -99,18 +99,21 @@ def positive_seconds(text: str) -> float:
 
 
 def benchmark_module(name: str) -> ModuleType:
-    """A module of the benchmarks, from the package or from the source tree.
+    """A module of the checkout's benchmarks.
 
     Raises:
-        ConfigError: where the benchmarks are in neither.
+        ConfigError: where the library was installed without them.
     """
-    if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
-        folder = Path(__file__).resolve().parents[3] / "benchmarks"
+    if PACKAGE not in sys.modules:
+        folder = Path(__file__).resolve().parents[3] / PACKAGE
         spec = importlib.util.spec_from_file_location(
             PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
         if not (folder / "__init__.py").is_file() or spec is None or spec.loader is None:
-            raise ConfigError(f"there are no benchmarks at {folder}: run the command in a source tree of the library")
+            raise ConfigError(
+                "the benchmarks come with the source tree, not with the installed package: clone the repository, "
+                "install it there with `pip install -e .`, and run this command again"
+            )
         package = importlib.util.module_from_spec(spec)
         sys.modules[PACKAGE] = package
         spec.loader.exec_module(package)

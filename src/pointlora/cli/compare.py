@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
-from pointlora.training.compare_recipe import CompareRecipe
+from pointlora.recipes.comparison import CompareRecipe
 
 RECIPE = "YAML file, or the name of a comparison that comes with the package; options override it"
 
@@ -15,7 +15,7 @@ RECIPE = "YAML file, or the name of a comparison that comes with the package; op
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     recipe, _ = parse_recipe(CompareRecipe, arguments, "compare", {}, RECIPE)
-    from pointlora.training.compare import run_comparison
+    from pointlora.comparison.run import run_comparison
 
     found = run_comparison(recipe)
     from pointlora.reports.comparison import comparison_table, summarize_methods, write_comparison

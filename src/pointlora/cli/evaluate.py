@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pointlora.checks import check_choice, check_integer
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
-from pointlora.training.protocols import describe_selection
-from pointlora.training.recipe_checks import check_choice, check_integer
+from pointlora.recipes.protocols import describe_selection
 
 
 @dataclass
@@ -114,8 +114,8 @@ def run(arguments: Sequence[str]) -> int:
     }
     if read_adapter_config(folder)["base_model"]["task"] == "part_segmentation":
         return _parts(folder, given, flags["json"])
+    from pointlora.training.classification.metrics import metrics_table
     from pointlora.training.evaluate_adapter import confusion_table, evaluate_adapter
-    from pointlora.training.metrics import metrics_table
 
     metrics, about = evaluate_adapter(folder, **given)
     if flags["json"]:
@@ -129,7 +129,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parts(folder: Path, given: dict[str, Any], as_json: bool) -> int:
     from pointlora.training.evaluate_adapter import evaluate_part_adapter
-    from pointlora.training.part_metrics import part_table
+    from pointlora.training.part_segmentation.metrics import part_table
 
     metrics, about = evaluate_part_adapter(folder, **given)
     figures = metrics.as_dict()

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from pointlora.cli.parsing import parse_recipe
 from pointlora.cli.train import RECIPE
-from pointlora.training.fewshot_recipe import FewShotRecipe
+from pointlora.recipes.fewshot import FewShotRecipe
 
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     recipe, _ = parse_recipe(FewShotRecipe, arguments, "fewshot", {}, RECIPE)
-    from pointlora.training.fewshot import run_folds
-    from pointlora.training.fewshot_report import text_report
+    from pointlora.comparison.fewshot import run_folds
+    from pointlora.reports.fewshot import text_report
 
     print(text_report(run_folds(recipe)))
     print(f"figures in {recipe.output}/fewshot.json, table in {recipe.output}/fewshot.md")

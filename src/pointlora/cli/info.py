@@ -39,11 +39,11 @@ def make_parser() -> Parser:
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Models, methods, data sets and recipes, each with a line on what it is."""
-    from pointlora.adapters.config import PRESETS
     from pointlora.data.datasets.registry import list_datasets
     from pointlora.data.parts.registry import list_part_datasets
+    from pointlora.methods.settings import PRESETS
     from pointlora.models.registry import get_family, list_models
-    from pointlora.training.recipe_files import find_recipe, list_recipes
+    from pointlora.recipes.files import find_recipe, list_recipes
 
     return {
         "models": {name: get_family(name).description for name in list_models()},

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
-from pointlora.training.recipe_files import check_keys, dotted_keys, find_recipe, from_mapping, read_mapping
+from pointlora.recipes.files import check_keys, dotted_keys, find_recipe, from_mapping, read_mapping
 
 Recipe = TypeVar("Recipe")
 

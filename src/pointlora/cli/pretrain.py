@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from pointlora.cli.parsing import parse_recipe
 from pointlora.cli.train import FLAGS, RECIPE
-from pointlora.training.recipe import PretrainRecipe
+from pointlora.recipes.runs import PretrainRecipe
 
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     recipe, flags = parse_recipe(PretrainRecipe, arguments, "pretrain", FLAGS, RECIPE)
-    from pointlora.training.pretrain import pretrain
+    from pointlora.training.pretraining.run import pretrain
 
     results = pretrain(recipe, flags["resume"])
     if not results:  # not the first of torchrun's processes

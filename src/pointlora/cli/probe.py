@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pointlora.checks import check_integer
 from pointlora.cli.parsing import parse_recipe
-from pointlora.training.recipe_checks import check_integer
-from pointlora.training.recipe_parts import DataConfig, ModelConfig
+from pointlora.recipes.parts import DataConfig, ModelConfig
 
 
 @dataclass
@@ -38,7 +38,7 @@ FLAGS = {"json": "print everything as JSON"}
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     config, flags = parse_recipe(ProbeConfig, arguments, "probe", FLAGS)
-    from pointlora.training.metrics import metrics_table
+    from pointlora.training.classification.metrics import metrics_table
     from pointlora.training.probe import probe_backbone
 
     result = probe_backbone(config.model, config.data, config.seed, config.batch_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pointlora.cli.parsing import parse_recipe
-from pointlora.training.recipe import TrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 
 FLAGS = {"resume": "insist on going on with an unfinished run in --output (one that is there is resumed anyway)"}
 RECIPE = "YAML file, or the name of a recipe that comes with the package; options override it"

@@ -62,7 +62,7 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
     """
     import torch
 
-    from pointlora.adapters.methods import apply_method
+    from pointlora.methods.registry import apply_method
     from pointlora.models.parameters import count_parameters
     from pointlora.models.registry import create_model
 

@@ -102,10 +102,10 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if it isn't YAML, or no recipe of this library.
     """
-    from pointlora.training.compare_recipe import CompareRecipe
-    from pointlora.training.fewshot_recipe import FewShotRecipe, is_fewshot
-    from pointlora.training.recipe import PretrainRecipe, TrainRecipe
-    from pointlora.training.recipe_files import from_mapping, read_mapping
+    from pointlora.recipes.comparison import CompareRecipe
+    from pointlora.recipes.fewshot import FewShotRecipe, is_fewshot
+    from pointlora.recipes.files import from_mapping, read_mapping
+    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
 
     mapping = read_mapping(path)
     # What all recipes have is not enough to tell them apart; these only one of them has.

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.errors import ShapeError
-from pointlora.models.linear import Linear
+from pointlora.layers.drop_path import drop_path_rates
+from pointlora.layers.linear import Linear
 from pointlora.models.method import Method, TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
-from pointlora.models.transformer import Block, drop_path_rates, initialize_weights
+from pointlora.models.transformer import Block, initialize_weights
 from pointlora.ops import group_scales
 from pointlora.ops.grouping import Patches
 from pointlora.ops.validation import check_points

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pointlora.layers.max_pool import maximum
 from pointlora.models.backbone import Backbone
-from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.models.linear import Linear
+from pointlora.layers.linear import Linear
 from pointlora.models.transformer import Block
 from pointlora.ops import chamfer_distance
 from pointlora.ops.compiling import is_taken_whole

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.errors import ConfigError, ShapeError
+from pointlora.layers.drop_path import drop_path_rates
+from pointlora.layers.linear import Linear
 from pointlora.models.backbone import Backbone
-from pointlora.models.linear import Linear
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
-from pointlora.models.transformer import DecoderBlock, drop_path_rates, initialize_weights
+from pointlora.models.transformer import DecoderBlock, initialize_weights
 from pointlora.ops import chamfer_distance, gather_points
 from pointlora.ops.grouping import Patches
 

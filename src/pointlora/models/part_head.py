@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from pointlora.models.batch_norm import RowBatchNorm
-from pointlora.models.linear import Linear, linear
+from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.linear import Linear, linear
 from pointlora.ops.compiling import is_traced
 from pointlora.ops.interpolation import interpolation_weights, weighted_rows
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pointlora.layers.linear import Linear
 from pointlora.models.backbone import Backbone
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules
-from pointlora.models.linear import Linear
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer

@@ -9,16 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pointlora.layers.drop_path import drop_path_rates
+from pointlora.layers.max_pool import maximum
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
 from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout
-from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
-from pointlora.models.transformer import drop_path_rates, initialize_weights
+from pointlora.models.transformer import initialize_weights
 from pointlora.ops import gather_points
 from pointlora.ops.grouping import Patches
 

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora.layers.drop_path import drop_path_rates
+from pointlora.layers.linear import Linear
+from pointlora.layers.max_pool import maximum
+from pointlora.layers.mlp import Mlp
 from pointlora.models.backbone import Backbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
@@ -22,12 +26,10 @@ from pointlora.models.layouts import (
     Layout,
     encoder_rules,
 )
-from pointlora.models.linear import Linear
-from pointlora.models.max_pool import maximum
 from pointlora.models.method import TokenSequence
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
-from pointlora.models.transformer import Block, Mlp, drop_path_rates
+from pointlora.models.transformer import Block
 
 GLOBAL_TOKENS = ("cls", "img", "text")
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pointlora.errors import ConfigError, ShapeError
+from pointlora.layers.max_pool import maximum
 from pointlora.models.backbone import Backbone
-from pointlora.models.max_pool import maximum
 from pointlora.models.part_head import PartHead
 from pointlora.models.sizes import Sizes, check_width
 from pointlora.ops.compiling import is_traced

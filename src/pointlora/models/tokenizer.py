@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from pointlora.models import first_stage, folded_tokenizer, second_stage
-from pointlora.models.batch_norm import RowBatchNorm
-from pointlora.models.linear import Linear, linear
-from pointlora.models.max_pool import max_over_points
-from pointlora.models.recomputation import is_recomputed
+from pointlora.layers import first_stage, folded_tokenizer, second_stage
+from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.linear import Linear, linear
+from pointlora.layers.max_pool import max_over_points
+from pointlora.layers.recomputation import is_recomputed
 from pointlora.ops.grouping import Patches
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.errors import ConfigError, ShapeError
+from pointlora.layers.linear import Linear
 from pointlora.models.class_token import ClassTokenBackbone
-from pointlora.models.linear import Linear
 from pointlora.models.masked_autoencoder import MaskedAutoencoder, check_mask, split_patches
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights

@@ -49,8 +49,8 @@ class PartPredictor:
         import torch
 
         from pointlora.adapters.folder_config import read_adapter_config
+        from pointlora.adapters.loading import adapter_parts, load_adapted_model
         from pointlora.models.segmenter import PartSegmenter
-        from pointlora.training.model_factory import adapter_parts, load_adapted_model
 
         adapter = adapter_folder(adapter)
         self.device = choose_device(device)
@@ -127,7 +127,7 @@ class PartPredictor:
 
         from pointlora.data.checking import check_cloud
         from pointlora.data.transforms import into_sphere, unit_sphere
-        from pointlora.training.part_metrics import predict_parts
+        from pointlora.training.part_segmentation.metrics import predict_parts
 
         check_cloud(points, "the cloud", self.model.sizes.group_size)
         points = np.roll(points, self.shift, axis=1) if self.shift else points

@@ -81,7 +81,7 @@ class Predictor:
         up_axis: str | None = None,
     ) -> None:
         from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.training.model_factory import load_adapted_model
+        from pointlora.adapters.loading import load_adapted_model
 
         adapter = adapter_folder(adapter)
         self.device = choose_device(device)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from pointlora.data.pending import finished
 from pointlora.errors import CheckpointError
-from pointlora.training.collectives import mean_over_processes
+from pointlora.recipes.parts import OptimizerConfig
+from pointlora.recipes.runs import RunConfig
+from pointlora.training.devices.collectives import mean_over_processes
 from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, set_learning_rate
 from pointlora.training.randomness import seed_step
-from pointlora.training.recipe import RunConfig
-from pointlora.training.recipe_parts import OptimizerConfig
 from pointlora.training.trained_state import frozen_fingerprint, load_trained_state, trained_state
 
 

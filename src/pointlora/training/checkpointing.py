@@ -14,8 +14,11 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from pointlora.layers.attention import Attention
+from pointlora.layers.mlp import Mlp
+from pointlora.layers.norm import Norm
 from pointlora.models.tokenizer import Tokenizer
-from pointlora.models.transformer import Attention, Block, Mlp, Norm
+from pointlora.models.transformer import Block
 
 
 @contextmanager

@@ -15,11 +15,11 @@ from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import DataError
-from pointlora.training.devices import evaluation_device
-from pointlora.training.pretrain_batches import PretrainingLoaderDataset, Views
-from pointlora.training.recipe import PretrainRecipe, RunConfig, TrainRecipe
-from pointlora.training.recipe_parts import DataConfig
-from pointlora.training.world import World, current_world
+from pointlora.recipes.parts import DataConfig
+from pointlora.recipes.runs import PretrainRecipe, RunConfig, TrainRecipe
+from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.devices.world import World, current_world
+from pointlora.training.pretraining.batches import PretrainingLoaderDataset, Views
 
 
 @dataclass(frozen=True)

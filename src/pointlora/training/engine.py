@@ -15,18 +15,18 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from pointlora.data.loading import PointLoader
+from pointlora.randomness import isolated_randomness
+from pointlora.recipes.parts import OptimizerConfig
+from pointlora.recipes.runs import RunConfig
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import History, LastCheckpoint
 from pointlora.training.checkpoint_io import AtomicCheckpointIO
 from pointlora.training.checkpointing import checkpointed
 from pointlora.training.compiling import compiled
-from pointlora.training.devices import check_device, evaluation_device
-from pointlora.training.randomness import isolated_randomness
-from pointlora.training.recipe import RunConfig
-from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.training.devices.choice import check_device, evaluation_device
+from pointlora.training.devices.synchronized_norm import synchronized_norms
+from pointlora.training.devices.world import World, current_world
 from pointlora.training.run_folder import RunFolder
-from pointlora.training.synchronized_norm import synchronized_norms
-from pointlora.training.world import World, current_world
 
 # A module whose attribute is a property, which type checkers don't see.
 deterministic: Any = torch.utils.deterministic

@@ -6,16 +6,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pointlora.adapters.loading import adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError
-from pointlora.training.devices import computing_in, evaluation_device
-from pointlora.training.evaluation import check_class_names, evaluate
-from pointlora.training.metrics import ClassificationMetrics
-from pointlora.training.model_factory import adapter_parts, load_adapted_model
-from pointlora.training.part_evaluation import check_space, evaluate_parts
-from pointlora.training.part_metrics import PartMetrics
+from pointlora.training.classification.evaluation import check_class_names, evaluate
+from pointlora.training.classification.metrics import ClassificationMetrics
+from pointlora.training.devices.choice import computing_in, evaluation_device
+from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
+from pointlora.training.part_segmentation.metrics import PartMetrics
 
 
 def evaluate_adapter(

@@ -17,19 +17,19 @@ from pointlora.data.checking import check_clouds
 from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.parameters import count_parameters, head_parameters
+from pointlora.recipes.files import to_mapping
+from pointlora.recipes.protocols import MEASURED_ON, PROTOCOLS, describe_selection
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.callbacks import BestEpoch, History
 from pointlora.training.data import Splits, transform_config
-from pointlora.training.devices import check_device, evaluation_device
+from pointlora.training.devices.choice import check_device, evaluation_device
+from pointlora.training.devices.processes import on_every_device
+from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.memory import peak_memory
-from pointlora.training.processes import on_every_device
-from pointlora.training.protocols import MEASURED_ON, PROTOCOLS, describe_selection
-from pointlora.training.recipe import TrainRecipe
-from pointlora.training.recipe_files import to_mapping
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
-from pointlora.training.world import current_world
 
 
 def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, Tensor] | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pointlora.errors import ConfigError
-from pointlora.training.recipe_parts import OptimizerConfig
+from pointlora.recipes.parts import OptimizerConfig
 
 
 def is_decayed(name: str, parameter: nn.Parameter) -> bool:

@@ -16,13 +16,13 @@ from pointlora.data.progress import Progress
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError
 from pointlora.models.backbone import Backbone
+from pointlora.randomness import isolated_randomness
+from pointlora.recipes.parts import DataConfig, ModelConfig
+from pointlora.recipes.runs import TrainRecipe
+from pointlora.training.classification.metrics import ClassificationMetrics, metrics_from
 from pointlora.training.data import Splits, open_splits, transform_config
-from pointlora.training.devices import evaluation_device
-from pointlora.training.metrics import ClassificationMetrics, metrics_from
+from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.model_factory import build_classifier
-from pointlora.training.randomness import isolated_randomness
-from pointlora.training.recipe import TrainRecipe
-from pointlora.training.recipe_parts import DataConfig, ModelConfig
 
 # Weights of the squared coefficients, one of which is chosen on the selection split.
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)

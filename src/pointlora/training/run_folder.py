@@ -19,7 +19,7 @@ from typing import Any
 
 from pointlora.atomic import is_leftover, write_text_atomically
 from pointlora.errors import ConfigError
-from pointlora.training.recipe_files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
+from pointlora.recipes.files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
 
 # Settings that don't change the result: a run may be moved, and resumed with other workers or logs.
 FREE_TO_CHANGE = (

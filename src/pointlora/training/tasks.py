@@ -13,9 +13,9 @@ from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import PointLoader
 from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
+from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.data import Splits
-from pointlora.training.recipe import RunConfig, TrainRecipe
 from pointlora.training.run_folder import RunFolder
 
 
@@ -96,8 +96,8 @@ class Task(ABC):
 
 
 _TASKS = {
-    "classification": ("pointlora.training.classification", "Classification"),
-    "part_segmentation": ("pointlora.training.part_segmentation", "PartSegmentation"),
+    "classification": ("pointlora.training.classification.task", "Classification"),
+    "part_segmentation": ("pointlora.training.part_segmentation.task", "PartSegmentation"),
 }
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pointlora.data.datasets.procedural import ProceduralDataset
-from pointlora.data.procedural import CATEGORIES
 from pointlora.errors import ConfigError
+from pointlora.procedural import CATEGORIES
 
 
 def test_classes_take_turns() -> None:

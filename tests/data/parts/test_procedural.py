@@ -4,8 +4,8 @@ import pytest
 from pointlora.data import open_dataset, train_validation_split
 from pointlora.data.parts import open_part_dataset
 from pointlora.data.parts.base import UNCOUNTED
-from pointlora.data.procedural import CATEGORIES, NUM_PARTS, PART_NAMES, generate_shape, global_part_ids
 from pointlora.errors import ConfigError
+from pointlora.procedural import CATEGORIES, NUM_PARTS, PART_NAMES, generate_shape, global_part_ids
 
 
 def test_labels_are_the_global_part_ids():

@@ -15,7 +15,7 @@ from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
 
 if TYPE_CHECKING:
-    from pointlora.data.procedural import ProceduralShape
+    from pointlora.procedural import ProceduralShape
 
 SPLITS = ("train", "validation", "test")
 VARIANTS = ("clean", "scan")
@@ -55,7 +55,7 @@ class ProceduralDataset(PointCloudDataset):
         categories: Sequence[str] | None = None,
         test_variant: str | None = None,
     ) -> None:
-        from pointlora.data.procedural import CATEGORIES
+        from pointlora.procedural import CATEGORIES
 
         check_split(split, SPLITS)
         for given in (variant, test_variant or variant):
@@ -84,7 +84,7 @@ class ProceduralDataset(PointCloudDataset):
 
     def shape(self, index: int) -> ProceduralShape:
         """Shape `index`, with the part of each point."""
-        from pointlora.data.procedural import generate_shape, scan
+        from pointlora.procedural import generate_shape, scan
 
         if not 0 <= index < len(self):
             raise IndexError(index)

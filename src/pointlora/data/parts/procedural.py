@@ -19,7 +19,7 @@ def procedural_space(categories: Sequence[str], clutter: bool) -> PartSpace:
         categories: names.
         clutter: add the part `clutter`, last and common to all categories: points that are not of the object.
     """
-    from pointlora.data.procedural import PART_NAMES
+    from pointlora.procedural import PART_NAMES
 
     names: list[str] = []
     parts_of: list[tuple[int, ...]] = []
@@ -36,7 +36,7 @@ def procedural_space(categories: Sequence[str], clutter: bool) -> PartSpace:
 class ProceduralParts(PartDataset, ProceduralDataset):
     """Procedural shapes with part labels; options are those of `ProceduralDataset`.
 
-    With all categories and clean shapes, labels are the global part ids of `pointlora.data.procedural`. In scans,
+    With all categories and clean shapes, labels are the global part ids of `pointlora.procedural`. In scans,
     clutter is a part of its own; a network that was trained on clean shapes and is tested on scans sees clutter too,
     but it doesn't count.
     """
@@ -46,7 +46,7 @@ class ProceduralParts(PartDataset, ProceduralDataset):
         return procedural_space(self.class_names, clutter=self.trained_variant == "scan")
 
     def labelled_cloud(self, index: int) -> LabelledCloud:
-        from pointlora.data.procedural import CLUTTER
+        from pointlora.procedural import CLUTTER
 
         shape = self.shape(index)
         first = self.space.parts_of[int(self.labels[index])][0]

@@ -1,0 +1,54 @@
+"""Layer normalisation that those behind it needn't keep (Ba et al., 2016)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from pointlora.layers.recomputation import is_recomputed, recipe, remember
+
+
+class Norm(nn.LayerNorm):
+    """Layer normalisation of (..., C) (Ba et al., 2016). Where it is frozen, those that would keep its result make it
+    again from its input, which takes next to no time.
+
+    Attributes:
+        recomputes: do so not only on a CPU.
+    """
+
+    recomputes = False
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        if not is_recomputed(self.recomputes or tokens.device.type == "cpu", self, tokens):
+            return super().forward(tokens)
+        normalized: Tensor = _FrozenNorm.apply(tokens, self.weight, self.bias, self.eps)
+        return remember(normalized, recipe((tokens, self.weight, self.bias), partial(_normalize, self.eps)))
+
+
+def _normalize(eps: float, tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.native_layer_norm(tokens, tokens.shape[-1:], weight, bias, eps)[0]
+
+
+class _FrozenNorm(torch.autograd.Function):
+    """Keeps the input in its own type; torch, in autocast on a GPU, keeps it once more in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+        normalized, mean, inverse = torch.native_layer_norm(tokens, tokens.shape[-1:], weight, bias, eps)
+        ctx.save_for_backward(tokens, weight, bias, mean, inverse)
+        ctx.dtype = normalized.dtype
+        return normalized
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        tokens, weight, bias, mean, inverse = ctx.saved_tensors
+        shape, only_input = tokens.shape[-1:], [True, False, False]
+        gradient = torch.ops.aten.native_layer_norm_backward(
+            gradients[0], tokens.to(ctx.dtype), shape, mean, inverse, weight, bias, only_input
+        )[0]
+        return gradient.to(tokens.dtype), None, None, None

@@ -1,0 +1,51 @@
+"""Procedural labelled shapes: an endless, seeded stream of objects with part labels, clean or as scanned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pointlora.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pointlora.procedural.registry import (
+        CATEGORIES,
+        NUM_PARTS,
+        OPTIONAL_PARTS,
+        PART_NAMES,
+        ProceduralShape,
+        category_index,
+        generate_shape,
+        global_part_ids,
+    )
+    from pointlora.procedural.scan_options import ScanOptions
+    from pointlora.procedural.scanning import CLUTTER, scan
+
+__all__ = [
+    "CATEGORIES",
+    "CLUTTER",
+    "NUM_PARTS",
+    "OPTIONAL_PARTS",
+    "PART_NAMES",
+    "ProceduralShape",
+    "ScanOptions",
+    "category_index",
+    "generate_shape",
+    "global_part_ids",
+    "scan",
+]
+
+_REGISTRY = (
+    "CATEGORIES",
+    "NUM_PARTS",
+    "OPTIONAL_PARTS",
+    "PART_NAMES",
+    "ProceduralShape",
+    "category_index",
+    "generate_shape",
+    "global_part_ids",
+)
+
+__getattr__ = lazy_names(
+    __name__,
+    {**dict.fromkeys(_REGISTRY, "registry"), "CLUTTER": "scanning", "ScanOptions": "scan_options", "scan": "scanning"},
+)

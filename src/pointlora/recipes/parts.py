@@ -1,0 +1,138 @@
+"""The parts that recipes share: model, data and optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointlora.checks import check_choice, check_integer, check_number
+from pointlora.errors import ConfigError
+
+
+@dataclass
+class ModelConfig:
+    """The backbone; a size that isn't given keeps the model's own default.
+
+    Args:
+        name: registry name, for example point_mae.
+        checkpoint: file with pre-trained weights, or `pretrained` for those that come with the package; without one
+            the backbone starts from random weights. A head in it is left out.
+        embed_dim: width C of the tokens.
+        depth: number of blocks.
+        num_heads: attention heads.
+        num_groups: patches a cloud.
+        group_size: points a patch.
+        drop_path_rate: stochastic depth of the last block.
+        tokenizer_dims: widths of the mini-PointNet.
+        head_dims: four widths of the head of part segmentation.
+    """
+
+    name: str = "point_mae"
+    checkpoint: str | None = None
+    embed_dim: int | None = None
+    depth: int | None = None
+    num_heads: int | None = None
+    num_groups: int | None = None
+    group_size: int | None = None
+    drop_path_rate: float | None = None
+    tokenizer_dims: list[int] | None = None
+    head_dims: list[int] | None = None
+
+    SIZES = ("embed_dim", "depth", "num_heads", "num_groups", "group_size", "drop_path_rate", "tokenizer_dims")
+
+    def __post_init__(self) -> None:
+        for key in ("embed_dim", "depth", "num_heads", "num_groups", "group_size"):
+            if getattr(self, key) is not None:
+                check_integer(f"model.{key}", getattr(self, key), 1)
+        if self.drop_path_rate is not None:
+            check_number("model.drop_path_rate", self.drop_path_rate, 0, 1)
+        for width in self.tokenizer_dims or ():
+            check_integer("each of model.tokenizer_dims", width, 1)
+        for width in self.head_dims or ():
+            check_integer("each of model.head_dims", width, 1)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes that were given, as arguments of `create_model`."""
+        return {key: getattr(self, key) for key in self.SIZES if getattr(self, key) is not None}
+
+
+@dataclass
+class DataConfig:
+    """The data set and what is done to its clouds.
+
+    Args:
+        name: scanobjectnn, modelnet40, folder, npz, shards, procedural, fewshot or fewshot_files; for part segmentation
+            shapenetpart, folder or procedural.
+        root: folder (or file) that holds it.
+        options: the data set's own options, for example {variant: pb_t50_rs}.
+        cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is
+            $POINTLORA_CACHE, or else ~/.cache/pointlora.
+        num_points: points a cloud that the model sees.
+        normalize: centre each cloud and scale it into the unit sphere.
+        up_axis: x, y or z; the axis of the augmentation rotate_up.
+        oversample: training draws num_points at random from this many times as many, spread by farthest point sampling.
+        augmentations: what is done to training clouds, in order; scale_translate, scale, uniform_scale, translate,
+            rotate_up, rotate, jitter and dropout.
+        ranges: of the augmentations, for example {scale_low: 0.8, scale_high: 1.25, shift: 0.1}.
+        label_fraction: share of the training labels to use, stratified by class.
+        validation_fraction: share of the training set that chooses the best epoch (protocol validation).
+    """
+
+    name: str = "procedural"
+    root: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    cache: str = "auto"
+    num_points: int = 2048
+    normalize: bool = True
+    up_axis: str = "y"
+    oversample: float = 1.171875
+    augmentations: list[str] = field(default_factory=lambda: ["scale_translate"])
+    ranges: dict[str, float] = field(default_factory=dict)
+    label_fraction: float = 1.0
+    validation_fraction: float = 0.1
+
+    RANGES = ("scale_low", "scale_high", "shift", "jitter_sigma", "jitter_clip", "dropout_ratio")
+
+    def __post_init__(self) -> None:
+        for key in ("root", "split", "cache", "label_fraction", "label_seed"):
+            if key in self.options:
+                raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
+        check_integer("data.num_points", self.num_points, 1, 10**7)
+        check_choice("data.up_axis", self.up_axis, ("x", "y", "z"))
+        check_number("data.oversample", self.oversample, 1, 100)
+        for key, value in self.ranges.items():
+            check_choice("key of data.ranges", key, self.RANGES)
+            check_number(f"data.ranges.{key}", value, 0)
+        check_number("data.label_fraction", self.label_fraction, 0, 1, open_low=True)
+        check_number("data.validation_fraction", self.validation_fraction, 0, 0.9, open_low=True)
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW, a linear warm-up and a cosine, both stepped once an epoch.
+
+    Args:
+        lr: highest learning rate.
+        weight_decay: of matrices; vectors, biases and tokens have none.
+        warmup_epochs: epochs of warm-up.
+        warmup_lr: learning rate of the first epoch of warm-up.
+        min_lr: learning rate at the end.
+        clip_norm: largest gradient norm; null doesn't clip.
+    """
+
+    lr: float = 5e-4
+    weight_decay: float = 0.05
+    warmup_epochs: int = 10
+    warmup_lr: float = 1e-6
+    min_lr: float = 1e-6
+    clip_norm: float | None = 10.0
+
+    def __post_init__(self) -> None:
+        check_number("optimizer.lr", self.lr, 0, open_low=True)
+        check_number("optimizer.weight_decay", self.weight_decay, 0)
+        check_integer("optimizer.warmup_epochs", self.warmup_epochs, 0)
+        check_number("optimizer.warmup_lr", self.warmup_lr, 0)
+        check_number("optimizer.min_lr", self.min_lr, 0, self.lr)
+        if self.clip_norm is not None:
+            check_number("optimizer.clip_norm", self.clip_norm, 0, open_low=True)

@@ -1,0 +1,236 @@
+"""Recipes: everything that defines a run, as plain dataclasses that check themselves.
+
+A recipe file is YAML with the same nesting; a setting that isn't named keeps its default. Nothing here imports torch,
+so that `pointlora train --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointlora.checks import check_choice, check_integer, check_number, check_switch
+from pointlora.errors import ConfigError
+from pointlora.recipes.method import resolve_method
+from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
+from pointlora.recipes.protocols import PROTOCOLS
+
+# Tasks of fine-tuning.
+TASKS = ("classification", "part_segmentation")
+
+
+@dataclass
+class RunConfig:
+    """How a run goes.
+
+    Args:
+        epochs: passes over the training data.
+        batch_size: clouds a step, of all devices together.
+        seed: chooses initial weights, batch order, augmentation, dropout and the validation split.
+        workers: processes that load data; 0 loads in the main one. The result doesn't depend on it.
+        precision: 32, or bf16 (mixed precision; losses stay in float32).
+        accelerator: auto, cpu or cuda.
+        devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
+            number counts.
+        deterministic: use deterministic kernels, where torch has them.
+        gradient_checkpointing: compute again in the backward, with the same result, what a step would keep: frozen does
+            so in frozen parts, for half of the memory and 15 % more time; true in whole blocks, for a quarter more time
+            and less memory also where everything is trained; false nowhere.
+        cuda_graphs: on a GPU, replay the forward and backward of a step as CUDA graphs where the model allows it: the
+            same numbers, without the time that launching kernels takes. Classification on one device, without compile
+            and gradient_checkpointing.
+        compile: train with torch.compile; the first steps take a minute or more, and random numbers differ. Meant for
+            GPUs.
+        checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
+        tensorboard: write TensorBoard logs, where tensorboard is installed.
+    """
+
+    epochs: int = 300
+    batch_size: int = 32
+    seed: int = 0
+    workers: int = 2
+    precision: int | str = "32"
+    accelerator: str = "auto"
+    devices: int = 1
+    deterministic: bool = True
+    gradient_checkpointing: bool | str = False
+    cuda_graphs: bool = True
+    compile: bool = False
+    checkpoint_every_steps: int | None = None
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        self.precision = str(self.precision)
+        check_integer("training.epochs", self.epochs, 1)
+        check_integer("training.batch_size", self.batch_size, 1)
+        check_integer("training.seed", self.seed, 0, 2**32 - 1)
+        check_integer("training.workers", self.workers, 0, 256)
+        check_choice("training.precision", self.precision, ("32", "bf16"))
+        check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
+        check_integer("training.devices", self.devices, 1, 256)
+        check_switch("training.gradient_checkpointing", self.gradient_checkpointing, "frozen")
+        if self.gradient_checkpointing and self.compile:
+            raise ConfigError("training.gradient_checkpointing and training.compile exclude each other: choose one")
+        if self.checkpoint_every_steps is not None:
+            check_integer("training.checkpoint_every_steps", self.checkpoint_every_steps, 1)
+
+
+@dataclass
+class TrainingConfig(RunConfig):
+    """How a fine-tuning run goes.
+
+    Args:
+        protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
+            chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
+            last epoch, without looking at any other data than the training set.
+        label_smoothing: of the cross-entropy, in [0, 1).
+        measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
+    """
+
+    protocol: str = "validation"
+    label_smoothing: float = 0.0
+    measure_test: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
+        check_choice("training.protocol", self.protocol, PROTOCOLS)
+        check_number("training.label_smoothing", self.label_smoothing, 0, 1)
+        if self.protocol != "validation" and not self.measure_test:
+            reason = (
+                "chooses on the test set" if self.protocol == "paper" else "leaves no validation split to measure on"
+            )
+            raise ConfigError(
+                f"training.measure_test is false, but training.protocol {self.protocol} {reason}: use validation"
+            )
+
+
+@dataclass
+class TrainRecipe:
+    """Fine-tune a pre-trained backbone.
+
+    Args:
+        task: classification, or part_segmentation (a part for each point of a cloud).
+        model: the backbone, its sizes and its pre-trained weights.
+        method: the tuning method and its settings, for example {name: pointlora, rank: 8}; `pointlora info` lists them.
+        data: the data set and what is done to it.
+        optimizer: AdamW and its schedule.
+        training: epochs, batch size, seed and so on.
+        output: the run's folder; an unfinished run of the same recipe in it is resumed.
+    """
+
+    task: str = "classification"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    method: dict[str, Any] = field(default_factory=lambda: {"name": "pointlora"})
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    output: str = "runs/train"
+
+    def __post_init__(self) -> None:
+        check_choice("task", self.task, TASKS)
+        if self.model.head_dims is not None and self.task != "part_segmentation":
+            raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
+        self.method = resolve_method(self.method)
+        if self.model.checkpoint is not None and not self.method.get("pretrained", True):
+            raise ConfigError(
+                f"method {self.method['name']} starts from random weights, but model.checkpoint is "
+                f"{self.model.checkpoint!r}: set model.checkpoint to null, or use method full"
+            )
+
+
+@dataclass
+class PretrainRunConfig(RunConfig):
+    """How a pre-training run goes.
+
+    Args:
+        batch_size: clouds a step.
+        samples_per_epoch: clouds an epoch; by default the whole data set. Procedural data never repeats itself: each
+            epoch draws so many new shapes.
+    """
+
+    batch_size: int = 128
+    samples_per_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples_per_epoch is not None:
+            check_integer("training.samples_per_epoch", self.samples_per_epoch, 1)
+
+
+@dataclass
+class ObjectiveConfig:
+    """Weights of the objectives of pre-training.
+
+    Args:
+        reconstruction: Chamfer L2 of the masked patches, squared lengths in a unit sphere: about 0.01 when trained.
+        contrast: two views of a cloud (other patches, turned about the up axis, each axis scaled) must be told from
+            those of the other clouds of the batch (InfoNCE; SimCLR, Chen et al., ICML 2020).
+        category: cross-entropy of the category, where a cloud has a label.
+        temperature: of the contrast.
+    """
+
+    reconstruction: float = 1.0
+    contrast: float = 0.0
+    category: float = 0.0
+    temperature: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("reconstruction", "contrast", "category"):
+            check_number(f"objective.{name}", getattr(self, name), 0)
+        check_number("objective.temperature", self.temperature, 0, open_low=True)
+
+
+@dataclass
+class CorpusConfig:
+    """A second data set that is mixed into the first; its labels are not used.
+
+    Args:
+        name: of the data set; null for none.
+        root: folder or file that holds it.
+        options: the data set's own options.
+        share: of the clouds of an epoch that come from it.
+    """
+
+    name: str | None = None
+    root: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("corpus.share", self.share, 0, 1, open_low=True)
+
+
+@dataclass
+class PretrainRecipe:
+    """Pre-train a backbone as a masked autoencoder (Point-MAE), with other objectives beside it if wanted.
+
+    Args:
+        model: the backbone and its sizes.
+        mask_ratio: share of the patches that is masked.
+        decoder_depth: blocks of the decoder, which is not used afterwards.
+        objective: what is minimised.
+        data: the data set and what is done to it.
+        corpus: a second data set to mix in.
+        optimizer: AdamW and its schedule.
+        training: epochs, batch size, seed and so on.
+        output: the run's folder; an unfinished run of the same recipe in it is resumed.
+    """
+
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(num_groups=64, group_size=32))
+    mask_ratio: float = 0.6
+    decoder_depth: int = 4
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    data: DataConfig = field(default_factory=lambda: DataConfig(num_points=1024))
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
+    training: PretrainRunConfig = field(default_factory=PretrainRunConfig)
+    output: str = "runs/pretrain"
+
+    def __post_init__(self) -> None:
+        check_number("mask_ratio", self.mask_ratio, 0, 1, open_low=True)
+        check_integer("decoder_depth", self.decoder_depth, 1)
+        if self.corpus.name is not None and self.training.samples_per_epoch is None:
+            raise ConfigError(
+                "corpus needs training.samples_per_epoch: a mixture of two data sets has no end of its own"
+            )

@@ -1,0 +1,65 @@
+"""Fine-tuning for classification as a Lightning module."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointlora.data.loading import ClassificationBatch
+from pointlora.recipes.parts import OptimizerConfig
+from pointlora.recipes.runs import TrainingConfig
+from pointlora.training.base_module import TrainedModule
+from pointlora.training.classification.metrics import metrics_from
+from pointlora.training.cuda_graphs import GraphedClassifier
+from pointlora.training.devices.collectives import gather_samples
+from pointlora.training.devices.world import current_world
+
+
+class ClassificationModule(TrainedModule):
+    """Cross-entropy plus the method's own loss and, for some backbones (PointGPT), the backbone's.
+
+    Args:
+        model: points (B, N, 3) to an output with `logits`, `auxiliary_loss` and `generation_loss`; where it has a
+            `generation_weight`, that is the weight of the last.
+        optimizer: see `OptimizerConfig`.
+        run: see `TrainingConfig`.
+        class_names: of the data.
+        auxiliary_weight: weight of the method's own loss (0.004 for PointLoRA's mask loss).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: OptimizerConfig,
+        run: TrainingConfig,
+        class_names: tuple[str, ...],
+        auxiliary_weight: float,
+    ) -> None:
+        super().__init__(model, optimizer, run)
+        self.label_smoothing = run.label_smoothing
+        self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
+        self.generation_weight = float(getattr(model, "generation_weight", 0.0))
+        alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)
+        self.step_model = GraphedClassifier(model, run.cuda_graphs and alone, run.precision == "bf16")
+        self._found: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
+        logits, auxiliary_loss, generation_loss = self.step_model(batch.points)
+        loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=self.label_smoothing)
+        loss = loss + self.auxiliary_weight * auxiliary_loss.float()
+        if self.generation_weight:
+            loss = loss + self.generation_weight * generation_loss
+        return self.track(loss)
+
+    def on_validation_epoch_start(self) -> None:
+        self._found = []
+
+    def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> None:
+        self._found.append((batch.index, batch.labels, self.model(batch.points).logits.argmax(-1)))
+
+    def on_validation_epoch_end(self) -> None:
+        index, labels, predictions = (torch.cat(parts) for parts in zip(*self._found, strict=True))
+        truth, predicted = gather_samples(index, labels, predictions)
+        metrics = metrics_from(truth.numpy(), predicted.numpy(), self.class_names)
+        self.selection = {"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy}

@@ -1,0 +1,73 @@
+"""Fine-tuning for classification: what of a run belongs to this task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from pointlora.atomic import write_text_atomically
+from pointlora.data.datasets import PointCloudDataset
+from pointlora.data.loading import PointLoader, make_loader
+from pointlora.data.transforms import TransformConfig
+from pointlora.models.backbone import Backbone
+from pointlora.recipes.method import mask_loss_weight
+from pointlora.recipes.runs import RunConfig, TrainRecipe
+from pointlora.training.classification.evaluation import evaluate
+from pointlora.training.classification.metrics import ClassificationMetrics, confusion_csv, metrics_table
+from pointlora.training.classification.module import ClassificationModule
+from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader
+from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.model_factory import build_classifier
+from pointlora.training.run_folder import RunFolder
+from pointlora.training.tasks import Task
+
+
+class Classification(Task):
+    """A class for each cloud."""
+
+    criterion = "accuracy"
+    headlines = ("accuracy", "class_mean_accuracy")
+
+    def open_splits(self, recipe: TrainRecipe) -> Splits:
+        return open_splits(recipe)
+
+    def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
+        return build_classifier(recipe, splits.train.class_names, weights)
+
+    def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
+        model(first_cloud(split, transform))
+
+    def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> ClassificationModule:
+        weight = mask_loss_weight(recipe.method)
+        return ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
+
+    def loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader | None]:
+        gpu = evaluation_device(run.accelerator).type == "cuda"
+        # Memory is pinned by a thread, which must not call CUDA while a graph is captured.
+        make = partial(make_loader, pending=gpu, pin_memory=gpu and not run.cuda_graphs)
+        chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
+        return train_loader(splits.train, transform, run, make), chosen
+
+    def evaluate(
+        self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
+    ) -> ClassificationMetrics:
+        return evaluate(model, dataset, transform, batch_size=run.batch_size, workers=run.workers)
+
+    def adapter_fields(self, splits: Splits) -> dict[str, Any]:
+        return {"class_names": splits.train.class_names}
+
+    def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
+        write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(_metrics(results)))
+
+    def table(self, results: Mapping[str, Any], where: str) -> str:
+        return metrics_table(_metrics(results), f"accuracy {where}")
+
+
+def _metrics(results: Mapping[str, Any]) -> ClassificationMetrics:
+    return ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))

@@ -1,0 +1,112 @@
+"""Fine-tuning for part segmentation: what of a run belongs to this task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.atomic import write_text_atomically
+from pointlora.data.datasets import PointCloudDataset, train_validation_split
+from pointlora.data.loading import PointLoader
+from pointlora.data.parts.base import PartDataset
+from pointlora.data.parts.loading import PartLoaderDataset, make_part_loader
+from pointlora.data.parts.registry import has_own_validation, open_part_dataset
+from pointlora.data.parts.transforms import PartTransform
+from pointlora.data.transforms import TransformConfig
+from pointlora.errors import DataError
+from pointlora.models.backbone import Backbone
+from pointlora.recipes.method import mask_loss_weight
+from pointlora.recipes.runs import RunConfig, TrainRecipe
+from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
+from pointlora.training.model_factory import build_part_segmenter
+from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
+from pointlora.training.part_segmentation.metrics import PartMetrics, part_csv, part_table
+from pointlora.training.part_segmentation.module import PartModule
+from pointlora.training.run_folder import RunFolder
+from pointlora.training.tasks import Task
+
+
+class PartSegmentation(Task):
+    """A part for each point."""
+
+    criterion = "instance_miou"
+    headlines = ("instance_miou", "class_miou", "accuracy")
+
+    def open_splits(self, recipe: TrainRecipe) -> Splits:
+        return open_part_splits(recipe)
+
+    def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
+        return build_part_segmenter(recipe, _parts(splits.train).space, weights)
+
+    def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
+        if len(split) == 0:
+            raise DataError(f"data set {split.name}: the {split.split} split is empty")
+        prepared = PartTransform(transform, train=False, queries=True)
+        batch = PartLoaderDataset(_parts(split), prepared)[(0, 0)]
+        score_parts(model, batch, _parts(split).space, torch.device("cpu"))
+
+    def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> PartModule:
+        weight = mask_loss_weight(recipe.method)
+        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space, weight)
+
+    def loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader | None]:
+        chosen = splits.selection
+        return (
+            train_loader(splits.train, transform, run, make_part_loader),
+            None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
+        )
+
+    def evaluate(
+        self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
+    ) -> PartMetrics:
+        return evaluate_parts(model, _parts(dataset), transform, batch_size=run.batch_size, workers=run.workers)
+
+    def adapter_fields(self, splits: Splits) -> dict[str, Any]:
+        return {"parts": _parts(splits.train).space.as_dict()}
+
+    def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
+        write_text_atomically(folder.path / "part_iou.csv", part_csv(results))
+
+    def table(self, results: Mapping[str, Any], where: str) -> str:
+        return part_table(results, f"parts, every point labelled, {where}")
+
+
+def open_part_splits(recipe: TrainRecipe) -> Splits:
+    """Open the data of a part segmentation run.
+
+    A data set with a validation split of its own chooses the best epoch on it; from others a part of the training split
+    is taken. With the other protocols ShapeNetPart's validation split is trained on.
+
+    Raises:
+        ConfigError: for an unknown data set or option.
+        DataError: if it can't be read, or nothing is left to train on.
+    """
+    data, seed, protocol = recipe.data, recipe.training.seed, recipe.training.protocol
+
+    def opened(split: str) -> PartDataset:
+        return open_part_dataset(
+            data.name, data.root, split, data.label_fraction, seed, data.cache, **dict(data.options)
+        )
+
+    whole = protocol != "validation" and data.name == "shapenetpart"
+    train: PointCloudDataset = opened("trainval" if whole else "train")
+    test = opened("test") if recipe.training.measure_test else None
+    selection: PointCloudDataset | None = test if protocol == "paper" else None
+    if protocol == "validation":
+        if has_own_validation(data.name, data.root):
+            selection = opened("validation")
+        else:
+            train, selection = train_validation_split(train, data.validation_fraction, seed)
+    check_training_split(train)
+    reported = selection if test is None else test
+    assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
+    return Splits(train, selection, reported)
+
+
+def _parts(dataset: PointCloudDataset) -> PartDataset:
+    return cast(PartDataset, dataset)

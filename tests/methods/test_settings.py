@@ -1,0 +1,56 @@
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from pointlora.errors import ConfigError
+from pointlora.methods.settings import PRESETS, PointLoraConfig, SelectionScale, TunedPartsConfig
+
+
+def test_default_scales_are_the_release_s_and_follow_other_groupings():
+    assert PointLoraConfig().scales_for(128, 32) == (SelectionScale(128, 32, 32), SelectionScale(64, 64, 8, 0.25))
+    assert PointLoraConfig().scales_for(64, 32) == (SelectionScale(64, 32, 16), SelectionScale(32, 64, 4, 0.25))
+    assert PointLoraConfig(scales=[[8, 4, 2]]).scales_for(64, 32) == (SelectionScale(8, 4, 2),)
+    assert PointLoraConfig(scales=()).scales_for(64, 32) == ()
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_settings_survive_plain_values(name):
+    config = PRESETS[name].config
+    assert type(config)(**config.as_dict()) == config
+    assert PRESETS[name].description
+    assert all(field.name in type(config).__doc__ for field in dataclasses.fields(config))
+
+
+def test_bad_parts_are_named():
+    with pytest.raises(ConfigError, match="parts is 'tail', but it must be one of all, head, biases"):
+        TunedPartsConfig("tail")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (TunedPartsConfig, {"parts": "head", "pretrained": False}, "parts is 'head', but it must be all without"),
+        (TunedPartsConfig, {"tokenizer_batchnorm": "frozen", "pretrained": False}, "must be batch without pre-trained"),
+        (PointLoraConfig, {"targets": "qkv"}, r"targets is 'qkv', but it must be a list, such as \[qkv\]"),
+        (PointLoraConfig, {"scorer": "best"}, "scorer is 'best', but it must be one of learned, random"),
+        (PointLoraConfig, {"scorer": "random", "straight_through": True}, "false with a random scorer"),
+        (PointLoraConfig, {"prompts": "each"}, "one of shared, per_block, none"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_named(kind, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        kind(**settings)
+
+
+def test_settings_of_older_files_mean_what_they_meant():
+    before = {**PointLoraConfig().as_dict()}
+    del before["scorer"]
+    assert PointLoraConfig(**before) == PointLoraConfig()
+    assert TunedPartsConfig(parts="all", tokenizer_batchnorm="batch") == PRESETS["full"].config
+
+
+def test_no_torch_is_needed():
+    code = "import sys, pointlora.methods.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

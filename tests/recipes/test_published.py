@@ -1,0 +1,66 @@
+"""The recipes of the families: they parse, name registered models, and fit them."""
+
+import pytest
+import torch
+
+from pointlora import create_model, list_models
+from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping
+from pointlora.recipes.method import method_config
+from pointlora.recipes.runs import TrainRecipe
+
+DATA = ("scanobjectnn_objbg", "scanobjectnn_objonly", "scanobjectnn_pb", "modelnet40")
+FAMILIES = [name for name in list_models() if not name.startswith("point_mae")]
+
+
+def load(name):
+    return from_mapping(TrainRecipe, read_mapping(find_recipe(name)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("data", DATA)
+def test_every_family_has_a_recipe_for_every_data_set(family, data):
+    assert f"{family}_{data}" in list_recipes()
+    recipe = load(f"{family}_{data}")
+    assert recipe.model.name == family
+    assert recipe.output == f"runs/{family}_{data}"
+    assert recipe.data.name == data.split("_")[0]
+    variants = {"objbg": "obj_bg", "objonly": "obj_only", "pb": "pb_t50_rs"}
+    assert recipe.data.options == ({"variant": variants[data.split("_")[1]]} if "_" in data else {})
+    with torch.device("meta"):
+        model = create_model(recipe.model.name, **recipe.model.sizes)
+    assert model.sizes.num_groups * 16 == recipe.data.num_points
+    method_config(recipe.method)
+
+
+def test_published_settings():
+    def summary(name):
+        recipe = load(name)
+        return (
+            recipe.method["name"],
+            recipe.optimizer.lr,
+            recipe.training.epochs,
+            recipe.optimizer.warmup_epochs,
+            recipe.training.batch_size,
+            recipe.data.num_points,
+            recipe.data.augmentations[0],
+        )
+
+    assert summary("point_bert_scanobjectnn_pb") == ("full", 5e-4, 300, 10, 32, 1024, "scale_translate")
+    assert summary("act_scanobjectnn_pb") == ("full", 5e-4, 300, 10, 32, 2048, "rotate_up")
+    assert summary("recon_scanobjectnn_pb") == ("full", 2e-5, 300, 10, 32, 2048, "rotate_up")
+    assert summary("recon_modelnet40") == ("full", 1e-5, 300, 10, 32, 1024, "scale_translate")
+    assert summary("recon_plain_scanobjectnn_pb") == ("pointlora", 5e-4, 300, 10, 32, 2048, "scale_translate")
+    assert summary("point_gpt_s_scanobjectnn_pb") == ("full", 1e-4, 300, 30, 64, 2048, "scale_translate")
+    assert summary("point_gpt_b_scanobjectnn_pb") == ("full", 1e-4, 30, 10, 64, 2048, "scale_translate")
+    assert summary("point_gpt_l_modelnet40") == ("full", 1e-4, 50, 10, 128, 1024, "scale_translate")
+
+
+def test_published_settings_of_part_segmentation():
+    recipe = load("shapenetpart")
+    assert (recipe.task, recipe.data.name, recipe.data.num_points) == ("part_segmentation", "shapenetpart", 2048)
+    assert (recipe.optimizer.lr, recipe.training.epochs, recipe.training.batch_size) == (2e-4, 300, 16)
+    assert recipe.data.augmentations == ["uniform_scale", "translate"]
+    assert recipe.data.ranges == {"scale_low": 0.8, "scale_high": 1.25, "shift": 0.1}
+    with torch.device("meta"):
+        model = create_model(recipe.model.name, recipe.task, **recipe.model.sizes)
+    assert (model.num_parts, model.num_categories, model.sizes.num_groups) == (50, 16, 128)

@@ -1,0 +1,46 @@
+import csv
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.registry import create_model
+from pointlora.recipes.files import from_mapping
+from pointlora.recipes.runs import PretrainRecipe
+from pointlora.training.pretraining.run import pretrain
+from training_runs import SIZES, tiny_pretraining
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pretrain") / "run"
+    recipe = tiny_pretraining(folder, epochs=12, samples_per_epoch=32)
+    return folder, pretrain(from_mapping(PretrainRecipe, recipe))
+
+
+def test_the_loss_falls(run):
+    rows = list(csv.DictReader((run[0] / "metrics.csv").open()))
+    assert [row["steps"] for row in rows] == ["4"] * 12
+    losses = [float(row["train_loss"]) for row in rows]
+    assert sum(losses[-4:]) / 4 < 0.8 * losses[0]
+    assert run[1]["train_loss"] == float(rows[-1]["train_loss"])
+
+
+def test_the_weights_load_into_both_tasks(run):
+    file = run[0] / "model.safetensors"
+    whole = create_model("point_mae", "pretraining", **SIZES)
+    assert load_checkpoint(whole, file).missing == []
+    classifier = create_model("point_mae", "classification", num_classes=3, **SIZES)
+    report = load_checkpoint(classifier, file)
+    assert torch.equal(classifier.blocks[0].attn.qkv.weight, whole.encoder.blocks[0].attn.qkv.weight)
+    assert all(name.startswith(("head.", "cls_")) for name in report.missing)
+
+
+def test_the_file_says_what_it_is(run):
+    with safe_open(run[0] / "model.safetensors", "pt") as file:
+        metadata = file.metadata()
+    assert metadata["model"] == "point_mae"
+    assert json.loads(metadata["sizes"])["embed_dim"] == SIZES["embed_dim"]
+    assert json.loads(metadata["recipe"])["training"]["epochs"] == 12
