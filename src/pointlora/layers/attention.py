@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from pointlora import fast_paths
 from pointlora.layers.linear import Linear
 from pointlora.layers.recomputation import has_backward
+from pointlora.torch_private import softmax_backward
 
 
 class Attention(nn.Module):
@@ -60,7 +62,12 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, causal: bool = False, 
         again: where the weights (B, H, T, T) would be kept for the backward, which the fused kernel doesn't do, compute
             them again.
     """
-    if queries.device.type != "cpu" or queries.dtype != torch.bfloat16 or torch.compiler.is_compiling():
+    if (
+        queries.device.type != "cpu"
+        or queries.dtype != torch.bfloat16
+        or torch.compiler.is_compiling()
+        or not fast_paths.enabled()
+    ):
         return F.scaled_dot_product_attention(queries, keys, values, is_causal=causal)
     if has_backward(queries, keys, values, wanted=again):
         return _Attend.apply(queries, keys, values, causal)  # type: ignore[no-any-return]
@@ -89,6 +96,6 @@ class _Attend(torch.autograd.Function):
         weights, scale = _attention_weights(queries, keys, ctx.causal), queries.shape[-1] ** -0.5
         of_values = weights.transpose(-1, -2) @ gradients[0]
         of_weights = gradients[0] @ values.transpose(-1, -2)
-        of_products = torch._softmax_backward_data(of_weights, weights, -1, weights.dtype)
+        of_products = softmax_backward(of_weights, weights)
         of_keys = of_products.transpose(-1, -2) @ (queries * scale)
         return (of_products @ keys) * scale, of_keys, of_values, None

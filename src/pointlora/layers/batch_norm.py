@@ -7,6 +7,7 @@ the blocks are joined: exact to the last digit, at no extra pass over memory.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,18 +15,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora import fast_paths
+from pointlora.layers.plain import is_plain, is_unwatched
+from pointlora.torch_private import batch_norm, batch_norm_backward, batch_statistics, keep_where_positive
+
 _BLOCK = 1 << 19  # elements; 2 MB of float32
 
 
 class RowBatchNorm(nn.BatchNorm1d):
-    """`BatchNorm1d` for (rows, channels) with exact batch statistics on the CPU (Ioffe and Szegedy, ICML 2015)."""
+    """`BatchNorm1d` for (rows, channels) with exact batch statistics on the CPU (Ioffe and Szegedy, ICML 2015).
+
+    Attributes:
+        takes_relu: whether this very class, not one that it derives from, can do the ReLU behind it as well.
+    """
+
+    takes_relu = True
 
     def forward(self, rows: Tensor, relu: bool = False) -> Tensor:
         """Normalise rows (M, C), and with `relu` set negative results to zero.
 
         Done together, the two keep only `rows` for the backward; done apart, their results as well.
         """
-        if not self.training or rows.device.type != "cpu" or torch.compiler.is_compiling():
+        if not self.training or rows.device.type != "cpu" or torch.compiler.is_compiling() or not fast_paths.enabled():
             normalized = super().forward(rows)
             return F.relu(normalized, inplace=True) if relu else normalized
         mean, variance = row_statistics(rows.detach())
@@ -49,6 +60,24 @@ class RowBatchNorm(nn.BatchNorm1d):
         self.running_mean.lerp_(mean, self.momentum or 0.0)
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
         self.num_batches_tracked.add_(1)
+
+
+def run_layers(layers: Iterable[nn.Module], rows: Tensor) -> Tensor:
+    """The layers on (M, C), each BatchNorm together with the ReLU behind it, which keeps less for the backward."""
+    waiting = deque(layers)
+    while waiting:
+        layer = waiting.popleft()
+        if waiting and _takes(layer, waiting[0]):
+            waiting.popleft()
+            rows = layer(rows, relu=True)
+        else:
+            rows = layer(rows)
+    return rows
+
+
+def _takes(norm: nn.Module, behind: nn.Module) -> bool:
+    """Whether the norm can do the layer behind it as well, and neither is watched."""
+    return "takes_relu" in vars(type(norm)) and is_unwatched(norm) and is_plain(behind, nn.ReLU)
 
 
 def row_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +105,7 @@ def block_statistics(blocks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         # Near zero, a float32 sum loses nothing that counts; of bfloat16 numbers it never does.
         centered = torch.sub(block, shift, out=buffer[: len(block)]) if precise else block.contiguous()
         # The result has the type of the running statistics, which stay as they are.
-        own, variance = torch.ops.aten.batch_norm_update_stats(centered, zero, zero, 0.0)
+        own, variance = batch_statistics(centered, zero)
         step, count = own - mean, count + len(block)
         share = len(block) / count
         mean = mean + share * step
@@ -88,7 +117,7 @@ def normalize(
     rows: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float, relu: bool = True
 ) -> Tensor:
     """Rows (M, C) normalised with given statistics; no gradient."""
-    normalized = torch.native_batch_norm(rows, weight, bias, mean, variance, False, 0.0, eps)[0]
+    normalized = batch_norm(rows, weight, bias, mean, variance, eps)
     return normalized.relu_() if relu else normalized
 
 
@@ -106,11 +135,9 @@ def pass_back(
         the gradient (M, C) where the results are positive, and float32 gradients (C,) of `weight` and `bias`.
     """
     results = normalize(rows, weight, bias, mean, variance, eps, relu=False)
-    passed = _where(gradient, results, out=results)
+    passed = keep_where_positive(gradient, results, out=results)
     of_parameters = [False, True, True]
-    _, slope, total = torch.ops.aten.native_batch_norm_backward(
-        passed, rows, weight, mean, variance, None, None, False, eps, of_parameters
-    )
+    _, slope, total = batch_norm_backward(passed, rows, weight, (mean, variance), False, eps, of_parameters)
     return passed, slope, total
 
 
@@ -155,9 +182,7 @@ class _Normalize(torch.autograd.Function):
         if ctx.relu:
             gradient = _where_positive(gradient, rows, (weight, bias, mean, variance, ctx.eps))
         needed = [*ctx.needs_input_grad[:3]]
-        found = torch.ops.aten.native_batch_norm_backward(
-            gradient, rows, weight, None, None, mean, inverse, True, ctx.eps, needed
-        )
+        found = batch_norm_backward(gradient, rows, weight, (mean, inverse), True, ctx.eps, needed)
         return (*(value if need else None for value, need in zip(found, needed, strict=True)), *[None] * 4)
 
 
@@ -166,11 +191,5 @@ def _where_positive(gradient: Tensor, rows: Tensor, norm: tuple[Tensor, Tensor, 
     result = torch.empty_like(gradient)
     size = block_length(rows.shape[1])
     for block, passed, out in zip(rows.split(size), gradient.split(size), result.split(size), strict=True):
-        _where(passed, normalize(block, *norm, relu=False), out)
+        keep_where_positive(passed, normalize(block, *norm, relu=False), out)
     return result
-
-
-def _where(gradient: Tensor, values: Tensor, out: Tensor) -> Tensor:
-    """The gradient where the values are positive, else 0; a quarter of the time of comparing and multiplying."""
-    threshold = torch.ops.aten.threshold_backward.grad_input
-    return threshold(gradient, values, 0, grad_input=out)  # type: ignore[no-any-return]

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from pointlora.torch_private import version
+
 Value = TypeVar("Value")
 
 _KEPT: Any = WeakTensorKeyDictionary()
@@ -32,7 +34,7 @@ def derived(what: str, sources: Sequence[Tensor], make: Callable[[], Value]) -> 
     if any(_may_change_unseen(source) for source in sources):
         with torch.no_grad():
             return make()
-    stamps = tuple((source.data_ptr(), source._version) for source in sources)
+    stamps = tuple((source.data_ptr(), version(source)) for source in sources)
     kept = _KEPT.get(first)
     if kept is None:
         kept = _KEPT[first] = {}

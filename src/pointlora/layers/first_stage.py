@@ -22,6 +22,7 @@ from pointlora.layers.batch_norm import (
     through_statistics,
 )
 from pointlora.layers.linear import Linear, multiply, product_dtype, weight_gradient, worthwhile
+from pointlora.layers.plain import are_unwatched
 from pointlora.layers.recomputation import Recipe, recipe
 
 _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
@@ -30,7 +31,7 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 def applies(points: Tensor, layers: nn.Sequential) -> bool:
     """Whether `first_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
     plain = [type(layer) for layer in layers] == [Linear, RowBatchNorm, nn.ReLU, Linear]
-    return plain and worthwhile(points, cast(Linear, layers[0]).weight)
+    return plain and are_unwatched(layers) and worthwhile(points, cast(Linear, layers[0]).weight)
 
 
 def first_stage(points: Tensor, layers: nn.Sequential) -> tuple[Tensor, Recipe]:

@@ -17,6 +17,7 @@ from pointlora.layers.batch_norm import RowBatchNorm
 from pointlora.layers.derived import derived
 from pointlora.layers.linear import Linear, multiply
 from pointlora.layers.max_pool import largest
+from pointlora.layers.plain import are_unwatched
 from pointlora.ops.grouping import Patches
 
 _BLOCK = 1 << 21  # bytes of the widest matrix of a block
@@ -45,6 +46,7 @@ def applies(points: Tensor, first: nn.Sequential, second: nn.Sequential) -> bool
     layers = [*first, *second]
     return (
         products.usable(points, *first.parameters(), *second.parameters())
+        and are_unwatched(first, second)
         and not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (points, *_sources(layers))))
         and all(type(layer) in (Linear, nn.ReLU) or _is_fixed(layer) for layer in layers)
     )
@@ -99,7 +101,12 @@ def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: 
 
 
 def _is_fixed(layer: nn.Module) -> bool:
-    return isinstance(layer, RowBatchNorm) and not layer.training and layer.running_mean is not None
+    return (
+        isinstance(layer, RowBatchNorm)
+        and "takes_relu" in vars(type(layer))
+        and not layer.training
+        and layer.running_mean is not None
+    )
 
 
 def _sources(layers: Sequence[nn.Module]) -> list[Tensor]:

@@ -12,7 +12,9 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from pointlora.layers.linear import Linear, cast, cast_bias, multiply, product_dtype, worthwhile
+from pointlora.layers.plain import is_plain
 from pointlora.layers.recomputation import Recipe, keep, kept, recipe_of
+from pointlora.torch_private import gelu_backward
 
 _BLOCK = 1 << 19  # elements of the hidden layer that are computed at a time; 2 MB of float32
 
@@ -27,7 +29,7 @@ def frozen_mlp(tokens: Tensor, first: nn.Linear, last: nn.Linear, usual: Callabl
         first, last: C to hidden, hidden to C.
         usual: computes the same in the usual way, for whatever is no plain layer on a CPU.
     """
-    if type(first) is type(last) is Linear and worthwhile(tokens, first.weight):
+    if is_plain(first, Linear) and is_plain(last, Linear) and worthwhile(tokens, first.weight):
         dtype = product_dtype(tokens)
         weights = (first.weight, first.bias, last.weight, last.bias)
         return _FrozenMlp.apply(tokens, *weights, dtype, recipe_of(tokens))  # type: ignore[no-any-return]
@@ -68,7 +70,7 @@ class _FrozenMlp(torch.autograd.Function):
         result, size = torch.empty(gradient.shape, dtype=ctx.type), _size(first)
         for block, above, out in zip(rows.split(size), gradient.split(size), result.split(size), strict=True):
             hidden = multiply(block, first, bias)
-            below = torch.ops.aten.gelu_backward(multiply(above, last.t()), hidden)
+            below = gelu_backward(multiply(above, last.t()), hidden)
             out.copy_(multiply(below, first.t()))
         return result.view(gradients[0].shape), *[None] * 6
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pointlora import fast_paths, torch_private
 from pointlora.layers.derived import derived
+from pointlora.layers.plain import is_plain
 from pointlora.layers.recomputation import Recipe, keep, kept, recipe_of
 from pointlora.processor import has_matrix_units, is_intel
 
@@ -31,26 +33,15 @@ _NARROW = 32
 _IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda result: result,
     "relu": torch.relu_,
-    "gelu": torch.ops.aten.gelu_,
+    "gelu": torch_private.gelu_,
 }
-
-
-def _find_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
-    """oneDNN's x W^T + b, if this build of torch has it for the type and it computes what it should."""
-    try:
-        product = torch.ops.mkldnn._linear_pointwise
-        x, weight, bias = (torch.ones(shape, dtype=dtype) for shape in ((2, 3), (4, 3), (4,)))
-        good = torch.equal(product(x, weight, bias, "none", [], ""), torch.full((2, 4), 4.0, dtype=dtype))
-    except (AttributeError, RuntimeError):
-        return None
-    return product if good else None
 
 
 # Decided by what the processor is and not by a measurement, so that every run on a machine gives the same digits.
 _MKL = torch.backends.mkl.is_available() and is_intel()
 HAS_MATRIX_UNITS = has_matrix_units()
-_PRODUCT = _find_product(torch.float32)
-_BFLOAT16_PRODUCT = _find_product(torch.bfloat16)
+_PRODUCT = torch_private.linear_product(torch.float32)
+_BFLOAT16_PRODUCT = torch_private.linear_product(torch.bfloat16)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -69,7 +60,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear_gelu(x: Tensor, layer: nn.Module) -> Tensor:
     """GELU of a linear layer's output; without gradients on a CPU in one pass."""
-    if type(layer) is not Linear or torch.is_grad_enabled() or not worthwhile(x, layer.weight):
+    if torch.is_grad_enabled() or not is_plain(layer, Linear):
+        return F.gelu(layer(x))
+    assert isinstance(layer, Linear)
+    if not worthwhile(x, layer.weight):
         return F.gelu(layer(x))
     dtype = product_dtype(x)
     rows = x.reshape(-1, x.shape[-1]).to(dtype)
@@ -87,8 +81,10 @@ class Linear(nn.Linear):
 def usable(*tensors: Tensor) -> bool:
     """Whether products of these tensors can be computed here: on a CPU, in float32 or in bfloat16 autocast."""
     # Ask this before any size, or the size becomes a condition of the compiled graph.
-    if torch.compiler.is_compiling() or any(
-        tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors
+    if (
+        torch.compiler.is_compiling()
+        or not fast_paths.enabled()
+        or any(tensor.device.type != "cpu" or type(tensor) not in (Tensor, nn.Parameter) for tensor in tensors)
     ):
         return False
     if not torch.is_autocast_enabled("cpu"):

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pointlora import fast_paths
+
 _BLOCK = 1 << 18  # elements; work on a block stays in the cache
 MOST_POINTS = 256  # up to here an index is a byte
 _INTEGERS = {
@@ -23,6 +25,8 @@ def max_over_points(features: Tensor) -> Tensor:
     torch's `amax` keeps all features for its backward, and `max` takes six times as long. Here one index a maximum is
     kept, which is found in blocks.
     """
+    if not fast_paths.enabled():
+        return features.max(1).values
     if (
         features.device.type != "cpu"
         or not (features.requires_grad and torch.is_grad_enabled())

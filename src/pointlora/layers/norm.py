@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from pointlora.layers.recomputation import is_recomputed, recipe, remember
+from pointlora.torch_private import layer_norm, layer_norm_backward
 
 
 class Norm(nn.LayerNorm):
@@ -30,7 +31,7 @@ class Norm(nn.LayerNorm):
 
 
 def _normalize(eps: float, tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.native_layer_norm(tokens, tokens.shape[-1:], weight, bias, eps)[0]
+    return layer_norm(tokens, weight, bias, eps)[0]
 
 
 class _FrozenNorm(torch.autograd.Function):
@@ -38,7 +39,7 @@ class _FrozenNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, tokens: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-        normalized, mean, inverse = torch.native_layer_norm(tokens, tokens.shape[-1:], weight, bias, eps)
+        normalized, mean, inverse = layer_norm(tokens, weight, bias, eps)
         ctx.save_for_backward(tokens, weight, bias, mean, inverse)
         ctx.dtype = normalized.dtype
         return normalized
@@ -47,8 +48,5 @@ class _FrozenNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         tokens, weight, bias, mean, inverse = ctx.saved_tensors
-        shape, only_input = tokens.shape[-1:], [True, False, False]
-        gradient = torch.ops.aten.native_layer_norm_backward(
-            gradients[0], tokens.to(ctx.dtype), shape, mean, inverse, weight, bias, only_input
-        )[0]
+        gradient = layer_norm_backward(gradients[0], tokens.to(ctx.dtype), mean, inverse, weight, bias)
         return gradient.to(tokens.dtype), None, None, None

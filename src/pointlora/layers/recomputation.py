@@ -1,9 +1,9 @@
 """What the backward makes again instead of keeping it, where a network is frozen.
 
 A frozen layer needs no gradient of its weight, so what lies inside it is wanted only once more in the backward, and can
-be had for a fraction of the forward's time. A recipe says how. It hangs on a tensor, and whoever would keep that tensor
-for the backward keeps what the recipe needs instead. Parts where that takes some time have an attribute `recomputes`,
-which `pointlora.training.checkpointing` sets.
+be had for a fraction of the forward's time. A recipe says how. It hangs on a tensor as long as nobody changes it, and
+whoever would keep that tensor for the backward keeps what the recipe needs instead. Parts where that takes some time
+have an attribute `recomputes`, which `pointlora.training.checkpointing` sets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from pointlora import fast_paths
+from pointlora.torch_private import version
 
 _NAME = "_pointlora_recipe"
 
@@ -35,14 +38,17 @@ def recipe(sources: tuple[Tensor, ...], make: Callable[..., Tensor]) -> Recipe:
 
 
 def remember(tensor: Tensor, found: Recipe) -> Tensor:
-    """Hang a recipe on a tensor; views and copies of the tensor don't have it."""
-    setattr(tensor, _NAME, found)
+    """Hang a recipe on a tensor, as it is now; views and copies of the tensor don't have it."""
+    setattr(tensor, _NAME, (found, version(tensor)))
     return tensor
 
 
 def recipe_of(tensor: Tensor) -> Recipe | None:
-    """The tensor's recipe, if it has one."""
-    return None if torch.compiler.is_compiling() else getattr(tensor, _NAME, None)
+    """The tensor's recipe, if it has one and wasn't changed in place since it got it."""
+    if torch.compiler.is_compiling():
+        return None
+    found, since = getattr(tensor, _NAME, (None, None))
+    return found if since == version(tensor) else None
 
 
 def keep(context: Any, tensor: Tensor | None, found: Recipe | None, *others: Tensor | None) -> None:
@@ -68,6 +74,7 @@ def has_backward(*inputs: Tensor, wanted: bool = True) -> bool:
     return (
         wanted
         and not torch.compiler.is_compiling()
+        and fast_paths.enabled()
         and torch.is_grad_enabled()
         and any(tensor.requires_grad for tensor in inputs)
     )

@@ -23,6 +23,7 @@ from pointlora.layers import linear as products
 from pointlora.layers.batch_norm import RowBatchNorm, block_statistics, normalize, pass_back, through_statistics
 from pointlora.layers.linear import Linear, multiply, weight_gradient
 from pointlora.layers.max_pool import MOST_POINTS, first_index, largest
+from pointlora.layers.plain import are_unwatched
 from pointlora.layers.recomputation import Recipe
 
 _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
@@ -31,7 +32,8 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 def applies(features: Tensor, layers: nn.Sequential) -> bool:
     """Whether `second_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
     plain = [type(layer) for layer in layers] == [Linear, RowBatchNorm, nn.ReLU, Linear]
-    return plain and products.usable(features, *layers.parameters()) and features.shape[1] <= MOST_POINTS
+    usable = plain and are_unwatched(layers) and products.usable(features, *layers.parameters())
+    return usable and features.shape[1] <= MOST_POINTS
 
 
 def second_stage(features: Tensor, layers: nn.Sequential, recipe: Recipe | None = None) -> Tensor:

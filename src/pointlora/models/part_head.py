@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from pointlora.layers.batch_norm import RowBatchNorm
-from pointlora.layers.linear import Linear, linear
+from pointlora.layers.linear import Linear
+from pointlora.layers.split_layers import split_layers
 from pointlora.ops.compiling import is_traced
 from pointlora.ops.interpolation import interpolation_weights, weighted_rows
 
@@ -89,32 +90,36 @@ class PartHead(nn.Module):
             numbers = torch.arange(self.num_categories, device=category.device)
             one_hot = (category[:, None] == numbers).to(summary.dtype)
             summary = torch.cat([summary, self.category(one_hot).to(summary.dtype)], -1)
-        # A layer before the interpolation is the same as behind it: once a patch instead of once a point.
-        join = cast(nn.Linear, self.local[0])
-        own, patch = join.weight.split([3, levels.shape[-1]], 1)
-        table = linear(levels, patch)
-        # The summary is the same for all points of a cloud: its share of the layer is computed once.
-        last = cast(nn.Linear, self.joint[0])
-        local, whole = last.weight.split([last.in_features - summary.shape[-1], summary.shape[-1]], 1)
-        context = linear(summary, whole, last.bias)
+        layers = self.local, self.joint
+        score = split_layers(*layers, levels, summary) or partial(joined_layers, *layers, levels, summary)
         size = max(_BLOCK // len(queries), 1)
         together = self.training or is_traced() or queries.shape[1] <= size
         blocks = [queries] if together else queries.split(size, 1)
-        found = []
-        for block in blocks:
-            index, weights = interpolation_weights(block, centers)
-            hidden = weighted_rows(table, index, weights) + linear(block, own, join.bias)
-            hidden = _run(list(self.local)[1:], hidden.flatten(0, 1))
-            hidden = linear(hidden, local).view(*block.shape[:2], -1) + context[:, None]
-            found.append(_run(list(self.joint)[1:], hidden.flatten(0, 1)).view(*block.shape[:2], -1))
+        found = [score(block, *interpolation_weights(block, centers)) for block in blocks]
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 
 
-def _run(layers: Sequence[nn.Module], rows: Tensor) -> Tensor:
-    """The layers on (M, channels), each BatchNorm together with the ReLU that follows it."""
-    for layer in layers:
-        if isinstance(layer, RowBatchNorm):
-            rows = layer(rows, relu=True)
-        elif not isinstance(layer, nn.ReLU):
-            rows = layer(rows)
-    return rows
+def joined_layers(
+    local: nn.Module,
+    joint: nn.Module,
+    levels: Tensor,
+    summary: Tensor,
+    queries: Tensor,
+    index: Tensor,
+    weights: Tensor,
+) -> Tensor:
+    """The definition of the head's layers: scores (B, M, parts) of queries (B, M, 3) from the patches nearest to them.
+
+    Args:
+        local, joint: the layers of a point, and those behind the cloud's summary.
+        levels: (B, G, L) features of the patches.
+        summary: (B, S) of the cloud.
+        queries: (B, M, 3).
+        index, weights: of the patches nearest to each query, see `interpolation_weights`.
+    """
+    batch, count, _ = queries.shape
+    near = torch.cat([queries.to(levels.dtype), weighted_rows(levels, index, weights)], -1)
+    hidden = local(near.flatten(0, 1)).view(batch, count, -1)
+    whole = summary[:, None].expand(-1, count, -1).to(hidden.dtype)
+    scores: Tensor = joint(torch.cat([hidden, whole], -1).flatten(0, 1))
+    return scores.view(batch, count, -1)

@@ -16,6 +16,7 @@ from torch import Tensor
 from pointlora.ops import triton_dispatch
 from pointlora.ops.compiling import is_taken_whole
 from pointlora.ops.validation import check_count, check_lengths, check_points
+from pointlora.torch_private import squared_difference
 
 # Numbers among which the largest is looked for at a time, and how many there must be in all for that to be worthwhile.
 _BLOCK = 64
@@ -119,12 +120,11 @@ def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tens
     (x, y, z), (picked_x, picked_y, picked_z) = rows.unbind(0), picked.unbind(0)
     picks = torch.empty(num_samples, batch, 1, dtype=torch.int64, device=points.device)
     picks[0, :, 0] = starts
-    squared_difference = torch.ops.aten.mse_loss.out  # without reduction: both steps in one pass, rounded as two
     for last, pick in pairwise(picks.unbind(0)):
         torch.gather(rows, 2, last.expand(3, -1, -1), out=picked)
-        squared_difference(x, picked_x, 0, out=square)
-        square.add_(squared_difference(y, picked_y, 0, out=work))
-        square.add_(squared_difference(z, picked_z, 0, out=work))
+        squared_difference(x, picked_x, square)
+        square.add_(squared_difference(y, picked_y, work))
+        square.add_(squared_difference(z, picked_z, work))
         torch.minimum(distances, square, out=distances)
         write_largest(out=pick)
     return picks.squeeze(-1).T.contiguous()

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from pointlora import fast_paths
+
 MAX_POINTS = 8192  # a cloud is held in the registers of one program
 MAX_NEIGHBORS = 256  # beyond, a pass a neighbour is slower than sorting
 
@@ -19,7 +21,7 @@ def usable(points: Tensor) -> bool:
     operations are used, which give the same indices.
     """
     # A subclass may hold no memory that a kernel could read (fake tensors) or more than one piece of it.
-    if not points.is_cuda or type(points) is not Tensor or points.dtype != torch.float32:
+    if not fast_paths.enabled() or not points.is_cuda or type(points) is not Tensor or points.dtype != torch.float32:
         return False
     if points.shape[1] > MAX_POINTS or not points.numel():
         return False

@@ -21,6 +21,8 @@ from pointlora.training.devices.collectives import several_processes
 class SynchronizedBatchNorm(RowBatchNorm):
     """A `BatchNorm1d` of (rows, channels) whose training statistics are those of all processes' rows."""
 
+    takes_relu = True
+
     def forward(self, rows: Tensor, relu: bool = False) -> Tensor:
         """Normalise rows (M, C), and with `relu` set negative results to zero; M may differ between processes."""
         if self.training and several_processes():
