@@ -31,6 +31,10 @@ def change_the_second_source(layer):
     layer.bias.detach().zero_()
 
 
+def change_through_data(layer):
+    layer.weight.data.mul_(2)  # raises no version counter
+
+
 def load(layer):
     layer.load_state_dict({"weight": torch.ones(4, 3), "bias": torch.ones(4)})
 
@@ -39,7 +43,7 @@ def move(layer):
     layer.to(torch.float64)
 
 
-@pytest.mark.parametrize("change", [change_in_place, change_the_second_source, load, move])
+@pytest.mark.parametrize("change", [change_in_place, change_through_data, change_the_second_source, load, move])
 def test_a_value_is_made_again_only_after_a_change(change):
     layer = nn.Linear(3, 4).requires_grad_(False)
     first = doubled(layer)

@@ -53,6 +53,12 @@ def test_views_have_no_recipe():
     assert recipe_of(x + 1) is None
 
 
+def test_a_recipe_dies_with_the_first_change_in_place():
+    x = remember(torch.randn(4, 3), recipe((), lambda: torch.zeros(4, 3)))
+    x.view(-1)[0] = 1
+    assert recipe_of(x) is None
+
+
 def test_a_source_that_was_changed_in_place_is_noticed():
     x, source = torch.randn(5, requires_grad=True), torch.randn(5)
     squared = Squared.apply(x, recipe((source,), torch.clone))

@@ -55,6 +55,14 @@ def test_trial_runs_leave_no_trace(trial_runs):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_a_model_with_hooks_is_not_captured(trial_runs, capsys):
+    model = Classifier().train()
+    model.head.register_forward_hook(lambda module, inputs, output: output)
+    assert capture(cuda_graphs._Losses(model, False), torch.randn(4, 5, 3)) is None
+    assert "something was hung on the model" in capsys.readouterr().err
+    assert trial_runs.count == 0
+
+
 def test_what_cannot_be_captured_runs_as_ever(monkeypatch, capsys):
     def fail(*_, **__):
         raise RuntimeError("CUDA error: operation not permitted\nwhen stream is capturing")

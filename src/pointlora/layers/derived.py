@@ -2,8 +2,9 @@
 
 They live beside the weights, not in a module: no state dict, copy or pickle ever holds them, and they go when the
 weight goes. A change is noticed by the weight's version counter, which in-place operations raise (`load_state_dict`,
-merging), and by its address, which is another after `module.to`. Fused optimisers don't raise the counter:
-what is made from a weight that may be trained isn't kept.
+merging), by its address, which is another after `module.to`, and by a sample of its values, since writing through
+`weight.data` raises no counter. Fused optimisers don't raise it either: what is made from a weight that may be trained
+isn't kept.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pointlora.torch_private import version
 
 Value = TypeVar("Value")
 
+_SAMPLES = 64
 _KEPT: Any = WeakTensorKeyDictionary()
 
 
@@ -35,15 +37,22 @@ def derived(what: str, sources: Sequence[Tensor], make: Callable[[], Value]) -> 
         with torch.no_grad():
             return make()
     stamps = tuple((source.data_ptr(), version(source)) for source in sources)
+    samples = [_sample(source) for source in sources]
     kept = _KEPT.get(first)
     if kept is None:
         kept = _KEPT[first] = {}
     found = kept.get(what)
-    if found is None or found[0] != stamps:
+    if found is None or found[0] != stamps or not all(map(torch.equal, found[1], samples)):
         # Made in inference mode, they couldn't be used in training.
         with torch.inference_mode(False), torch.no_grad():
-            found = kept[what] = (stamps, make())
-    return found[1]  # type: ignore[no-any-return]
+            found = kept[what] = (stamps, [sample.clone() for sample in samples], make())
+    return found[2]  # type: ignore[no-any-return]
+
+
+def _sample(source: Tensor) -> Tensor:
+    """A view of some of its values, spread over the whole."""
+    values = source.detach().reshape(-1)
+    return values[:: max(len(values) // _SAMPLES, 1)]
 
 
 def _may_change_unseen(source: Tensor) -> bool:

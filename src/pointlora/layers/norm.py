@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from pointlora.layers.plain import is_unwatched
 from pointlora.layers.recomputation import is_recomputed, recipe, remember
 from pointlora.torch_private import layer_norm, layer_norm_backward
 
@@ -24,7 +25,8 @@ class Norm(nn.LayerNorm):
     recomputes = False
 
     def forward(self, tokens: Tensor) -> Tensor:
-        if not is_recomputed(self.recomputes or tokens.device.type == "cpu", self, tokens):
+        wanted = self.recomputes or tokens.device.type == "cpu"
+        if not (is_recomputed(wanted, self, tokens) and is_unwatched(self)):
             return super().forward(tokens)
         normalized: Tensor = _FrozenNorm.apply(tokens, self.weight, self.bias, self.eps)
         return remember(normalized, recipe((tokens, self.weight, self.bias), partial(_normalize, self.eps)))

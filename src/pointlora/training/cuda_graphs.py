@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pointlora.layers.plain import are_unwatched
+
 Replay = Callable[[Tensor], tuple[Tensor, ...]]
 
 
@@ -35,7 +37,7 @@ class GraphedClassifier:
     """Calls a classifier in training, by replaying graphs on a GPU where it can.
 
     The first batch decides the shape that is captured; batches of other shapes, models that can't be captured (because
-    they wait for the device somewhere, for example), and other devices take the ordinary way.
+    they have hooks, or wait for the device somewhere, for example), and other devices take the ordinary way.
 
     Args:
         model: points (B, N, 3) to an output whose first three values are the logits and two losses.
@@ -62,15 +64,19 @@ def capture(module: nn.Module, points: Tensor) -> Replay | None:
 
     Running statistics and random numbers are those of before: what the trial runs of the capture changed is put back.
     """
+    if not are_unwatched(module):
+        return _without("something was hung on the model, which would run once and not in every step")
     # The module switches autocast on by itself, without the cache that can't be captured.
     with unchanged(module, points.device), torch.autocast(points.device.type, enabled=False):
         try:
             graphed: Any = torch.cuda.make_graphed_callables(module, (points.clone(),), allow_unused_input=True)
             return graphed  # type: ignore[no-any-return]
         except Exception as error:  # whatever can't be captured runs as it always did
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            print(f"training without CUDA graphs: {reason}", file=sys.stderr, flush=True)
-            return None
+            return _without(next(iter(str(error).splitlines()), type(error).__name__))
+
+
+def _without(reason: str) -> None:
+    print(f"training without CUDA graphs: {reason}", file=sys.stderr, flush=True)
 
 
 @contextmanager
