@@ -9,7 +9,7 @@ __getattr__ = lazy_names(
     {
         "LoadReport": "checkpoints",
         "count_parameters": "parameters",
-        "create_model": "registry",
+        "create_model": "create",
         "list_models": "registry",
         "load_checkpoint": "checkpoints",
     },
