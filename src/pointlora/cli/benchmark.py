@@ -1,6 +1,6 @@
 """`pointlora benchmark`: measure this library against a plain implementation and against the machine's limits.
 
-The measurements lie in `benchmarks/` at the root of the source tree; `python -m benchmarks` there runs the same command.
+The measurements lie in `benchmarks/` at the root of the source tree; there `python -m benchmarks` is the same command.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, Dataset
 
+from pointlora.checks import check_integer
 from pointlora.data.batches import ClassificationBatch, ClassificationLoaderDataset
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.sampling import EpochBatchSampler, Key
 from pointlora.data.transforms import PointTransform, TransformConfig
-from pointlora.errors import ConfigError, PointLoraError
+from pointlora.errors import PointLoraError
 
 __all__ = ["ClassificationBatch", "ClassificationLoaderDataset", "PointLoader", "make_loader", "voting_batches"]
 
@@ -142,8 +143,7 @@ def make_loader(
     Raises:
         ConfigError: for sizes that make no sense.
     """
-    if workers < 0:
-        raise ConfigError(f"workers must be at least 0, got {workers}")
+    check_integer("workers", workers, 0)
     if isinstance(transform, TransformConfig):
         transform = PointTransform(transform, train=train, seed=seed)
     sampler = EpochBatchSampler(
@@ -201,8 +201,7 @@ def voting_batches(
     Yields:
         (vote, batch), all batches of vote 0 first, in the order of the data set.
     """
-    if votes < 1:
-        raise ConfigError(f"votes must be at least 1, got {votes}")
+    check_integer("votes", votes, 1)
     loader = make_loader(
         dataset,
         PointTransform(config, train=True, seed=seed),

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.errors import AdapterError, ConfigError, DataError
+from pointlora.checks import check_integer
+from pointlora.errors import AdapterError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
@@ -114,8 +115,7 @@ class Predictor:
         Files are read and classified a batch at a time, so memory doesn't grow with their number. The result of a
         file doesn't depend on which others are in its batch. Errors among `files` are passed on.
         """
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, but it must be at least 1")
+        check_integer("batch_size", batch_size, 1)
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]

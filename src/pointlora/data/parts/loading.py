@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pointlora.checks import check_integer
 from pointlora.data.checking import check_cloud
 from pointlora.data.loading import PointLoader, loader_over
 from pointlora.data.parts.base import LabelledCloud, PartDataset
 from pointlora.data.parts.transforms import PartTransform
 from pointlora.data.sampling import EpochBatchSampler, Key
 from pointlora.data.transforms import TransformConfig
-from pointlora.errors import ConfigError
 
 
 class PartBatch(NamedTuple):
@@ -96,8 +96,7 @@ def make_part_loader(
     With a configuration, training batches hold the labels of the points that the network sees, others those of every
     point of each cloud.
     """
-    if workers < 0:
-        raise ConfigError(f"workers must be at least 0, got {workers}")
+    check_integer("workers", workers, 0)
     if isinstance(transform, TransformConfig):
         transform = PartTransform(transform, train=train, seed=seed, queries=not train)
     sampler = EpochBatchSampler(
