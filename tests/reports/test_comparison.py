@@ -6,7 +6,8 @@ import json
 import pytest
 
 from pointlora.errors import ConfigError
-from pointlora.reports.comparison import comparison_table, summarize_methods, write_comparison
+from pointlora.reports.comparison import comparison_table, write_comparison
+from pointlora.reports.method_summary import summarize_methods
 
 
 def run(label, seed, accuracy, trained=1_200, **changes):

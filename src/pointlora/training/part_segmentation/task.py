@@ -20,10 +20,11 @@ from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.method import mask_loss_weight
 from pointlora.recipes.runs import RunConfig, TrainRecipe
+from pointlora.reports.part_segmentation import part_csv, part_table
 from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
-from pointlora.training.part_segmentation.metrics import PartMetrics, part_csv, part_table
+from pointlora.training.part_segmentation.metrics import PartMetrics
 from pointlora.training.part_segmentation.module import PartModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
