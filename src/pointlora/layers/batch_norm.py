@@ -51,6 +51,16 @@ class RowBatchNorm(nn.BatchNorm1d):
         self.num_batches_tracked.add_(1)
 
 
+def run_layers(layers: Iterable[nn.Module], rows: Tensor) -> Tensor:
+    """The layers on (M, channels), each BatchNorm together with the ReLU that follows it."""
+    for layer in layers:
+        if isinstance(layer, RowBatchNorm):
+            rows = layer(rows, relu=True)
+        elif not isinstance(layer, nn.ReLU):
+            rows = layer(rows)
+    return rows
+
+
 def row_statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance (C,) of each column of (M, C), in float32."""
     return block_statistics(rows.split(block_length(rows.shape[1])))

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.batch_norm import RowBatchNorm, run_layers
 from pointlora.layers.linear import Linear, linear
 from pointlora.ops.compiling import is_traced
 from pointlora.ops.interpolation import interpolation_weights, weighted_rows
@@ -104,17 +104,7 @@ class PartHead(nn.Module):
         for block in blocks:
             index, weights = interpolation_weights(block, centers)
             hidden = weighted_rows(table, index, weights) + linear(block, own, join.bias)
-            hidden = _run(list(self.local)[1:], hidden.flatten(0, 1))
+            hidden = run_layers(list(self.local)[1:], hidden.flatten(0, 1))
             hidden = linear(hidden, local).view(*block.shape[:2], -1) + context[:, None]
-            found.append(_run(list(self.joint)[1:], hidden.flatten(0, 1)).view(*block.shape[:2], -1))
+            found.append(run_layers(list(self.joint)[1:], hidden.flatten(0, 1)).view(*block.shape[:2], -1))
         return found[0] if len(found) == 1 else torch.cat(found, 1)
-
-
-def _run(layers: Sequence[nn.Module], rows: Tensor) -> Tensor:
-    """The layers on (M, channels), each BatchNorm together with the ReLU that follows it."""
-    for layer in layers:
-        if isinstance(layer, RowBatchNorm):
-            rows = layer(rows, relu=True)
-        elif not isinstance(layer, nn.ReLU):
-            rows = layer(rows)
-    return rows

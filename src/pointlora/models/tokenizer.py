@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from pointlora.layers import first_stage, folded_tokenizer, second_stage
-from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.batch_norm import RowBatchNorm, run_layers
 from pointlora.layers.linear import Linear, linear
 from pointlora.layers.max_pool import max_over_points
 from pointlora.layers.recomputation import is_recomputed
@@ -80,7 +80,7 @@ class Tokenizer(nn.Module):
         if first_stage.applies(points, self.first_conv):
             features, recipe = first_stage.first_stage(points, self.first_conv)
         else:
-            features = _run(self.first_conv, points)
+            features = run_layers(self.first_conv, points)
         features = features.view(*patches.shape[:2], -1)
         if second_stage.applies(features, self.second_conv):
             return second_stage.second_stage(features, self.second_conv, recipe if again else None)
@@ -149,16 +149,6 @@ class StatisticsAtRest(AbstractContextManager[None]):
     def __exit__(self, *_: object) -> None:
         for norm in self._norms:
             norm.track_running_stats = True
-
-
-def _run(layers: nn.Sequential, rows: Tensor) -> Tensor:
-    """The layers of `_pointwise` on (M, 3), each BatchNorm together with the ReLU that follows it."""
-    for layer in layers:
-        if isinstance(layer, RowBatchNorm):
-            rows = layer(rows, relu=True)
-        elif not isinstance(layer, nn.ReLU):
-            rows = layer(rows)
-    return rows
 
 
 def _pointwise(*widths: int) -> nn.Sequential:
