@@ -40,6 +40,7 @@ LOWEST_TIER = {
     "errors",
     "lazy",
     "names",
+    "parent",
     "processor",
     "randomness",
     "torch_private",
