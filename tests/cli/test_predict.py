@@ -147,9 +147,9 @@ def test_python_errors(adapter: Path, tmp_path: Path) -> None:
         Predictor(adapter).predict([tmp_path / "nothing.ply"])
     with pytest.raises(AdapterError, match="no adapter folder"):
         Predictor(tmp_path)
-    with pytest.raises(ConfigError, match="up_axis is 'w'"):
+    with pytest.raises(ConfigError, match="unknown up_axis 'w'"):
         Predictor(adapter, up_axis="w")
-    with pytest.raises(ConfigError, match="device is 'tpu'"):
+    with pytest.raises(ConfigError, match="unknown device 'tpu'"):
         Predictor(adapter, device="tpu")
 
 
