@@ -91,7 +91,13 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
 
     def opened(split: str) -> PartDataset:
         return open_part_dataset(
-            data.name, data.root, split, data.label_fraction, seed, data.cache, **dict(data.options)
+            data.name,
+            data.root,
+            split,
+            label_fraction=data.label_fraction,
+            label_seed=seed,
+            cache=data.cache,
+            **data.options,
         )
 
     whole = protocol != "validation" and data.name == "shapenetpart"
