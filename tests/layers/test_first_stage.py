@@ -3,9 +3,8 @@ import torch
 from torch import nn
 
 from pointlora.layers import first_stage, linear
-from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.batch_norm import RowBatchNorm, run_layers
 from pointlora.layers.linear import Linear
-from pointlora.models.tokenizer import _run
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +59,7 @@ def test_features_and_gradients_equal_the_definition(monkeypatch, block, batch_s
 def test_features_and_statistics_are_bit_for_bit_those_of_the_layers(batch_statistics):
     points = torch.randn(3000, 3)
     layers, others = make(batch_statistics=batch_statistics), make(batch_statistics=batch_statistics)
-    assert torch.equal(first_stage.first_stage(points, layers)[0], _run(others, points))
+    assert torch.equal(first_stage.first_stage(points, layers)[0], run_layers(others, points))
     for own, other in zip(layers.buffers(), others.buffers(), strict=True):
         assert torch.equal(own, other)
 
