@@ -8,12 +8,10 @@ import pytest
 from pointlora.errors import ConfigError
 from pointlora.procedural import (
     CATEGORIES,
-    NUM_PARTS,
     OPTIONAL_PARTS,
     PART_NAMES,
     category_index,
     generate_shape,
-    global_part_ids,
 )
 
 
@@ -111,13 +109,6 @@ def test_classes_are_informative_but_not_trivial():
     gaps = ((test[:, :, None] - flat) ** 2).sum(axis=-1)
     accuracy = float((gaps.argmin(axis=-1) // 8 == np.arange(len(CATEGORIES))[:, None]).mean())
     assert 8 / len(CATEGORIES) < accuracy < 0.85  # chance is 1 in 38
-
-
-def test_global_part_ids_are_consecutive_over_all_categories():
-    ids = [part for name in CATEGORIES for part in global_part_ids(name)]
-    assert ids == list(range(NUM_PARTS))
-    assert global_part_ids(0) == tuple(range(len(PART_NAMES[CATEGORIES[0]])))
-    assert all(len(global_part_ids(name)) == len(PART_NAMES[name]) for name in CATEGORIES)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,6 @@ _ALL: tuple[Category, ...] = (
 CATEGORIES: tuple[str, ...] = tuple(kind.name for kind in _ALL)
 PART_NAMES: dict[str, tuple[str, ...]] = {kind.name: kind.parts for kind in _ALL}
 OPTIONAL_PARTS: dict[str, tuple[str, ...]] = {kind.name: kind.optional for kind in _ALL}
-NUM_PARTS: int = sum(len(parts) for parts in PART_NAMES.values())
 
 _FIRST_PART = np.cumsum([0, *(len(kind.parts) for kind in _ALL)]).tolist()
 _STREAM_GEOMETRY, _STREAM_POINTS = 0, 1  # so that the geometry does not depend on the number of points
@@ -96,16 +95,6 @@ def category_index(category: int | str) -> int:
         raise ConfigError(f"unknown procedural category {category!r}: {hint}")
     check_integer("category", category, 0, len(CATEGORIES) - 1)
     return int(category)
-
-
-def global_part_ids(category: int | str) -> tuple[int, ...]:
-    """The ids of a category's parts among the `NUM_PARTS` of all categories: consecutive, in `CATEGORIES` order.
-
-    Raises:
-        ConfigError: if there is no such category.
-    """
-    index = category_index(category)
-    return tuple(range(_FIRST_PART[index], _FIRST_PART[index + 1]))
 
 
 def generator(name: str, *seeds: int) -> np.random.Generator:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from part_samples import part_metrics
 from pointlora.data.parts.space import PartSpace
-from pointlora.training.part_segmentation.metrics import part_metrics, predict_parts, shape_counts
+from pointlora.training.part_segmentation.metrics import predict_parts, shape_counts
 
 SPACE = PartSpace(
     ("wing", "body", "tail", "handle", "blade", "whole"), ("plane", "knife", "ball"), ((0, 1, 2), (3, 4), (5,))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from part_samples import write_part_folder, write_shapenetpart
+from part_samples import part_metrics, write_part_folder, write_shapenetpart
 from pointlora.adapters.loading import adapter_parts, load_adapted_model
 from pointlora.data.parts import PartSpace, open_part_dataset
 from pointlora.errors import AdapterError, ConfigError, DataError
@@ -18,7 +18,6 @@ from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune, results_table
 from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
-from pointlora.training.part_segmentation.metrics import part_metrics
 from pointlora.training.part_segmentation.task import open_part_splits
 from training_runs import OPTIONS, tiny_parts
 

@@ -7,7 +7,6 @@ mean over their shapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -150,31 +149,3 @@ def metrics_from_counts(counts: NDArray[np.int64], space: PartSpace) -> PartMetr
     most = max(map(len, space.parts_of))
     category, correct, points = counts[:, 0], counts[:, 1], counts[:, 2]
     return PartMetrics(space, category, counts[:, 3 : 3 + most], counts[:, 3 + most :], correct, points)
-
-
-def part_metrics(
-    truth: Sequence[NDArray[np.int64]],
-    predicted: Sequence[NDArray[np.int64]],
-    category: Sequence[int] | None,
-    space: PartSpace,
-) -> PartMetrics:
-    """Figures from the labels of any number of shapes of any sizes.
-
-    Args:
-        truth: (N_i,) labels of each shape.
-        predicted: (N_i,) labels of each shape.
-        category: of each shape; None without categories.
-        space: parts and categories.
-    """
-    numbers = [0] * len(truth) if category is None else [int(number) for number in category]
-    rows = [
-        shape_counts(
-            torch.from_numpy(np.asarray(real, dtype=np.int64))[None],
-            torch.from_numpy(np.asarray(found, dtype=np.int64))[None],
-            torch.tensor([number]),
-            space,
-        )
-        for real, found, number in zip(truth, predicted, numbers, strict=True)
-    ]
-    width = 3 + 2 * max(map(len, space.parts_of))
-    return metrics_from_counts(torch.cat(rows).numpy() if rows else np.zeros((0, width), np.int64), space)
