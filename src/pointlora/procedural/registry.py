@@ -42,7 +42,6 @@ CATEGORIES: tuple[str, ...] = tuple(kind.name for kind in _ALL)
 PART_NAMES: dict[str, tuple[str, ...]] = {kind.name: kind.parts for kind in _ALL}
 OPTIONAL_PARTS: dict[str, tuple[str, ...]] = {kind.name: kind.optional for kind in _ALL}
 
-_FIRST_PART = np.cumsum([0, *(len(kind.parts) for kind in _ALL)]).tolist()
 _STREAM_GEOMETRY, _STREAM_POINTS = 0, 1  # so that the geometry does not depend on the number of points
 
 
