@@ -1,4 +1,4 @@
-"""Measurements that need a process of their own: highest memory, the plain side, a plain `pointlora predict`."""
+"""Starting processes that measure alone: highest memory, the plain side, a plain `pointlora predict`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def child_command(spec: dict[str, Any], plain: bool = False) -> list[str]:
     """The command line of a process that does what `spec` says.
 
     Args:
-        spec: see `run_child`.
+        spec: see `benchmarks.child.run_child`.
         plain: with torch and the C library as they come, as a public code has them.
     """
     start = ["-c", _WITHOUT_SETTINGS] if plain else ["-m", "pointlora.cli.main", "benchmark"]
@@ -59,23 +59,3 @@ def run_process(command: list[str], threads: int, plain: bool = False) -> str:
         words = " ".join([Path(command[0]).name, *command[1:]])
         raise ChildError(f"`{words[:80]}` ended with {done.returncode}: {done.stderr.strip()[-300:]}")
     return done.stdout
-
-
-def run_child(text: str) -> int:
-    """Do what the spec says; the result goes to stdout as JSON."""
-    spec = json.loads(text)
-    if spec["what"] == "turns":
-        from .apart import take_turns
-
-        take_turns(spec)
-        return 0
-    if spec["what"] == "predict":
-        from .plain.predict import predict
-
-        result: Any = predict(spec["model"], spec["checkpoint"], spec["file"], spec["device"])
-    else:
-        from .cases.memory import measure
-
-        result = measure(spec)
-    print(json.dumps(result))
-    return 0

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         print("\n".join(f"{name:<10}{entry.description}" for name, entry in CASES.items()))
         return 0
     if options.child:
-        from .children import run_child
+        from .child import run_child
 
         return run_child(options.child)
     if options.sweep:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from pointlora.processor import first_processor
+from pointlora.processor import processor_name
 
 from .timing import clock
 
@@ -70,13 +68,6 @@ def measure_machine(device: torch.device) -> Machine:
 def device_name(kind: str) -> str:
     """Name of the GPU (`cuda`) or of the processor."""
     return torch.cuda.get_device_name() if kind == "cuda" else processor_name()
-
-
-def processor_name() -> str:
-    """The processor's own name where the system tells it."""
-    named = (line for line in first_processor().splitlines() if line.startswith("model name"))
-    name = next(named, "").partition(":")[2].strip() or platform.processor() or platform.machine()
-    return f"{name} ({os.cpu_count()} cores)"
 
 
 def _best_seconds(function: Any, device: torch.device, repetitions: int, inner: int) -> float:

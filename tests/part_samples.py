@@ -1,8 +1,9 @@
-"""Labelled clouds on disk, in the layouts that part segmentation reads."""
+"""Labelled clouds on disk, in the layouts that part segmentation reads, and figures of labels."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 import pointlora
 from adapter_samples import NUM_POINTS, SIZES, write_base
 from pointlora.data.parts.space import PartSpace
+from pointlora.training.part_segmentation.metrics import PartMetrics, metrics_from_counts, shape_counts
 
 
 def labelled_cloud(size: int, parts: tuple[int, ...], seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -96,3 +98,31 @@ def write_part_adapter(folder: Path, space: PartSpace = SPACE, **extra: Any) -> 
     preprocessing = {"num_points": NUM_POINTS, "normalize": True, "up_axis": "z"}
     extra = {"parts": space.as_dict(), "metrics": {}} | extra
     return pointlora.save_adapter(model, folder, None, preprocessing, "../base.safetensors", **extra)
+
+
+def part_metrics(
+    truth: Sequence[NDArray[np.int64]],
+    predicted: Sequence[NDArray[np.int64]],
+    category: Sequence[int] | None,
+    space: PartSpace,
+) -> PartMetrics:
+    """Figures from the labels of any number of shapes of any sizes.
+
+    Args:
+        truth: (N_i,) labels of each shape.
+        predicted: (N_i,) labels of each shape.
+        category: of each shape; None without categories.
+        space: parts and categories.
+    """
+    numbers = [0] * len(truth) if category is None else [int(number) for number in category]
+    rows = [
+        shape_counts(
+            torch.from_numpy(np.asarray(real, dtype=np.int64))[None],
+            torch.from_numpy(np.asarray(found, dtype=np.int64))[None],
+            torch.tensor([number]),
+            space,
+        )
+        for real, found, number in zip(truth, predicted, numbers, strict=True)
+    ]
+    width = 3 + 2 * max(map(len, space.parts_of))
+    return metrics_from_counts(torch.cat(rows).numpy() if rows else np.zeros((0, width), np.int64), space)

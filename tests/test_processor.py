@@ -25,6 +25,12 @@ def test_the_processor_is_known(field, entry, found):
     assert found() is (entry in line)
 
 
+def test_it_has_the_name_that_the_system_gives_it(monkeypatch):
+    monkeypatch.setattr(processor, "first_processor", lambda: "vendor_id\t: X\nmodel name\t: Fast 3000 @ 2 GHz\n")
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert processor.processor_name() == "Fast 3000 @ 2 GHz (6 cores)"
+
+
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux only")
 def test_one_processor_is_read():
     text = processor.first_processor()
@@ -41,6 +47,7 @@ def test_elsewhere_nothing_fails(monkeypatch):
     processor.first_processor.cache_clear()
     try:
         assert not processor.has_matrix_units()
+        assert processor.processor_name().endswith(" cores)")
     finally:
         monkeypatch.undo()
         processor.first_processor.cache_clear()

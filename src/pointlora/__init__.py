@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pointlora.lazy import lazy_names
+from pointlora.version import __version__
 
 if TYPE_CHECKING:
     from pointlora.adapters.folder import load_adapter, save_adapter
@@ -12,15 +13,15 @@ if TYPE_CHECKING:
     from pointlora.methods.registry import apply_method, list_methods
     from pointlora.methods.settings import PointLoraConfig
     from pointlora.models.checkpoints import LoadReport, load_checkpoint
+    from pointlora.models.create import create_model
     from pointlora.models.parameters import count_parameters
     from pointlora.models.pretrained import list_pretrained
-    from pointlora.models.registry import create_model, list_models
-
-__version__ = "0.1.0"
+    from pointlora.models.registry import list_models
 
 __all__ = [
     "LoadReport",
     "PointLoraConfig",
+    "__version__",
     "apply_method",
     "count_parameters",
     "create_model",
@@ -41,7 +42,7 @@ __getattr__ = lazy_names(
         "PointLoraConfig": "methods.settings",
         "apply_method": "methods.registry",
         "count_parameters": "models.parameters",
-        "create_model": "models.registry",
+        "create_model": "models.create",
         "list_methods": "methods.registry",
         "list_models": "models.registry",
         "list_pretrained": "models.pretrained",

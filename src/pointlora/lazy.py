@@ -12,7 +12,7 @@ def lazy_names(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: the package's `__name__`.
-        names: public name -> submodule, relative to `package` (for example `{"create_model": "models.registry"}`).
+        names: public name -> submodule, relative to `package` (for example `{"create_model": "models.create"}`).
     """
 
     def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from itertools import takewhile
@@ -15,6 +16,13 @@ def first_processor() -> str:
             return "".join(takewhile(str.strip, file))  # on a large server the whole file takes a while
     except OSError:
         return platform.processor()
+
+
+def processor_name() -> str:
+    """Its own name where the system tells it, and the number of cores."""
+    named = (line for line in first_processor().splitlines() if line.startswith("model name"))
+    name = next(named, "").partition(":")[2].strip() or platform.processor() or platform.machine()
+    return f"{name} ({os.cpu_count()} cores)"
 
 
 def is_intel() -> bool:

@@ -3,25 +3,11 @@
 import json
 
 import pytest
-import yaml
 
+from command_line import error_of, write
 from fewshot_files import write_fold
 from pointlora.cli.main import main
 from training_runs import tiny_fewshot
-
-
-def write(folder, recipe):
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(recipe))
-    return str(path)
-
-
-def error_of(capsys):
-    captured = capsys.readouterr()
-    errors = [line for line in captured.err.splitlines() if line.startswith("pointlora: error: ")]
-    assert len(errors) == 1
-    assert "Traceback" not in captured.err
-    return errors[0]
 
 
 @pytest.fixture

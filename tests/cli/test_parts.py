@@ -4,24 +4,11 @@ import json
 
 import numpy as np
 import pytest
-import yaml
 
+from command_line import error_of, write
 from part_samples import write_part_folder
 from pointlora.cli.main import main
 from training_runs import tiny_parts, tiny_pretraining, tiny_recipe
-
-
-def write(folder, recipe, name="recipe.yaml"):
-    path = folder / name
-    path.write_text(yaml.safe_dump(recipe))
-    return str(path)
-
-
-def error_of(capsys):
-    lines = capsys.readouterr().err.splitlines()
-    assert sum(line.startswith("pointlora: error: ") for line in lines) == 1
-    assert not any("Traceback" in line for line in lines)
-    return lines[-1]
 
 
 @pytest.fixture(scope="module")

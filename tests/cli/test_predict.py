@@ -147,9 +147,9 @@ def test_python_errors(adapter: Path, tmp_path: Path) -> None:
         Predictor(adapter).predict([tmp_path / "nothing.ply"])
     with pytest.raises(AdapterError, match="no adapter folder"):
         Predictor(tmp_path)
-    with pytest.raises(ConfigError, match="up_axis is 'w'"):
+    with pytest.raises(ConfigError, match="unknown up_axis 'w'"):
         Predictor(adapter, up_axis="w")
-    with pytest.raises(ConfigError, match="device is 'tpu'"):
+    with pytest.raises(ConfigError, match="unknown device 'tpu'"):
         Predictor(adapter, device="tpu")
 
 
@@ -158,7 +158,11 @@ def test_python_errors(adapter: Path, tmp_path: Path) -> None:
     [
         ("class_names", ["a"], "not the names of 3 classes"),
         ("class_names", 5, "not the names of 3 classes"),
-        ("preprocessing", {"num_points": -1}, "wrong preprocessing: num_points must be at least 1"),
+        (
+            "preprocessing",
+            {"num_points": -1},
+            "wrong preprocessing: num_points is -1, but it must be an integer",
+        ),
         ("preprocessing", 7, "wrong preprocessing"),
     ],
 )

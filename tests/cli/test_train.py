@@ -5,24 +5,11 @@ import json
 
 import pytest
 import torch
-import yaml
 
+from command_line import error_of, write
 from pointlora.cli.main import main
 from pointlora.models.classifier import PointClassifier
 from training_runs import tiny_pretraining, tiny_recipe
-
-
-def write(folder, recipe):
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(recipe))
-    return str(path)
-
-
-def error_of(capsys):
-    lines = capsys.readouterr().err.splitlines()
-    assert sum(line.startswith("pointlora: error: ") for line in lines) == 1
-    assert not any("Traceback" in line for line in lines)
-    return lines[-1]
 
 
 @pytest.fixture(scope="module")

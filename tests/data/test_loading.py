@@ -161,9 +161,9 @@ def test_votes(num_points: int) -> None:
 
 
 def test_bad_settings() -> None:
-    with pytest.raises(ConfigError, match="workers must be at least 0"):
+    with pytest.raises(ConfigError, match="workers is -1, but it must be an integer of at least 0"):
         make_loader(ragged(), CONFIG, 4, workers=-1)
-    with pytest.raises(ConfigError, match="batch_size must be at least 1"):
+    with pytest.raises(ConfigError, match="batch_size is 0, but it must be an integer of at least 1"):
         make_loader(ragged(), CONFIG, 0)
-    with pytest.raises(ConfigError, match="votes must be at least 1"):
+    with pytest.raises(ConfigError, match="votes is 0, but it must be an integer of at least 1"):
         list(voting_batches(ragged(), CONFIG, 4, 0))

@@ -27,7 +27,7 @@ def test_generators_differ_in_every_part_of_the_key() -> None:
 
 @pytest.mark.parametrize("key", [(-1, 0, 0), (0, -1, 0), (0, 0, 2**32)])
 def test_keys_out_of_range(key: tuple[int, int, int]) -> None:
-    with pytest.raises(ConfigError, match="between 0 and 2"):
+    with pytest.raises(ConfigError, match="but it must be an integer between 0 and 4,294,967,295"):
         sample_generator(*key, "a")
 
 
@@ -96,7 +96,7 @@ def test_resuming_a_certain_epoch() -> None:
     sampler.resume(5, epoch=2)  # saved at the end of epoch 2: the next one is whole
     sampler.set_epoch(3)
     assert len(list(sampler)) == 5
-    with pytest.raises(ConfigError, match="start_batch must lie in 0 ... 5, got 6"):
+    with pytest.raises(ConfigError, match="start_batch is 6, but it must be an integer between 0 and 5"):
         sampler.resume(6)
 
 
@@ -110,9 +110,12 @@ def test_it_is_its_own_sampler() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_samples": 0, "batch_size": 2}, "at least one sample"),
-        ({"num_samples": 5, "batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"num_samples": 5, "batch_size": 2, "rank": 2, "world_size": 2}, "rank 2 of 2"),
+        ({"num_samples": 0, "batch_size": 2}, "number of samples is 0, but it must be an integer of at least 1"),
+        ({"num_samples": 5, "batch_size": 0}, "batch_size is 0, but it must be an integer of at least 1"),
+        (
+            {"num_samples": 5, "batch_size": 2, "rank": 2, "world_size": 2},
+            "rank is 2, but it must be .* between 0 and 1",
+        ),
         ({"num_samples": 5, "batch_size": 8, "drop_last": True}, "leaves no batch: 5 samples"),
     ],
 )

@@ -196,5 +196,5 @@ def test_config_accepts_yaml_lists_and_names_mistakes() -> None:
 )
 def test_numbers_out_of_range(options: dict) -> None:
     (name, value), *_ = options.items()
-    with pytest.raises(ConfigError, match=f"{name} must be .*, got {value}"):
+    with pytest.raises(ConfigError, match=f"{name} is {value}, but it must be "):
         TransformConfig(**options)

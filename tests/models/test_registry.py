@@ -25,7 +25,7 @@ def test_sizes_can_be_changed():
         ("point_mae", {"embed_dim": 100}, "embed_dim 100 is not a multiple of num_heads 6"),
         ("point_mae", {"depth": 0}, "depth is 0"),
         ("point_mae", {"depth": 1001}, "depth is 1001"),
-        ("point_mae", {"embed_dim": 10**9}, "embed_dim is 1000000000, but it must be an integer from 1 to 65,536"),
+        ("point_mae", {"embed_dim": 10**9}, "embed_dim is 1000000000, but it must be an integer between 1 and 65,536"),
         ("point_mae", {"num_groups": 1.5}, "num_groups is 1.5"),
         ("point_mae", {"drop_path_rate": 1.0}, "drop_path_rate is 1.0"),
         ("point_mae", {"tokenizer_dims": (3,)}, "tokenizer_dims is"),

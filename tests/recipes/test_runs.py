@@ -1,12 +1,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import yaml
 
 from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.fewshot import FewShotRecipe, is_fewshot
-from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping
+from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping, write_yaml
 from pointlora.recipes.method import method_config
 from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
 
@@ -77,6 +79,13 @@ def test_a_recipe_survives_its_own_mapping():
     assert again == recipe
     assert again.method["rank"] == 4
     assert method_config(again.method).scales == ()
+
+
+def test_numbers_of_numpy_are_written_as_those_of_python():
+    mapping = {"training": {"seed": np.int64(3)}, "optimizer": {"lr": np.float32(0.5)}, "data": {"num_points": 64}}
+    written = yaml.safe_load(write_yaml(to_mapping(from_mapping(TrainRecipe, mapping))))
+    assert written["training"]["seed"] == 3
+    assert written["optimizer"]["lr"] == 0.5
 
 
 def test_bundled_recipes_are_valid():

@@ -1,4 +1,4 @@
-"""Pictures: what is in the pixels, not how matplotlib draws it."""
+"""Pictures of clouds: what is in the pixels, not how matplotlib draws it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,7 @@ import pytest
 from matplotlib.image import imread
 
 from pointlora.errors import ConfigError, ShapeError
-from pointlora.reports import CloudPanel, confusion_csv, draw_clouds, draw_confusion
-from pointlora.reports.clouds import SCALE_COLORS, project
-
-CONFUSION = [[9, 1], [0, 5]]
-
-
-def test_confusion_csv() -> None:
-    assert confusion_csv(CONFUSION, ["a,b", "c"]) == 'true \\ predicted,"a,b",c\n"a,b",9,1\nc,0,5\n'
-    with pytest.raises(ShapeError, match=r"3 classes must be \(3, 3\), got \(2, 2\)"):
-        confusion_csv(CONFUSION, ["a", "b", "c"])
-
-
-def test_confusion_picture_is_darkest_on_the_diagonal(tmp_path: Path) -> None:
-    image = imread(draw_confusion(CONFUSION, ["a", "b"], tmp_path / "new" / "c.png", "title"))[..., :3]
-    blue = np.abs(image - np.array([8, 48, 107]) / 255).max(axis=2) < 0.02  # "Blues" at 1: all of class b
-    rows, columns = np.nonzero(blue)
-    assert rows.min() > image.shape[0] * 0.4  # second row of the matrix, second column
-    assert columns.min() > image.shape[1] * 0.4
-    assert len(rows) > 1000
+from pointlora.reports.clouds import SCALE_COLORS, CloudPanel, draw_clouds, project
 
 
 def test_projection_is_a_rotation_with_the_up_axis_up() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pointlora.reports import key_value_table, markdown_table, text_table
+from pointlora.reports.tables import key_value_table, markdown_table, text_table
 
 
 def test_numbers_to_the_right_text_to_the_left() -> None:

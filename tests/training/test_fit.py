@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from adapter_samples import write_adapter
 from pointlora.adapters.loading import load_adapted_model
-from pointlora.errors import ConfigError
+from pointlora.errors import AdapterError, ConfigError
 from pointlora.recipes.files import from_mapping, read_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training import base_module
@@ -213,3 +214,11 @@ def test_gradients_are_clipped_to_the_recipes_norm(tmp_path, monkeypatch, clip_n
     fine_tune(from_mapping(TrainRecipe, recipe))
     assert len(norms) == 4
     assert (max(norms) <= 0.01 * 1.001) is (clip_norm is not None)
+
+
+def test_an_adapter_without_class_names_cannot_be_measured(tmp_path):
+    folder = write_adapter(tmp_path / "adapter")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"class_names": None}))
+    with pytest.raises(AdapterError, match="has no class names"):
+        evaluate_adapter(folder, data_name="procedural")

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pointlora.errors import ConfigError
-from pointlora.models.registry import create_model
+from pointlora.models.create import create_model
 from pointlora.recipes.parts import OptimizerConfig
 from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, parameter_groups
 from training_runs import SIZES

@@ -5,7 +5,7 @@ import torch
 from pointlora.data.datasets import open_dataset
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError
-from pointlora.models.registry import create_model
+from pointlora.models.create import create_model
 from pointlora.training.data import Splits
 from pointlora.training.probe import PENALTIES, cloud_features, linear_probe
 from training_runs import SIZES

@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
-import pointlora
 from pointlora.errors import AdapterError, ConfigError
 from pointlora.methods.branches import BranchedLinear
 from pointlora.methods.settings import PRESETS, MethodConfig, PointLoraConfig, TunedPartsConfig
 from pointlora.models.backbone import Backbone
+from pointlora.version import __version__
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -44,7 +44,7 @@ def describe(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "pointlora_version": pointlora.__version__,
+        "pointlora_version": __version__,
         "method": method_to_dict(config),
         "base_model": {
             "name": model.name,

@@ -13,8 +13,8 @@ from pointlora.adapters.folder_config import read_adapter_config
 from pointlora.data.parts.space import PartSpace
 from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.create import create_model
 from pointlora.models.pretrained import PRETRAINED, locate_weights
-from pointlora.models.registry import create_model
 from pointlora.randomness import isolated_randomness
 
 

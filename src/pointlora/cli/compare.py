@@ -18,7 +18,8 @@ def run(arguments: Sequence[str]) -> int:
     from pointlora.comparison.run import run_comparison
 
     found = run_comparison(recipe)
-    from pointlora.reports.comparison import comparison_table, summarize_methods, write_comparison
+    from pointlora.reports.comparison import comparison_table, write_comparison
+    from pointlora.reports.method_summary import summarize_methods
 
     runs = found.measured_runs()
     print(comparison_table(summarize_methods(runs, recipe.base), recipe.base))

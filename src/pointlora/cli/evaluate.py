@@ -94,8 +94,9 @@ FLAGS = {"json": "print everything as JSON, the confusion matrix included"}
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     config, flags = parse_recipe(EvaluateConfig, arguments, "evaluate", FLAGS)
-    folder = config.folder
-    from pointlora.adapters.folder_config import read_adapter_config
+    from pointlora.reports.classification import confusion_table, metrics_table
+    from pointlora.reports.part_segmentation import part_table
+    from pointlora.training.evaluate_adapter import evaluate_adapter
 
     given: dict[str, Any] = {
         "base": config.base,
@@ -112,35 +113,20 @@ def run(arguments: Sequence[str]) -> int:
         "accelerator": config.accelerator,
         "precision": config.precision,
     }
-    if read_adapter_config(folder)["base_model"]["task"] == "part_segmentation":
-        return _parts(folder, given, flags["json"])
-    from pointlora.training.classification.metrics import metrics_table
-    from pointlora.training.evaluate_adapter import confusion_table, evaluate_adapter
-
-    metrics, about = evaluate_adapter(folder, **given)
-    if flags["json"]:
-        print(json.dumps({**metrics.as_dict(), **about}, ensure_ascii=False))
-    else:
-        print(metrics_table(metrics, _caption("accuracy", about)))
-        print("\nconfusion matrix: rows are true classes, columns predicted ones")
-        print(confusion_table(metrics))
-    return 0
-
-
-def _parts(folder: Path, given: dict[str, Any], as_json: bool) -> int:
-    from pointlora.training.evaluate_adapter import evaluate_part_adapter
-    from pointlora.training.part_segmentation.metrics import part_table
-
-    metrics, about = evaluate_part_adapter(folder, **given)
+    metrics, about = evaluate_adapter(config.folder, **given)
     figures = metrics.as_dict()
-    if as_json:
+    if flags["json"]:
         print(json.dumps({**figures, **about}, ensure_ascii=False))
+    elif "confusion_matrix" in figures:
+        print(metrics_table(figures, f"accuracy {_where(about)}"))
+        print("\nconfusion matrix: rows are true classes, columns predicted ones")
+        print(confusion_table(figures))
     else:
-        print(part_table(figures, _caption("parts, every point labelled,", about)))
+        print(part_table(figures, f"parts, every point labelled, {_where(about)}"))
     return 0
 
 
-def _caption(what: str, about: dict[str, Any]) -> str:
+def _where(about: dict[str, Any]) -> str:
     votes = f", {about['votes']} votes" if about["votes"] > 1 else ""
-    caption = f"{what} on {about['data']} ({about['split']}), {about['num_points']} points{votes}"
-    return f"{caption}; {describe_selection(about['selected_on'])}" if about["selected_on"] else caption
+    where = f"on {about['data']} ({about['split']}), {about['num_points']} points{votes}"
+    return f"{where}; {describe_selection(about['selected_on'])}" if about["selected_on"] else where

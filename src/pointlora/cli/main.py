@@ -10,6 +10,7 @@ import pointlora
 from pointlora.allocator import keep_large_blocks
 from pointlora.cli.errors import report, run_guarded
 from pointlora.names import unknown_name
+from pointlora.version import __version__
 from pointlora.waiting import wait_shortly
 
 # command -> (module with `run(arguments) -> exit code`, one line of help)
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(usage())
         return 0 if words else 2
     if words[0] == "--version":
-        print(f"pointlora {pointlora.__version__}")
+        print(f"pointlora {__version__}")
         return 0
     if words[0] not in COMMANDS:
         return report(unknown_name("command", words[0], COMMANDS))

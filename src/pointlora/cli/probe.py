@@ -38,7 +38,7 @@ FLAGS = {"json": "print everything as JSON"}
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     config, flags = parse_recipe(ProbeConfig, arguments, "probe", FLAGS)
-    from pointlora.training.classification.metrics import metrics_table
+    from pointlora.reports.classification import metrics_table
     from pointlora.training.probe import probe_backbone
 
     result = probe_backbone(config.model, config.data, config.seed, config.batch_size)
@@ -50,5 +50,5 @@ def run(arguments: Sequence[str]) -> int:
         f"linear probe of {config.model.name} ({weights}), {result.dimension} features: test accuracy; penalty "
         f"{result.penalty:g} chosen on the validation split ({100 * result.selection.accuracy:.2f} %)"
     )
-    print(metrics_table(result.test, caption))
+    print(metrics_table(result.test.as_dict(), caption))
     return 0

@@ -15,8 +15,8 @@ from typing import Any
 
 from pointlora.comparison.plan import Cell
 from pointlora.errors import PointLoraError
+from pointlora.parent import end_with_parent
 from pointlora.recipes.runs import TrainRecipe
-from pointlora.training.devices.processes import end_with_parent
 from pointlora.training.run_folder import RunFolder
 
 Say = Callable[[str], object]

@@ -7,57 +7,54 @@ elementwise, on arrays and on tensors of any device. So a sample comes out bit f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from pointlora.data.transforms import TransformConfig
+from pointlora.data.ranges import AXES, AugmentationRanges
 
 Points = NDArray[np.float32]
-Draw = Callable[[np.random.Generator, "TransformConfig", int], NDArray]
+Draw = Callable[[np.random.Generator, AugmentationRanges, int], NDArray]
 # Points (B, N, 3) and the parameters of all samples, both arrays or both tensors.
 Apply = Callable[[Any, Any], Any]
-
-AXES = ("x", "y", "z")
 
 # Augmentations that treat each point by itself; all others move or stretch a cloud as a whole.
 POINTWISE = ("jitter", "dropout")
 
 
 class Augmentation(NamedTuple):
-    """How to draw a sample's parameters (from a generator, the configuration and N), and how to apply B of them."""
+    """How to draw a sample's parameters (from a generator, the ranges and N), and how to apply B of them."""
 
     draw: Draw
     apply: Apply
 
 
 def augment(
-    points: Points, names: Sequence[str], config: TransformConfig, generators: Callable[[str], Sequence]
+    points: Points, names: Sequence[str], ranges: AugmentationRanges, generators: Callable[[str], Sequence]
 ) -> Points:
     """Apply augmentations in the order of their names.
 
     Args:
         points: (B, N, 3) float32.
         names: keys of `AUGMENTATIONS`.
-        config: ranges and the up axis.
+        ranges: how far each may go.
         generators: from a purpose to the B generators of the samples.
 
     Returns:
         (B, N, 3) float32.
     """
-    drawn = draw_augmentations(names, config, generators, points.shape[1])
+    drawn = draw_augmentations(names, ranges, generators, points.shape[1])
     return apply_augmentations(points, names, drawn)
 
 
 def draw_augmentations(
-    names: Sequence[str], config: TransformConfig, generators: Callable[[str], Sequence], num_points: int
+    names: Sequence[str], ranges: AugmentationRanges, generators: Callable[[str], Sequence], num_points: int
 ) -> list[NDArray]:
     """What `augment` draws, for clouds of `num_points`: an array for each name, whose first axis counts the samples."""
     drawn = []
     for name in names:
-        rows = np.stack([AUGMENTATIONS[name].draw(generator, config, num_points) for generator in generators(name)])
+        rows = np.stack([AUGMENTATIONS[name].draw(generator, ranges, num_points) for generator in generators(name)])
         drawn.append(rows if rows.dtype == bool else rows.astype(np.float32))
     return drawn
 
@@ -69,25 +66,25 @@ def apply_augmentations(points: Any, names: Sequence[str], drawn: Sequence[Any])
     return points
 
 
-def _draw_scales(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    return generator.uniform(config.scale_low, config.scale_high, (1, 3))
+def _draw_scales(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    return generator.uniform(ranges.scale_low, ranges.scale_high, (1, 3))
 
 
-def _draw_uniform_scale(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    return generator.uniform(config.scale_low, config.scale_high, (1, 1))
+def _draw_uniform_scale(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    return generator.uniform(ranges.scale_low, ranges.scale_high, (1, 1))
 
 
-def _draw_shift(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    return generator.uniform(-config.shift, config.shift, (1, 3))
+def _draw_shift(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    return generator.uniform(-ranges.shift, ranges.shift, (1, 3))
 
 
-def _draw_scale_and_shift(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    return np.stack([_draw_scales(generator, config, size), _draw_shift(generator, config, size)])
+def _draw_scale_and_shift(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    return np.stack([_draw_scales(generator, ranges, size), _draw_shift(generator, ranges, size)])
 
 
-def _draw_turn(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
+def _draw_turn(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
     angle = generator.uniform(0.0, 2.0 * np.pi)
-    up = AXES.index(config.up_axis)
+    up = AXES.index(ranges.up_axis)
     first, second = (up + 1) % 3, (up + 2) % 3  # right-handed: x to y about z, y to z about x, z to x about y
     turn = np.eye(3)
     turn[[first, second], [first, second]] = np.cos(angle)
@@ -95,7 +92,7 @@ def _draw_turn(generator: np.random.Generator, config: TransformConfig, size: in
     return turn
 
 
-def _draw_rotation(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
+def _draw_rotation(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
     """Uniform over SO(3): a unit quaternion from four normal numbers (Shoemake, 1992, in its Gaussian form)."""
     quaternion = generator.standard_normal(4)
     w, x, y, z = quaternion / np.linalg.norm(quaternion)
@@ -108,13 +105,13 @@ def _draw_rotation(generator: np.random.Generator, config: TransformConfig, size
     )
 
 
-def _draw_jitter(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    noise = config.jitter_sigma * generator.standard_normal((size, 3), dtype=np.float32)
-    return np.clip(noise, -config.jitter_clip, config.jitter_clip)
+def _draw_jitter(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    noise = ranges.jitter_sigma * generator.standard_normal((size, 3), dtype=np.float32)
+    return np.clip(noise, -ranges.jitter_clip, ranges.jitter_clip)
 
 
-def _draw_dropout(generator: np.random.Generator, config: TransformConfig, size: int) -> NDArray:
-    ratio = generator.uniform(0.0, config.dropout_ratio)
+def _draw_dropout(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    ratio = generator.uniform(0.0, ranges.dropout_ratio)
     dropped = generator.random(size) < ratio
     dropped[0] = False
     return dropped

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, Dataset
 
+from pointlora.checks import check_integer
 from pointlora.data.batches import ClassificationBatch, ClassificationLoaderDataset
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.sampling import EpochBatchSampler, Key
 from pointlora.data.transforms import PointTransform, TransformConfig
-from pointlora.errors import ConfigError, PointLoraError
+from pointlora.errors import PointLoraError
+from pointlora.parent import end_with_parent
 
 __all__ = ["ClassificationBatch", "ClassificationLoaderDataset", "PointLoader", "make_loader", "voting_batches"]
 
@@ -87,20 +86,8 @@ def _identity(batch: Any) -> Any:
     return batch
 
 
-def _end_with_parent(worker: int) -> None:
-    """Let a worker end when the training process does, by SIGKILL too.
-
-    torch's own check watches the parent process, which with the start method `forkserver` isn't the one that trains:
-    killed runs would leave their workers behind for ever.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
-
-
-def _exit_after(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
+def _start_worker(worker: int) -> None:
+    end_with_parent()
 
 
 def make_loader(
@@ -142,8 +129,6 @@ def make_loader(
     Raises:
         ConfigError: for sizes that make no sense.
     """
-    if workers < 0:
-        raise ConfigError(f"workers must be at least 0, got {workers}")
     if isinstance(transform, TransformConfig):
         transform = PointTransform(transform, train=train, seed=seed)
     sampler = EpochBatchSampler(
@@ -171,12 +156,16 @@ def loader_over(
         sampler: chooses the keys.
         workers: processes that load; 0 loads in this one.
         pin_memory: for copies to a GPU.
+
+    Raises:
+        ConfigError: for fewer than 0 workers.
     """
+    check_integer("workers", workers, 0)
     return PointLoader(
         _ErrorsAsBatches(inner),
         batch_sampler=sampler,  # type: ignore[arg-type]
         collate_fn=_identity,
-        worker_init_fn=_end_with_parent,
+        worker_init_fn=_start_worker,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
@@ -201,8 +190,7 @@ def voting_batches(
     Yields:
         (vote, batch), all batches of vote 0 first, in the order of the data set.
     """
-    if votes < 1:
-        raise ConfigError(f"votes must be at least 1, got {votes}")
+    check_integer("votes", votes, 1)
     loader = make_loader(
         dataset,
         PointTransform(config, train=True, seed=seed),

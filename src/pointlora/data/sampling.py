@@ -12,6 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
+from pointlora.checks import check_integer
 from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.errors import ConfigError
 
@@ -27,9 +28,8 @@ def sample_generator(seed: int, epoch: int, index: int, purpose: str) -> np.rand
         ConfigError: if an integer is negative or 2**32 or more.
     """
     for name, value in (("seed", seed), ("epoch", epoch), ("index", index)):
-        if not 0 <= value < 2**32:
-            # Larger integers take two words of the seed sequence, and then different keys could coincide.
-            raise ConfigError(f"{name} must be between 0 and 2**32 - 1, got {value}")
+        # Larger integers take two words of the seed sequence, and then different keys could coincide.
+        check_integer(name, value, 0, 2**32 - 1)
     return np.random.default_rng([int(seed), int(epoch), int(index), crc32(purpose.encode())])
 
 
@@ -68,12 +68,10 @@ class EpochBatchSampler:
         start_batch: int = 0,
         blocks: Blocks | None = None,
     ) -> None:
-        if num_samples < 1:
-            raise ConfigError(f"a data set needs at least one sample, got {num_samples}")
-        if batch_size < 1:
-            raise ConfigError(f"batch_size must be at least 1, got {batch_size}")
-        if world_size < 1 or not 0 <= rank < world_size:
-            raise ConfigError(f"rank must lie in 0 ... world_size - 1, got rank {rank} of {world_size}")
+        check_integer("number of samples", num_samples, 1)
+        check_integer("batch_size", batch_size, 1)
+        check_integer("world_size", world_size, 1)
+        check_integer("rank", rank, 0, world_size - 1)
         if drop_last and num_samples < batch_size * world_size:
             raise ConfigError(
                 f"drop_last leaves no batch: {num_samples} samples for {world_size} x batch_size {batch_size}"
@@ -100,8 +98,7 @@ class EpochBatchSampler:
 
         Later iterations are whole again.
         """
-        if not 0 <= start_batch <= len(self):
-            raise ConfigError(f"start_batch must lie in 0 ... {len(self)}, got {start_batch}")
+        check_integer("start_batch", start_batch, 0, len(self))
         self._start_batch, self._start_epoch = start_batch, epoch
 
     def first_batch(self) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.atomic import write_atomically, write_text_atomically
+from pointlora.checks import check_integer
 from pointlora.data.datasets.arrays import check_labels
 from pointlora.data.progress import Progress
 from pointlora.errors import ConfigError, DataError
@@ -96,8 +97,7 @@ def write_shards(
         DataError: for clouds that aren't (N, 3) finite numbers, or no cloud at all.
     """
     target = Path(folder)
-    if clouds_per_shard < 1:
-        raise ConfigError(f"clouds_per_shard must be at least 1, got {clouds_per_shard}")
+    check_integer("clouds_per_shard", clouds_per_shard, 1)
     if (target / INDEX).exists():
         raise ConfigError(f"{target / INDEX} is there already: choose another folder, or delete it")
     target.mkdir(parents=True, exist_ok=True)

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.augmentations import AUGMENTATIONS, AXES, apply_augmentations, draw_augmentations
+from pointlora.checks import check_choice, check_integer, check_number
+from pointlora.data.augmentations import AUGMENTATIONS, apply_augmentations, draw_augmentations
+from pointlora.data.ranges import AugmentationRanges
 from pointlora.data.resampling import Resampling, carry_out, plan_for_evaluation, plan_for_training
 from pointlora.data.sampling import Key, sample_generator
 from pointlora.errors import ConfigError
-from pointlora.names import unknown_name
 
 
 @dataclass(frozen=True)
-class TransformConfig:
-    """What happens to a cloud on its way to the model.
+class TransformConfig(AugmentationRanges):
+    """What happens to a cloud on its way to the model, and how far the augmentations may go.
 
     Attributes:
         num_points: points a cloud has in a batch.
@@ -27,11 +28,6 @@ class TransformConfig:
         augmentations: names in the order in which they are applied; used in training and voting. `scale_translate`,
             `scale` (each axis its own), `uniform_scale`, `translate`, `rotate_up`, `rotate` (any rotation), `jitter`,
             `dropout`.
-        up_axis: `x`, `y` or `z`, the axis of `rotate_up`.
-        scale_low, scale_high: range of the scales.
-        shift: largest shift along each axis, in units of the normalised cloud.
-        jitter_sigma, jitter_clip: standard deviation of the noise on each coordinate, and its largest value.
-        dropout_ratio: largest share of points that `dropout` drops.
 
     Raises:
         ConfigError: for an unknown augmentation or axis, or a number out of range.
@@ -41,37 +37,17 @@ class TransformConfig:
     normalize: bool = True
     oversample: float = 1.171875
     augmentations: tuple[str, ...] = ("scale_translate",)
-    up_axis: str = "y"
-    scale_low: float = 2.0 / 3.0
-    scale_high: float = 1.5
-    shift: float = 0.2
-    jitter_sigma: float = 0.01
-    jitter_clip: float = 0.05
-    dropout_ratio: float = 0.875
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.augmentations, str):
-            raise ConfigError(f"augmentations must be a list of names, got the string {self.augmentations!r}")
+            raise ConfigError(f"augmentations is {self.augmentations!r}, but it must be a list of names")
         # YAML gives lists.
         object.__setattr__(self, "augmentations", tuple(self.augmentations))
         for name in self.augmentations:
-            if name not in AUGMENTATIONS:
-                raise ConfigError(unknown_name("augmentation", name, AUGMENTATIONS))
-        if self.up_axis not in AXES:
-            raise ConfigError(unknown_name("up_axis", self.up_axis, AXES))
-        bounds = {
-            "num_points": (self.num_points >= 1, "at least 1"),
-            "oversample": (self.oversample >= 1.0, "at least 1"),
-            "scale_low": (0.0 < self.scale_low <= self.scale_high, "above 0 and at most scale_high"),
-            "scale_high": (self.scale_high < float("inf"), "finite"),
-            "shift": (0.0 <= self.shift < float("inf"), "at least 0"),
-            "jitter_sigma": (0.0 <= self.jitter_sigma < float("inf"), "at least 0"),
-            "jitter_clip": (self.jitter_clip >= 0.0, "at least 0"),
-            "dropout_ratio": (0.0 <= self.dropout_ratio < 1.0, "at least 0 and below 1"),
-        }
-        for name, (valid, range_text) in bounds.items():
-            if not valid:
-                raise ConfigError(f"{name} must be {range_text}, got {getattr(self, name)}")
+            check_choice("augmentation", name, AUGMENTATIONS)
+        check_integer("num_points", self.num_points, 1)
+        check_number("oversample", self.oversample, 1.0)
 
 
 class PointTransform:

@@ -63,8 +63,8 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
     import torch
 
     from pointlora.methods.registry import apply_method
+    from pointlora.models.create import create_model
     from pointlora.models.parameters import count_parameters
-    from pointlora.models.registry import create_model
 
     base = config["base_model"]
     try:

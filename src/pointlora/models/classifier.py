@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from pointlora.errors import ConfigError
+from pointlora.checks import check_integer
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.heads import classification_head
 from pointlora.models.sizes import Sizes
@@ -46,8 +46,7 @@ class PointClassifier(ClassTokenBackbone):
 
     def __init__(self, sizes: Sizes, num_classes: int) -> None:
         super().__init__(sizes)
-        if num_classes < 1:
-            raise ConfigError(f"num_classes is {num_classes}, but there must be at least one class")
+        check_integer("num_classes", num_classes, 1)
         self.num_classes = num_classes
         self.build_prefix()
         self.head = self.build_head()

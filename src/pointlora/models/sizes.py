@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pointlora.checks import check_integer, check_number
 from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
 from pointlora.ops.grouping import Scale
@@ -42,10 +43,9 @@ class Sizes:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
-        for name in ("embed_dim", "depth", "num_heads", "num_groups", "group_size"):
+        for name in ("embed_dim", "num_heads", "num_groups", "group_size"):
             check_width(name, getattr(self, name))
-        if self.depth > _DEEPEST:
-            raise ConfigError(f"depth is {self.depth}, but it must be at most {_DEEPEST:,}")
+        check_integer("depth", self.depth, 1, _DEEPEST)
         if len(self.tokenizer_dims) < 2:
             raise ConfigError(f"tokenizer_dims is {self.tokenizer_dims}, but it needs at least two widths")
         for width in self.tokenizer_dims:
@@ -54,8 +54,7 @@ class Sizes:
             check_width("tokenizer_out", self.tokenizer_out)
         if self.embed_dim % self.num_heads:
             raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
-        if not 0 <= self.drop_path_rate < 1:
-            raise ConfigError(f"drop_path_rate is {self.drop_path_rate}, but it must lie in [0, 1)")
+        check_number("drop_path_rate", self.drop_path_rate, 0, 1, open_high=True)
 
     @property
     def scale(self) -> Scale:
@@ -85,5 +84,4 @@ def check_width(name: str, value: object) -> None:
     Raises:
         ConfigError: naming it.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _LARGEST:
-        raise ConfigError(f"{name} is {value!r}, but it must be an integer from 1 to {_LARGEST:,}")
+    check_integer(name, value, 1, _LARGEST)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pointlora.errors import ConfigError, ShapeError
+from pointlora.checks import check_integer
+from pointlora.errors import ShapeError
 from pointlora.layers.linear import Linear
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.masked_autoencoder import MaskedAutoencoder, check_mask, split_patches
@@ -80,8 +81,7 @@ class TwoViewAutoencoder(MaskedAutoencoder):
     ) -> None:
         super().__init__(sizes, decoder_depth, decoder_num_heads, mask_ratio)
         for name, value in (("contrast_dim", contrast_dim), ("num_categories", num_categories)):
-            if value < 0:
-                raise ConfigError(f"{name} is {value}, but it must be 0 or more")
+            check_integer(name, value, 0)
         summary = 2 * sizes.embed_dim
         self.contrast_head = (
             nn.Sequential(Linear(summary, summary), nn.GELU(), Linear(summary, contrast_dim)) if contrast_dim else None

@@ -1,13 +1,12 @@
 """Geometry on (B, N, 3) tensors. Each operator has a validated public function and a plain reference."""
 
 from pointlora.ops.chamfer import chamfer_distance
-from pointlora.ops.grouping import Patches, Scale, group_scales
+from pointlora.ops.grouping import Scale, group_scales
 from pointlora.ops.interpolation import interpolate_features
 from pointlora.ops.neighbors import gather_points, k_nearest_neighbors
 from pointlora.ops.sampling import farthest_point_sampling
 
 __all__ = [
-    "Patches",
     "Scale",
     "chamfer_distance",
     "farthest_point_sampling",

@@ -5,65 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
+from pointlora.prediction.opening import AdaptedPredictor, all_good
 from pointlora.prediction.part_prediction import POINTS, SAMPLED, VERTICES, PartPrediction
-from pointlora.prediction.settings import (
-    adapter_folder,
-    axis_shift,
-    choose_device,
-    read_mesh_samples,
-    read_transform,
-)
+
+if TYPE_CHECKING:
+    from pointlora.models.segmenter import PartSegmenter
 
 # Points that are labelled together. A multiple of the head's own blocks, so that the block that a point is in doesn't
 # depend on this number.
 POINTS_AT_ONCE = 65_536
 
 
-class PartPredictor:
+class PartPredictor(AdaptedPredictor):
     """An adapter for part segmentation on its backbone, ready for files.
 
     Files are read and labelled one by one: memory is that of the largest, and a file's labels don't depend on others.
 
-    Args:
-        adapter, base, device, up_axis: see `Predictor`.
-
-    Raises:
-        AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
-        CheckpointError: if the backbone's file can't be read.
-        ConfigError: for an unknown device or axis.
+    Arguments are those of `AdaptedPredictor`.
     """
 
-    def __init__(
-        self,
-        adapter: str | os.PathLike[str],
-        base: str | os.PathLike[str] | None = None,
-        device: str = "auto",
-        up_axis: str | None = None,
-    ) -> None:
-        import torch
+    task = "part_segmentation"
+    model: PartSegmenter
 
-        from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.adapters.loading import adapter_parts, load_adapted_model
-        from pointlora.models.segmenter import PartSegmenter
+    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Keep the parts and categories."""
+        from pointlora.adapters.loading import adapter_parts
 
-        adapter = adapter_folder(adapter)
-        self.device = choose_device(device)
-        config = read_adapter_config(adapter)
-        self.space = adapter_parts(adapter, config)
-        self.mesh_samples = read_mesh_samples(config)
-        self.transform = read_transform(adapter, config)
-        self.up_axis = up_axis or self.transform.config.up_axis
-        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
-        model, _ = load_adapted_model(adapter, base)
-        assert isinstance(model, PartSegmenter)
-        self.model = model.to(self.device)
-        self.allowed = torch.from_numpy(self.space.allowed).to(self.device)
+        self.space = adapter_parts(folder, config)
 
     def predict(self, files: Sequence[str | os.PathLike[str]], category: str | None = None) -> list[PartPrediction]:
         """Labels of files, in their order.
@@ -76,12 +51,7 @@ class PartPredictor:
             ConfigError: for a category that the adapter doesn't know.
             DataError: for the first file that can't be read, is too small, or has no known category.
         """
-        results = []
-        for result in self.predict_each(map(Path, files), category):
-            if isinstance(result, DataError):
-                raise result
-            results.append(result)
-        return results
+        return all_good(self.predict_each(map(Path, files), category))
 
     def predict_each(
         self, files: Iterable[Path | DataError], category: str | None = None
@@ -138,6 +108,7 @@ class PartPredictor:
         elif self.shift:
             asked = np.roll(asked, self.shift, axis=1)
         which = torch.tensor([category], device=self.device)
+        allowed = torch.from_numpy(self.space.allowed).to(self.device)
         labels = np.empty(len(asked), np.int64)
         with torch.no_grad():
             features = self.model.encode_clouds(seen, which if self.space.categories else None)
@@ -145,7 +116,7 @@ class PartPredictor:
                 block = slice(first, first + POINTS_AT_ONCE)
                 queries = torch.from_numpy(into_sphere(asked[block], center, radius)).to(self.device)
                 scores = self.model.score(features, queries[None])
-                labels[block] = predict_parts(scores, which, self.allowed)[0].cpu().numpy()
+                labels[block] = predict_parts(scores, which, allowed)[0].cpu().numpy()
         return labels
 
     def category_number(self, name: str) -> int:

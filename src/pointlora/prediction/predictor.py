@@ -7,19 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.errors import AdapterError, ConfigError, DataError
-from pointlora.prediction.settings import (
-    adapter_folder,
-    axis_shift,
-    choose_device,
-    read_class_names,
-    read_mesh_samples,
-    read_transform,
-)
+from pointlora.checks import check_integer
+from pointlora.errors import DataError
+from pointlora.prediction.opening import AdaptedPredictor, all_good
+from pointlora.prediction.settings import read_class_names
 
 
 @dataclass(frozen=True)
@@ -57,43 +53,14 @@ class ClassifierResult:
     selected: tuple[NDArray[np.float32], ...]
 
 
-class Predictor:
-    """An adapter on its backbone, ready for files.
+class Predictor(AdaptedPredictor):
+    """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
 
-    Args:
-        adapter: folder of an adapter, or of a run that has one.
-        base: file with the backbone's weights; by default the one that the adapter names, looked for from the current
-            folder and from the adapter's.
-        device: `auto`, `cpu` or `cuda`.
-        up_axis: the axis that points up in the files (`x`, `y`, `z`) where it isn't the one of the training data.
+    task = "classification"
 
-    Raises:
-        AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
-        CheckpointError: if the backbone's file can't be read.
-        ConfigError: for an unknown device or axis.
-    """
-
-    def __init__(
-        self,
-        adapter: str | os.PathLike[str],
-        base: str | os.PathLike[str] | None = None,
-        device: str = "auto",
-        up_axis: str | None = None,
-    ) -> None:
-        from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.adapters.loading import load_adapted_model
-
-        adapter = adapter_folder(adapter)
-        self.device = choose_device(device)
-        config = read_adapter_config(adapter)
-        if config["base_model"]["task"] != "classification":
-            raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
-        model, config = load_adapted_model(adapter, base)
-        self.model = model.to(self.device)
+    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Keep the names of the classes."""
         self.class_names = read_class_names(config)
-        self.mesh_samples = read_mesh_samples(config)
-        self.transform = read_transform(adapter, config)
-        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -101,12 +68,7 @@ class Predictor:
         Raises:
             DataError: for the first file that can't be read, naming it.
         """
-        results = []
-        for result in self.predict_each(map(Path, files), batch_size):
-            if isinstance(result, DataError):
-                raise result
-            results.append(result)
-        return results
+        return all_good(self.predict_each(map(Path, files), batch_size))
 
     def predict_each(self, files: Iterable[Path | DataError], batch_size: int = 32) -> Iterator[Prediction | DataError]:
         """One result a file, in order: a prediction, or the error of a file that can't be read.
@@ -114,8 +76,7 @@ class Predictor:
         Files are read and classified a batch at a time, so memory doesn't grow with their number. The result of a
         file doesn't depend on which others are in its batch. Errors among `files` are passed on.
         """
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, but it must be at least 1")
+        check_integer("batch_size", batch_size, 1)
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]

@@ -6,35 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointlora.checks import check_choice
+from pointlora.data.ranges import AXES
 from pointlora.errors import AdapterError, ConfigError
 
 if TYPE_CHECKING:
-    import torch
-
     from pointlora.data.transforms import PointTransform
-
-AXES = ("x", "y", "z")
 
 
 def adapter_folder(path: str | os.PathLike[str]) -> Path:
     """The adapter's own folder where `path` is that of a run that has one."""
     inside = Path(path) / "adapter"
     return inside if inside.is_dir() else Path(path)
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device that `auto`, `cpu` or `cuda` stands for.
-
-    Raises:
-        ConfigError: for another name, or CUDA where there is none.
-    """
-    import torch
-
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"device is {name!r}, but it must be auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device is 'cuda', but torch finds no CUDA device: use cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def axis_shift(up_axis: str | None, trained: str) -> int:
@@ -45,8 +28,7 @@ def axis_shift(up_axis: str | None, trained: str) -> int:
     """
     if up_axis is None:
         return 0
-    if up_axis not in AXES:
-        raise ConfigError(f"up_axis is {up_axis!r}, but it must be x, y or z")
+    check_choice("up_axis", up_axis, AXES)
     return AXES.index(trained) - AXES.index(up_axis)
 
 

@@ -9,13 +9,11 @@ from pointlora.lazy import lazy_names
 if TYPE_CHECKING:
     from pointlora.procedural.registry import (
         CATEGORIES,
-        NUM_PARTS,
         OPTIONAL_PARTS,
         PART_NAMES,
         ProceduralShape,
         category_index,
         generate_shape,
-        global_part_ids,
     )
     from pointlora.procedural.scan_options import ScanOptions
     from pointlora.procedural.scanning import CLUTTER, scan
@@ -23,26 +21,22 @@ if TYPE_CHECKING:
 __all__ = [
     "CATEGORIES",
     "CLUTTER",
-    "NUM_PARTS",
     "OPTIONAL_PARTS",
     "PART_NAMES",
     "ProceduralShape",
     "ScanOptions",
     "category_index",
     "generate_shape",
-    "global_part_ids",
     "scan",
 ]
 
 _REGISTRY = (
     "CATEGORIES",
-    "NUM_PARTS",
     "OPTIONAL_PARTS",
     "PART_NAMES",
     "ProceduralShape",
     "category_index",
     "generate_shape",
-    "global_part_ids",
 )
 
 __getattr__ = lazy_names(

@@ -8,12 +8,12 @@ function of (category name, seed); new categories do not change the shapes of ol
 from __future__ import annotations
 
 import difflib
-import operator
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from pointlora.checks import check_integer
 from pointlora.errors import ConfigError
 from pointlora.procedural.accessories import ACCESSORIES
 from pointlora.procedural.assembly import Category, Draw
@@ -41,9 +41,7 @@ _ALL: tuple[Category, ...] = (
 CATEGORIES: tuple[str, ...] = tuple(kind.name for kind in _ALL)
 PART_NAMES: dict[str, tuple[str, ...]] = {kind.name: kind.parts for kind in _ALL}
 OPTIONAL_PARTS: dict[str, tuple[str, ...]] = {kind.name: kind.optional for kind in _ALL}
-NUM_PARTS: int = sum(len(parts) for parts in PART_NAMES.values())
 
-_FIRST_PART = np.cumsum([0, *(len(kind.parts) for kind in _ALL)]).tolist()
 _STREAM_GEOMETRY, _STREAM_POINTS = 0, 1  # so that the geometry does not depend on the number of points
 
 
@@ -74,7 +72,8 @@ def generate_shape(category: int | str, seed: int, num_points: int = 2048) -> Pr
         ConfigError: for an unknown category, a negative seed or num_points < 1.
     """
     index = category_index(category)
-    seed, num_points = checked_integer("seed", seed, 0), checked_integer("num_points", num_points, 1)
+    check_integer("seed", seed, 0)
+    check_integer("num_points", num_points, 1)
     kind = _ALL[index]
     shape = kind.build(Draw(generator(kind.name, seed, _STREAM_GEOMETRY)))
     points, parts = shape.sample(generator(kind.name, seed, _STREAM_POINTS), num_points, kind.parts)
@@ -93,17 +92,8 @@ def category_index(category: int | str) -> int:
         near = difflib.get_close_matches(category.lower(), CATEGORIES, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(CATEGORIES)}"
         raise ConfigError(f"unknown procedural category {category!r}: {hint}")
-    return checked_integer("category", category, 0, len(CATEGORIES) - 1)
-
-
-def global_part_ids(category: int | str) -> tuple[int, ...]:
-    """The ids of a category's parts among the `NUM_PARTS` of all categories: consecutive, in `CATEGORIES` order.
-
-    Raises:
-        ConfigError: if there is no such category.
-    """
-    index = category_index(category)
-    return tuple(range(_FIRST_PART[index], _FIRST_PART[index + 1]))
+    check_integer("category", category, 0, len(CATEGORIES) - 1)
+    return int(category)
 
 
 def generator(name: str, *seeds: int) -> np.random.Generator:
@@ -121,19 +111,3 @@ def unit_sphere(points: np.ndarray) -> np.ndarray:
 def squared_norms(points: np.ndarray) -> np.ndarray:
     """Squared lengths (N,) of (N, 3) vectors; several times faster than a sum over an axis of 3."""
     return np.einsum("ij,ij->i", points, points)
-
-
-def checked_integer(name: str, value: int, low: int, high: int | None = None) -> int:
-    """The value as an int within bounds.
-
-    Raises:
-        ConfigError: naming the argument, if it is not an integer or out of bounds.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise ConfigError(f"{name} must be an integer, got {value!r}") from None
-    if number < low or (high is not None and number > high):
-        allowed = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ConfigError(f"{name} must be {allowed}, got {number}")
-    return number

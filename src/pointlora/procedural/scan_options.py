@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
+from pointlora.checks import check_number
 from pointlora.errors import ConfigError
 
 
@@ -40,12 +41,9 @@ class ScanOptions:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            low, high = _RANGES[field.name]
-            value = getattr(self, field.name)
-            if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise ConfigError(f"scan option {field.name} must be between {low:g} and {high:g}, got {value!r}")
-        if int(self.views) != self.views:
-            raise ConfigError(f"scan option views must be an integer, got {self.views!r}")
+            check_number(f"scan option {field.name}", getattr(self, field.name), *_RANGES[field.name])
+        if self.views % 1:  # YAML's 2.0 is an integer too
+            raise ConfigError(f"scan option views is {self.views!r}, but it must be an integer")
 
 
 _RANGES: dict[str, tuple[float, float]] = {

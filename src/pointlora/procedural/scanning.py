@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from pointlora.checks import check_integer
 from pointlora.errors import ShapeError
 from pointlora.procedural.assembly import turn
 from pointlora.procedural.primitives import Box, cylinder
@@ -17,7 +18,6 @@ from pointlora.procedural.registry import (
     CATEGORIES,
     ProceduralShape,
     category_index,
-    checked_integer,
     generate_shape,
     generator,
     squared_norms,
@@ -56,13 +56,15 @@ def scan(
         ShapeError: for a shape without points or with values that are not finite.
     """
     options = options or ScanOptions()
-    seed = checked_integer("seed", seed, 0)
+    check_integer("seed", seed, 0)
     if isinstance(shape, ProceduralShape):
         if len(shape.points) == 0 or not np.isfinite(shape.points).all():
             raise ShapeError(f"scan needs at least 1 finite point, got points of shape {tuple(shape.points.shape)}")
-        num_points = checked_integer("num_points", len(shape.points) if num_points is None else num_points, 1)
+        num_points = len(shape.points) if num_points is None else num_points
+        check_integer("num_points", num_points, 1)
     else:
-        num_points = checked_integer("num_points", 2048 if num_points is None else num_points, 1)
+        num_points = 2048 if num_points is None else num_points
+        check_integer("num_points", num_points, 1)
         shape = generate_shape(category_index(shape), seed, _OVERSAMPLING * num_points)
     rng = generator(CATEGORIES[shape.category], seed, _STREAM_SCAN)
     rotation = _random_rotation(rng, options)

@@ -142,8 +142,9 @@ def from_mapping(kind: type[Recipe], mapping: Mapping[str, Any], where: str = ""
 
 
 def to_mapping(recipe: Any) -> dict[str, Any]:
-    """The recipe as nested plain values."""
-    return asdict(recipe)
+    """The recipe as nested plain values; numbers of numpy become Python's."""
+    plain: dict[str, Any] = _plain(asdict(recipe))
+    return plain
 
 
 def write_yaml(mapping: Mapping[str, Any]) -> str:
@@ -162,6 +163,14 @@ def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    return value.item() if type(value).__module__ == "numpy" else value
 
 
 def _shallow(section: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pointlora.checks import check_choice, check_integer, check_number
+from pointlora.data.ranges import AXES
 from pointlora.errors import ConfigError
 
 
@@ -99,7 +100,7 @@ class DataConfig:
             if key in self.options:
                 raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
         check_integer("data.num_points", self.num_points, 1, 10**7)
-        check_choice("data.up_axis", self.up_axis, ("x", "y", "z"))
+        check_choice("data.up_axis", self.up_axis, AXES)
         check_number("data.oversample", self.oversample, 1, 100)
         for key, value in self.ranges.items():
             check_choice("key of data.ranges", key, self.RANGES)

@@ -1,9 +1,11 @@
-"""Aligned tables in plain text and in Markdown."""
+"""Tables: aligned in plain text and in Markdown, and as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -34,6 +36,15 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> s
     right = [_is_numeric([row[column] for row in rows]) for column in range(len(header))]
     rule = ["---:" if numeric else "---" for numeric in right]
     return "\n".join(f"| {' | '.join(row)} |" for row in [list(header), rule, *cells])
+
+
+def csv_text(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """CSV text; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def key_value_table(values: Mapping[str, Any]) -> str:

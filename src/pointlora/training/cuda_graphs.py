@@ -65,17 +65,19 @@ def capture(module: nn.Module, points: Tensor) -> Replay | None:
     Running statistics and random numbers are those of before: what the trial runs of the capture changed is put back.
     """
     if not are_unwatched(module):
-        return _without("something was hung on the model, which would run once and not in every step")
+        _say_without("something was hung on the model, which would run once and not in every step")
+        return None
     # The module switches autocast on by itself, without the cache that can't be captured.
     with unchanged(module, points.device), torch.autocast(points.device.type, enabled=False):
         try:
             graphed: Any = torch.cuda.make_graphed_callables(module, (points.clone(),), allow_unused_input=True)
             return graphed  # type: ignore[no-any-return]
         except Exception as error:  # whatever can't be captured runs as it always did
-            return _without(next(iter(str(error).splitlines()), type(error).__name__))
+            _say_without(next(iter(str(error).splitlines()), type(error).__name__))
+            return None
 
 
-def _without(reason: str) -> None:
+def _say_without(reason: str) -> None:
     print(f"training without CUDA graphs: {reason}", file=sys.stderr, flush=True)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pointlora.adapters.loading import adapter_parts, load_adapted_model
@@ -34,8 +35,8 @@ def evaluate_adapter(
     workers: int = 0,
     accelerator: str = "auto",
     precision: str = "32",
-) -> tuple[ClassificationMetrics, dict[str, Any]]:
-    """Accuracy of an adapter.
+) -> tuple[Any, dict[str, Any]]:
+    """Figures of an adapter: accuracy of a classifier; mIoU of a part segmenter, over all points of all clouds.
 
     Args:
         folder: of the adapter.
@@ -52,71 +53,46 @@ def evaluate_adapter(
         precision: 32 or bf16.
 
     Returns:
-        the figures, and about them: `data`, `split`, `num_points`, `votes`, `selected_on`.
+        `ClassificationMetrics` or `PartMetrics`, and about them: `data`, `split`, `num_points`, `votes`, `selected_on`.
 
     Raises:
         AdapterError, CheckpointError: if the adapter or its backbone can't be loaded.
-        DataError: if the data set can't be read or has other classes than the adapter.
+        DataError: if the data set can't be read or has other classes, parts or categories than the adapter.
     """
     device = evaluation_device(accelerator)
     model, config = load_adapted_model(folder, base)
-    if not config.get("class_names"):
-        raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
+    opened = _with_parts if config["base_model"]["task"] == "part_segmentation" else _with_classes
     name, root, chosen = _data_of(folder, config, data_name, root, options)
-    dataset = open_dataset(name, root, split, cache=cache, **chosen)
-    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    dataset, measure = opened(folder, config, name, root=root, split=split, cache=cache, **chosen)
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
-        metrics = evaluate(
+        metrics = measure(
             model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
         )
     return metrics, _about(config, dataset, transform, votes)
 
 
-def evaluate_part_adapter(
-    folder: str | os.PathLike[str],
-    *,
-    base: str | None = None,
-    data_name: str | None = None,
-    root: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    cache: str = "auto",
-    split: str = "test",
-    num_points: int | None = None,
-    votes: int = 1,
-    seed: int = 0,
-    batch_size: int = 32,
-    workers: int = 0,
-    accelerator: str = "auto",
-    precision: str = "32",
-) -> tuple[PartMetrics, dict[str, Any]]:
-    """Part segmentation figures of an adapter, over all points of all clouds; arguments as for `evaluate_adapter`.
+def _with_classes(
+    folder: str | os.PathLike[str], config: dict[str, Any], name: str, **settings: Any
+) -> tuple[PointCloudDataset, Callable[..., ClassificationMetrics]]:
+    """A data set with the adapter's classes, and what measures on it."""
+    if not config.get("class_names"):
+        raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
+    dataset = open_dataset(name, **settings)
+    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    return dataset, evaluate
 
-    Raises:
-        AdapterError, CheckpointError: if the adapter or its backbone can't be loaded, or is for another task.
-        DataError: if the data set can't be read or has other parts or categories than the adapter.
-    """
-    device = evaluation_device(accelerator)
-    model, config = load_adapted_model(folder, base)
+
+def _with_parts(
+    folder: str | os.PathLike[str], config: dict[str, Any], name: str, **settings: Any
+) -> tuple[PointCloudDataset, Callable[..., PartMetrics]]:
+    """A data set with the adapter's parts, and what measures on it."""
     space = adapter_parts(folder, config)
-    name, root, chosen = _data_of(folder, config, data_name, root, options)
     if name == "folder" and space.categories:
-        chosen.setdefault("categories", list(space.categories))
-    dataset = open_part_dataset(name, root, split, cache=cache, **chosen)
+        settings.setdefault("categories", list(space.categories))
+    dataset = open_part_dataset(name, **settings)
     check_space(space, dataset, f"the adapter {folder}")
-    transform = _transform_of(config, num_points)
-    with computing_in(precision, device):
-        metrics = evaluate_parts(
-            model.to(device),
-            dataset,
-            transform,
-            space=space,
-            batch_size=batch_size,
-            votes=votes,
-            seed=seed,
-            workers=workers,
-        )
-    return metrics, _about(config, dataset, transform, votes)
+    return dataset, partial(evaluate_parts, space=space)
 
 
 def _data_of(
@@ -155,14 +131,3 @@ def _about(
         "votes": votes,
         "selected_on": config.get("selected_on"),
     }
-
-
-def confusion_table(metrics: ClassificationMetrics) -> str:
-    """The confusion matrix for people: classes are numbered, and named at the left."""
-    width = max(len(name) for name in metrics.class_names)
-    cell = max(3, len(str(metrics.confusion.max(initial=0))))
-    header = " ".join(f"{number:>{cell}}" for number in range(len(metrics.class_names)))
-    lines = [f"{'':>{width + 5}}{header}"]
-    for number, (name, row) in enumerate(zip(metrics.class_names, metrics.confusion.tolist(), strict=True)):
-        lines.append(f"{number:>3} {name:<{width}} " + " ".join(f"{count or '.':>{cell}}" for count in row))
-    return "\n".join(lines)

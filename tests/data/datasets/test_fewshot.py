@@ -126,7 +126,7 @@ def test_too_few_clouds(source: Path, options: dict[str, Any], words: list[str])
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"ways": 1}, ["ways is 1", "at least 2"]),
+        ({"ways": 1}, ["ways is 1", "between 2 and"]),
         ({"shots": 0}, ["shots is 0"]),
         ({"queries": True}, ["queries is True"]),
         ({"fold": -1}, ["fold is -1"]),

@@ -89,7 +89,7 @@ def test_impossible_splits() -> None:
         train_validation_split(labelled([1, 1, 1]), 0.5)
     one_line(error.value, "memory", "no cloud can be spared", "3 clouds")
     for fraction in (0.0, 1.0, -0.1, float("nan")):
-        with pytest.raises(ConfigError, match="between 0 and 1"):
+        with pytest.raises(ConfigError, match=f"fraction is {fraction}, but it must be a number above 0 and below 1"):
             train_validation_split(labelled([5]), fraction)
 
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -5,19 +7,21 @@ from pointlora.data import open_dataset, train_validation_split
 from pointlora.data.parts import open_part_dataset
 from pointlora.data.parts.base import UNCOUNTED
 from pointlora.errors import ConfigError
-from pointlora.procedural import CATEGORIES, NUM_PARTS, PART_NAMES, generate_shape, global_part_ids
+from pointlora.procedural import CATEGORIES, PART_NAMES, generate_shape
 
 
-def test_labels_are_the_global_part_ids():
+def test_labels_count_the_parts_of_all_categories():
     dataset = open_part_dataset("procedural", num_points=300, train_size=len(CATEGORIES))
-    assert (dataset.space.num_parts, dataset.space.num_categories) == (NUM_PARTS, len(CATEGORIES))
-    assert dataset.space.parts_of == tuple(global_part_ids(name) for name in CATEGORIES)
+    sizes = [len(PART_NAMES[name]) for name in CATEGORIES]
+    first = np.cumsum([0, *sizes])
+    assert (dataset.space.num_parts, dataset.space.num_categories) == (first[-1], len(CATEGORIES))
+    assert dataset.space.parts_of == tuple(tuple(range(*ends)) for ends in pairwise(first))
     for index in (0, 5, len(CATEGORIES) - 1):
         points, parts = dataset.labelled_cloud(index)
         category = CATEGORIES[dataset.labels[index]]
         shape = generate_shape(category, dataset.shape_seed(index), 300)
         assert np.array_equal(points, shape.points)
-        assert np.array_equal(parts, np.array(global_part_ids(category))[shape.parts])
+        assert np.array_equal(parts, first[dataset.labels[index]] + shape.parts)
         name = dataset.space.part_names[parts[0]]
         assert name == f"{category} {PART_NAMES[category][shape.parts[0]]}"
 

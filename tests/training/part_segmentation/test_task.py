@@ -8,17 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from part_samples import write_part_folder, write_shapenetpart
+from part_samples import part_metrics, write_part_folder, write_shapenetpart
 from pointlora.adapters.loading import adapter_parts, load_adapted_model
 from pointlora.data.parts import PartSpace, open_part_dataset
 from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.inspection import describe
 from pointlora.recipes.files import from_mapping, read_mapping
 from pointlora.recipes.runs import TrainRecipe
-from pointlora.training.evaluate_adapter import evaluate_adapter, evaluate_part_adapter
+from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune, results_table
 from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
-from pointlora.training.part_segmentation.metrics import part_metrics
 from pointlora.training.part_segmentation.task import open_part_splits
 from training_runs import OPTIONS, tiny_parts
 
@@ -75,11 +74,9 @@ def test_the_adapter_says_what_its_outputs_mean(run):
 
 def test_the_adapter_gives_the_reported_figures(run):
     folder, results = run
-    metrics, about = evaluate_part_adapter(folder / "adapter", batch_size=5)
+    metrics, about = evaluate_adapter(folder / "adapter", batch_size=5)
     assert metrics.as_dict() == {key: results[key] for key in metrics.as_dict()}
     assert about["selected_on"] == "validation split"
-    with pytest.raises(AdapterError, match="has no class names"):
-        evaluate_adapter(folder / "adapter")
 
 
 def test_figures_are_those_of_labelling_every_point_of_each_cloud(run):
@@ -101,21 +98,21 @@ def test_figures_are_those_of_labelling_every_point_of_each_cloud(run):
         predicted.append(np.array(own)[scores[:, own].argmax(1).numpy()])
         truth.append(parts)
     expected = part_metrics(truth, predicted, dataset.labels.tolist(), space)
-    found, _ = evaluate_part_adapter(folder / "adapter")
+    found, _ = evaluate_adapter(folder / "adapter")
     assert found.instance_miou == pytest.approx(expected.instance_miou, abs=1e-3)
     assert found.accuracy == pytest.approx(expected.accuracy, abs=1e-3)
 
 
 def test_votes_are_stateless_and_differ_from_one_look(run):
     folder = run[0] / "adapter"
-    first = evaluate_part_adapter(folder, votes=3, batch_size=4)[0]
-    again = evaluate_part_adapter(folder, votes=3, batch_size=12, workers=1)[0]
+    first = evaluate_adapter(folder, votes=3, batch_size=4)[0]
+    again = evaluate_adapter(folder, votes=3, batch_size=12, workers=1)[0]
     assert np.array_equal(first.intersections, again.intersections)
     assert np.array_equal(first.category, again.category)
-    once = evaluate_part_adapter(folder)[0]
+    once = evaluate_adapter(folder)[0]
     assert not np.array_equal(first.intersections, once.intersections)
     with pytest.raises(ConfigError, match="votes is 0"):
-        evaluate_part_adapter(folder, votes=0)
+        evaluate_adapter(folder, votes=0)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path):
@@ -142,12 +139,12 @@ def test_a_folder_with_and_without_categories(tmp_path, categories):
     data = {"name": "folder", "root": str(root), "num_points": 64, "cache": str(tmp_path / "cache")}
     results = train(tmp_path / "run", data, epochs=1, batch_size=2)
     assert results["categories"] == list(categories or ())
-    metrics, _ = evaluate_part_adapter(tmp_path / "run" / "adapter")
+    metrics, _ = evaluate_adapter(tmp_path / "run" / "adapter")
     assert metrics.instance_miou == results["instance_miou"]
     if categories:
         # A folder with one of the categories only is measured by the adapter's numbering.
         write_part_folder(tmp_path / "more", {"high": (2, 3)})
-        found, _ = evaluate_part_adapter(
+        found, _ = evaluate_adapter(
             tmp_path / "run" / "adapter", data_name="folder", root=str(tmp_path / "more"), split="all"
         )
         assert found.shapes == [5, 0]

@@ -6,7 +6,7 @@ import torch
 
 from pointlora.errors import ConfigError
 from pointlora.models.checkpoints import load_checkpoint
-from pointlora.models.registry import create_model
+from pointlora.models.create import create_model
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import PretrainRecipe
 from pointlora.training.pretraining.module import category_loss, contrastive_loss

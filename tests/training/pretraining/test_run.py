@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 
 from pointlora.models.checkpoints import load_checkpoint
-from pointlora.models.registry import create_model
+from pointlora.models.create import create_model
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import PretrainRecipe
 from pointlora.training.pretraining.run import pretrain

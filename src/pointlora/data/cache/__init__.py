@@ -8,11 +8,11 @@ from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
     from pointlora.data.cache.source import CloudSource
-    from pointlora.data.cache.store import CloudCache, open_cache
+    from pointlora.data.cache.store import open_cache
 
-__all__ = ["CloudCache", "CloudSource", "open_cache"]
+__all__ = ["CloudSource", "open_cache"]
 
 __getattr__ = lazy_names(
     __name__,
-    {"CloudCache": "store", "CloudSource": "source", "open_cache": "store"},
+    {"CloudSource": "source", "open_cache": "store"},
 )

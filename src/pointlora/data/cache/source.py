@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora import __version__
 from pointlora.errors import DataError
+from pointlora.version import __version__
 
 
 class CloudSource(ABC):

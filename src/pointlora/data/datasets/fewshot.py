@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_choice, check_integer
 from pointlora.data.datasets.base import PointCloudDataset, SubsetDataset
 from pointlora.data.datasets.paths import Root, check_split
 from pointlora.data.sampling import sample_generator
 from pointlora.errors import ConfigError, DataError
-from pointlora.names import unknown_name
 
 QUERY_SPLITS = ("test", "train")
 
@@ -70,8 +70,7 @@ def open_fewshot(
 
     check_split(split, ("train", "test"))
     check_fold_numbers(ways=ways, shots=shots, queries=queries, fold=fold)
-    if query_split not in QUERY_SPLITS:
-        raise ConfigError(unknown_name("query_split", query_split, QUERY_SPLITS))
+    check_choice("query_split", query_split, QUERY_SPLITS)
     if source in ("fewshot", "fewshot_files"):
         raise ConfigError(f"source of few-shot folds is {source!r}, which holds folds already")
     options = dict(source_options or {})
@@ -99,8 +98,7 @@ def check_fold_numbers(*, ways: int, shots: int, queries: int = 1, fold: int = 0
         ConfigError: naming the first that doesn't.
     """
     for name, value, least in (("ways", ways, 2), ("shots", shots, 1), ("queries", queries, 1), ("fold", fold, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 10**6:
-            raise ConfigError(f"{name} is {value!r}, but it must be an integer of at least {least}")
+        check_integer(name, value, least, 10**6)
 
 
 def draw_classes(

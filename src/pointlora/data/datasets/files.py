@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_integer, check_number
 from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.base import PointCloudDataset
-from pointlora.errors import ConfigError
 
 
 class FilesDataset(PointCloudDataset):
@@ -38,10 +38,9 @@ class FilesDataset(PointCloudDataset):
         cache_megabytes: float = 0.0,
         cache: str = "off",
     ) -> None:
-        if cache_megabytes < 0:
-            raise ConfigError(f"cache_megabytes must be at least 0, got {cache_megabytes}")
-        if mesh_samples is not None and mesh_samples < 1:
-            raise ConfigError(f"mesh_samples must be at least 1, got {mesh_samples}")
+        check_number("cache_megabytes", cache_megabytes, 0)
+        if mesh_samples is not None:
+            check_integer("mesh_samples", mesh_samples, 1)
         super().__init__(name, split, class_names, labels, [str(path) for path in files])
         self.source = FilesSource(self.sources, mesh_samples)
         self._room = int(cache_megabytes * 1e6)

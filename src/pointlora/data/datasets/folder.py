@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pointlora.checks import check_number
 from pointlora.data.datasets.files import FilesDataset
 from pointlora.data.datasets.folder_layout import LAYOUT, SPLITS, class_files
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 
 
 class FolderDataset(FilesDataset):
@@ -46,8 +47,7 @@ class FolderDataset(FilesDataset):
         cache: str = "off",
     ) -> None:
         check_split(split, SPLITS)
-        if not 0.0 <= test_fraction < 1.0:
-            raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
+        check_number("test_fraction", test_fraction, 0, 1, open_high=True)
         base = check_root("folder", root, LAYOUT)
         if not base.is_dir():
             raise DataError(f"{base}: is a file; data set 'folder' expects {LAYOUT}")

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_number
 from pointlora.data.datasets.arrays import check_clouds, check_labels
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.data.datasets.splits import stratified_choice
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 
 LAYOUT = "a file <root>.npz with points (n, N, 3), optional labels (n,), classes (c,), is_test (n,) bool"
 _KEYS = ("points", "labels", "classes", "class_names", "is_test")
@@ -37,8 +38,8 @@ class NpzDataset(PointCloudDataset):
         self, root: Root, split: str = "train", test_fraction: float | None = None, split_seed: int = 0
     ) -> None:
         check_split(split, ("train", "test", "all"))
-        if test_fraction is not None and not 0.0 <= test_fraction < 1.0:
-            raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
+        if test_fraction is not None:
+            check_number("test_fraction", test_fraction, 0, 1, open_high=True)
         path = check_root("npz", root, LAYOUT)
         arrays = self.read(path)
         points = arrays["points"]

@@ -9,10 +9,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_choice, check_integer
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_split
-from pointlora.errors import ConfigError
-from pointlora.names import unknown_name
 
 if TYPE_CHECKING:
     from pointlora.procedural import ProceduralShape
@@ -59,18 +58,14 @@ class ProceduralDataset(PointCloudDataset):
 
         check_split(split, SPLITS)
         for given in (variant, test_variant or variant):
-            if given not in VARIANTS:
-                raise ConfigError(unknown_name("variant of procedural", given, VARIANTS))
+            check_choice("variant of procedural", given, VARIANTS)
         names = tuple(CATEGORIES) if categories is None else tuple(categories)
         for name in names:
-            if name not in CATEGORIES:
-                raise ConfigError(unknown_name("category", name, CATEGORIES))
+            check_choice("category", name, CATEGORIES)
         size = {"train": train_size, "validation": validation_size, "test": test_size}[split]
-        for what, value in ((f"{split}_size", size), ("num_points", num_points), ("categories", len(names))):
-            if value < 1:
-                raise ConfigError(f"{what} of the procedural data set must be at least 1, got {value}")
-        if seed < 0:
-            raise ConfigError(f"seed of the procedural data set must be at least 0, got {seed}")
+        for what, value in ((f"{split}_size", size), ("num_points", num_points), ("number of categories", len(names))):
+            check_integer(f"{what} of procedural", value, 1)
+        check_integer("seed of procedural", seed, 0)
         labels = np.arange(size, dtype=np.int64) % len(names)
         super().__init__("procedural", split, names, labels, _Sources(split, size))
         self.trained_variant = variant

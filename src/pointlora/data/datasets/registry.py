@@ -76,7 +76,7 @@ def open_dataset(
         ConfigError: for an unknown name, split or option.
         DataError: if the files are missing, damaged, or not laid out as expected.
     """
-    return open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, options)
+    return open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, **options)
 
 
 def open_from(
@@ -84,20 +84,20 @@ def open_from(
     name: str,
     root: Root,
     split: str,
-    label_fraction: float,
-    label_seed: int,
-    cache: str,
-    options: Mapping[str, Any],
+    label_fraction: float = 1.0,
+    label_seed: int = 0,
+    cache: str = "off",
+    **options: Any,
 ) -> PointCloudDataset:
     """`open_dataset` with another table of data sets."""
     opener = _opener(name, table)
-    known, given = _options(opener), dict(options)
-    for option in given:
+    known = _options(opener)
+    for option in options:
         if option not in known:
             raise ConfigError(unknown_name(f"option of data set {name!r}", option, [*known, "label_fraction"]))
     if "cache" in inspect.signature(opener).parameters:
-        given["cache"] = cache
-    dataset: PointCloudDataset = opener(root, split, **given)
+        options["cache"] = cache
+    dataset: PointCloudDataset = opener(root, split, **options)
     if split not in _TRAINING_SPLITS or label_fraction == 1.0:
         return dataset
     return keep_label_fraction(dataset, label_fraction, label_seed)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_integer
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_root, check_split
 from pointlora.data.orders import Blocks
 from pointlora.data.shards import FORMAT, INDEX, Shard
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 
 LAYOUT = f"<root>/{INDEX} beside its shards, or <root>/train/{INDEX} and so on (pointlora.data.write_shards makes one)"
 
@@ -37,8 +38,7 @@ class ShardsDataset(PointCloudDataset):
 
     def __init__(self, root: Root, split: str = "train", shards_in_memory: int = 4) -> None:
         check_split(split, ("train", "validation", "test"))
-        if shards_in_memory < 1:
-            raise ConfigError(f"shards_in_memory must be at least 1, got {shards_in_memory}")
+        check_integer("shards_in_memory", shards_in_memory, 1)
         base = check_root("shards", root, LAYOUT)
         folder = base if split == "train" and (base / INDEX).is_file() else base / split
         index = _read_index(folder)

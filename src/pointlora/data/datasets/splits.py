@@ -8,9 +8,10 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_number
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.sampling import sample_generator
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 
 
 def apportion(counts: Sequence[int], fraction: float, minimum: int = 0, leave: int = 0) -> NDArray[np.int64]:
@@ -82,8 +83,7 @@ def train_validation_split(
         ConfigError: for a fraction outside (0, 1).
         DataError: if no cloud can be spared for validation.
     """
-    if not 0.0 < fraction < 1.0:
-        raise ConfigError(f"validation fraction must lie between 0 and 1, got {fraction}")
+    check_number("validation fraction", fraction, 0, 1, open_low=True, open_high=True)
     mask = stratified_choice(dataset.labels, fraction, seed, "validation split", leave=1)
     if not mask.any():
         sizes = np.bincount(dataset.labels[dataset.labels >= 0]) if dataset.labelled else np.array([len(dataset)])
@@ -104,8 +104,7 @@ def keep_label_fraction(dataset: PointCloudDataset, fraction: float, seed: int =
         ConfigError: for a fraction outside (0, 1].
         DataError: if the data set has no labels.
     """
-    if not 0.0 < fraction <= 1.0:
-        raise ConfigError(f"label_fraction must be above 0 and at most 1, got {fraction}")
+    check_number("label_fraction", fraction, 0, 1, open_low=True)
     if fraction == 1.0:
         return dataset
     if not dataset.labelled:

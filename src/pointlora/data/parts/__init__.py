@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING
 from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from pointlora.data.parts.base import PartDataset
-    from pointlora.data.parts.loading import PartBatch, make_part_loader
-    from pointlora.data.parts.registry import list_part_datasets, open_part_dataset
+    from pointlora.data.parts.loading import make_part_loader
+    from pointlora.data.parts.registry import open_part_dataset
     from pointlora.data.parts.space import PartSpace
 
-__all__ = ["PartBatch", "PartDataset", "PartSpace", "list_part_datasets", "make_part_loader", "open_part_dataset"]
+__all__ = ["PartSpace", "make_part_loader", "open_part_dataset"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "PartBatch": "loading",
-        "PartDataset": "base",
         "PartSpace": "space",
-        "list_part_datasets": "registry",
         "make_part_loader": "loading",
         "open_part_dataset": "registry",
     },

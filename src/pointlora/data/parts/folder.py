@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.checks import check_number
 from pointlora.data.datasets.folder_layout import SPLITS, class_files, flat_files, has_class_folders
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.files import PartFiles, PartFilesDataset
 from pointlora.data.parts.space import PartSpace
 from pointlora.data.progress import Progress
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 
 LAYOUT = "<root>/<file>, <root>/<category>/<file>, or either in <root>/train/ and <root>/test/"
 
@@ -48,8 +49,7 @@ def open_part_folder(
         DataError: if the layout isn't there, a file has no labels, or a label has no name.
     """
     check_split(split, SPLITS)
-    if not 0.0 <= test_fraction < 1.0:
-        raise ConfigError(f"test_fraction must be at least 0 and below 1, got {test_fraction}")
+    check_number("test_fraction", test_fraction, 0, 1, open_high=True)
     base = check_root("folder", root, LAYOUT)
     if not base.is_dir():
         raise DataError(f"{base}: is no folder; data set 'folder' expects {LAYOUT}")

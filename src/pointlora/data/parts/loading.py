@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from pointlora.data.parts.base import LabelledCloud, PartDataset
 from pointlora.data.parts.transforms import PartTransform
 from pointlora.data.sampling import EpochBatchSampler, Key
 from pointlora.data.transforms import TransformConfig
-from pointlora.errors import ConfigError
 
 
 class PartBatch(NamedTuple):
@@ -85,31 +84,22 @@ def make_part_loader(
     *,
     seed: int = 0,
     train: bool = True,
-    shuffle: bool | None = None,
-    drop_last: bool = False,
     workers: int = 0,
-    rank: int = 0,
-    world_size: int = 1,
+    **order: Any,
 ) -> PointLoader:
-    """A loader of `PartBatch`es; arguments are those of `pointlora.data.make_loader`.
+    """A loader of `PartBatch`es.
 
     With a configuration, training batches hold the labels of the points that the network sees, others those of every
     point of each cloud.
+
+    Args:
+        dataset, transform, batch_size, seed, train, workers: as for `pointlora.data.make_loader`.
+        order: of the samples: other arguments of `EpochBatchSampler`; `shuffle` is by default the same as `train`.
     """
-    if workers < 0:
-        raise ConfigError(f"workers must be at least 0, got {workers}")
     if isinstance(transform, TransformConfig):
         transform = PartTransform(transform, train=train, seed=seed, queries=not train)
-    sampler = EpochBatchSampler(
-        len(dataset),
-        batch_size,
-        seed=seed,
-        shuffle=train if shuffle is None else shuffle,
-        drop_last=drop_last,
-        rank=rank,
-        world_size=world_size,
-        blocks=dataset.blocks(),
-    )
+    order = {"shuffle": train, **order}
+    sampler = EpochBatchSampler(len(dataset), batch_size, seed, blocks=dataset.blocks(), **order)
     return loader_over(PartLoaderDataset(dataset, transform), sampler, workers=workers)
 
 

@@ -22,32 +22,20 @@ def list_part_datasets() -> tuple[str, ...]:
     return tuple(_DATASETS)
 
 
-def open_part_dataset(
-    name: str,
-    root: Root = None,
-    split: str = "train",
-    label_fraction: float = 1.0,
-    label_seed: int = 0,
-    cache: str = "off",
-    **options: Any,
-) -> PartDataset:
+def open_part_dataset(name: str, root: Root = None, split: str = "train", **options: Any) -> PartDataset:
     """Open a data set whose points have part labels.
 
     Args:
         name: one of `list_part_datasets()`.
         root: its folder; `procedural` needs none.
         split: `train` or `test`; some have `validation`, `trainval` or `all`.
-        label_fraction: keep this share of the training split, at least one cloud of each category.
-        label_seed: chooses that share.
-        cache: `auto`, `off`, or a folder; see `pointlora.data.open_dataset`.
-        options: the data set's own.
+        options: `label_fraction`, `label_seed` and `cache` as for `pointlora.data.open_dataset`; the data set's own.
 
     Raises:
         ConfigError: for an unknown name, split or option.
         DataError: if the files are missing, damaged, or not laid out as expected.
     """
-    dataset = open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, options)
-    return cast(PartDataset, dataset)
+    return cast(PartDataset, open_from(_DATASETS, name, root, split, **options))
 
 
 def has_own_validation(name: str, root: Root) -> bool:

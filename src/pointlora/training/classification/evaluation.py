@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from pointlora.checks import check_integer
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import ClassificationBatch, make_loader, voting_batches
 from pointlora.data.pending import on_device
 from pointlora.data.transforms import TransformConfig
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 from pointlora.randomness import isolated_randomness
 from pointlora.training.classification.metrics import ClassificationMetrics, metrics_from
 
@@ -43,8 +44,7 @@ def evaluate(
         ConfigError: for votes below 1.
         DataError: if the data set has no labels.
     """
-    if votes < 1:
-        raise ConfigError(f"votes is {votes}, but it must be at least 1")
+    check_integer("votes", votes, 1)
     if not dataset.labelled:
         raise DataError(f"data set {dataset.name}: the {dataset.split} split has no labels to compare with")
     model.eval()

@@ -65,27 +65,3 @@ def metrics_from(
     size = len(class_names)
     cells = np.bincount(truth * size + predicted, minlength=size * size)
     return ClassificationMetrics(cells.reshape(size, size), class_names)
-
-
-def confusion_csv(metrics: ClassificationMetrics) -> str:
-    """The confusion matrix as CSV text: a row a true class, a column a predicted one."""
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true \\ predicted", *metrics.class_names])
-    for name, row in zip(metrics.class_names, metrics.confusion.tolist(), strict=True):
-        writer.writerow([name, *row])
-    return text.getvalue()
-
-
-def metrics_table(metrics: ClassificationMetrics, caption: str) -> str:
-    """A table for people: caption, overall figures, and a line a class."""
-    width = max(len("class mean"), *(len(name) + 2 for name in metrics.class_names))
-    counts = metrics.confusion.sum(1)
-    lines = [caption, f"{'overall':<{width}}  {100 * metrics.accuracy:6.2f} %  of {metrics.count}"]
-    lines.append(f"{'class mean':<{width}}  {100 * metrics.class_mean_accuracy:6.2f} %")
-    for (name, value), count in zip(metrics.per_class.items(), counts, strict=True):
-        lines.append(f"  {name:<{width - 2}}  {'     -' if value is None else f'{100 * value:6.2f}'} %  of {count}")
-    return "\n".join(lines)

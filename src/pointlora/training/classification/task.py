@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
@@ -16,8 +15,9 @@ from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.method import mask_loss_weight
 from pointlora.recipes.runs import RunConfig, TrainRecipe
+from pointlora.reports.classification import confusion_csv, metrics_table
 from pointlora.training.classification.evaluation import evaluate
-from pointlora.training.classification.metrics import ClassificationMetrics, confusion_csv, metrics_table
+from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.classification.module import ClassificationModule
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader
 from pointlora.training.devices.choice import evaluation_device
@@ -63,11 +63,7 @@ class Classification(Task):
         return {"class_names": splits.train.class_names}
 
     def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
-        write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(_metrics(results)))
+        write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(results))
 
     def table(self, results: Mapping[str, Any], where: str) -> str:
-        return metrics_table(_metrics(results), f"accuracy {where}")
-
-
-def _metrics(results: Mapping[str, Any]) -> ClassificationMetrics:
-    return ClassificationMetrics(np.array(results["confusion_matrix"]), tuple(results["class_names"]))
+        return metrics_table(results, f"accuracy {where}")

@@ -9,12 +9,12 @@ import contextlib
 import multiprocessing
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pointlora.errors import ConfigError, PointLoraError
+from pointlora.parent import end_with_parent
 from pointlora.training.devices.world import current_world
 
 Run = Callable[[Any, bool], dict[str, Any]]
@@ -94,18 +94,6 @@ def _work(run: Run, recipe: Any, resume: bool, rank: int, sender: Connection) ->
         os._exit(130)
     sender.send((rank, outcome))
     sender.close()
-
-
-def end_with_parent() -> None:
-    """From now on this process ends when the one that started it does: a killed run leaves no process behind."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
-
-
-def _end_after(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
 
 
 @contextlib.contextmanager

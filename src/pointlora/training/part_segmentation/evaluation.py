@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pointlora.checks import check_integer
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.loading import PartBatch, make_part_loader, part_voting_batches
 from pointlora.data.parts.space import PartSpace
 from pointlora.data.transforms import TransformConfig
-from pointlora.errors import ConfigError, DataError
+from pointlora.errors import DataError
 from pointlora.randomness import isolated_randomness
 from pointlora.training.part_segmentation.metrics import PartMetrics, metrics_from_counts, predict_parts, shape_counts
 from pointlora.training.part_segmentation.module import model_category
@@ -48,8 +49,7 @@ def evaluate_parts(
     Raises:
         ConfigError: for votes below 1.
     """
-    if votes < 1:
-        raise ConfigError(f"votes is {votes}, but it must be at least 1")
+    check_integer("votes", votes, 1)
     space = dataset.space if space is None else space
     model.eval()
     device = next(model.parameters()).device

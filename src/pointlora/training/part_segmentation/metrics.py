@@ -7,9 +7,6 @@ mean over their shapes.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -152,66 +149,3 @@ def metrics_from_counts(counts: NDArray[np.int64], space: PartSpace) -> PartMetr
     most = max(map(len, space.parts_of))
     category, correct, points = counts[:, 0], counts[:, 1], counts[:, 2]
     return PartMetrics(space, category, counts[:, 3 : 3 + most], counts[:, 3 + most :], correct, points)
-
-
-def part_metrics(
-    truth: Sequence[NDArray[np.int64]],
-    predicted: Sequence[NDArray[np.int64]],
-    category: Sequence[int] | None,
-    space: PartSpace,
-) -> PartMetrics:
-    """Figures from the labels of any number of shapes of any sizes.
-
-    Args:
-        truth: (N_i,) labels of each shape.
-        predicted: (N_i,) labels of each shape.
-        category: of each shape; None without categories.
-        space: parts and categories.
-    """
-    numbers = [0] * len(truth) if category is None else [int(number) for number in category]
-    rows = [
-        shape_counts(
-            torch.from_numpy(np.asarray(real, dtype=np.int64))[None],
-            torch.from_numpy(np.asarray(found, dtype=np.int64))[None],
-            torch.tensor([number]),
-            space,
-        )
-        for real, found, number in zip(truth, predicted, numbers, strict=True)
-    ]
-    width = 3 + 2 * max(map(len, space.parts_of))
-    return metrics_from_counts(torch.cat(rows).numpy() if rows else np.zeros((0, width), np.int64), space)
-
-
-def part_table(figures: Mapping[str, Any], caption: str) -> str:
-    """A table for people, of `PartMetrics.as_dict`: caption, overall figures, and a line a category with its parts."""
-    names = list(figures["per_category"])
-    width = max(len("instance mIoU"), *(len(name) + 2 for name in names))
-    lines = [
-        caption,
-        f"{'instance mIoU':<{width}}  {100 * figures['instance_miou']:6.2f} %  of {figures['count']}",
-        f"{'class mIoU':<{width}}  {100 * figures['class_miou']:6.2f} %",
-        f"{'points right':<{width}}  {100 * figures['accuracy']:6.2f} %  of {figures['points']}",
-    ]
-    for name in names:
-        value, count = figures["per_category"][name], figures["shapes"][name]
-        shown = "     -" if value is None else f"{100 * value:6.2f}"
-        parts = {part: iou for part, iou in figures["per_part"][name].items() if iou is not None}
-        own = ", ".join(f"{_short(part, name)} {100 * iou:.1f}" for part, iou in parts.items())
-        lines.append(f"  {name:<{width - 2}}  {shown} %  of {count}" + (f"  ({own})" if own else ""))
-    return "\n".join(lines)
-
-
-def part_csv(figures: Mapping[str, Any]) -> str:
-    """CSV text, of `PartMetrics.as_dict`: a row a part of each category; no figure where no shape has the category."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["category", "part", "iou", "shapes"])
-    for category, parts in figures["per_part"].items():
-        for part, iou in parts.items():
-            writer.writerow([category, part, "" if iou is None else iou, figures["shapes"][category]])
-    return text.getvalue()
-
-
-def _short(part: str, category: str) -> str:
-    """A part's name without that of its category, which stands beside it."""
-    return part.removeprefix(f"{category} ")

@@ -20,10 +20,11 @@ from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.method import mask_loss_weight
 from pointlora.recipes.runs import RunConfig, TrainRecipe
+from pointlora.reports.part_segmentation import part_csv, part_table
 from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
-from pointlora.training.part_segmentation.metrics import PartMetrics, part_csv, part_table
+from pointlora.training.part_segmentation.metrics import PartMetrics
 from pointlora.training.part_segmentation.module import PartModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
@@ -90,7 +91,13 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
 
     def opened(split: str) -> PartDataset:
         return open_part_dataset(
-            data.name, data.root, split, data.label_fraction, seed, data.cache, **dict(data.options)
+            data.name,
+            data.root,
+            split,
+            label_fraction=data.label_fraction,
+            label_seed=seed,
+            cache=data.cache,
+            **data.options,
         )
 
     whole = protocol != "validation" and data.name == "shapenetpart"

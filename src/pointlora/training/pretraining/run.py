@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from pointlora import __version__
 from pointlora.atomic import write_atomically
 from pointlora.data.checking import check_clouds
 from pointlora.models.parameters import count_parameters
@@ -28,6 +27,7 @@ from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.pretraining.batches import Views
 from pointlora.training.pretraining.module import PretrainingModule
 from pointlora.training.run_folder import RunFolder
+from pointlora.version import __version__
 
 
 def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:

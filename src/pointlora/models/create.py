@@ -1,0 +1,58 @@
+"""Models by name, with random weights or with those that come with the package."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+from torch import nn
+
+from pointlora.errors import ConfigError
+from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.pretrained import pretrained_file
+from pointlora.models.registry import get_family
+from pointlora.models.sizes import Sizes
+from pointlora.names import unknown_name
+
+# What a head tells apart where nothing is said: the classes of ModelNet40, the parts and categories of ShapeNetPart.
+_DEFAULTS = {"classification": {"num_classes": 40}, "part_segmentation": {"num_parts": 50, "num_categories": 16}}
+
+
+def create_model(name: str, task: str = "classification", pretrained: bool = False, **options: Any) -> nn.Module:
+    """Build a model, with random weights or with those that come with the package.
+
+    Args:
+        name: one of `list_models()`.
+        task: `classification` (option `num_classes`, default 40), `part_segmentation` (options `num_parts`, default
+            50, `num_categories`, default 16, and `head_dims`) or `pretraining` (options `decoder_depth`,
+            `decoder_num_heads`, `mask_ratio`).
+        pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some);
+            the head is new all the same.
+        options: those of the task, and sizes that differ from the published ones: `embed_dim`, `depth`, `num_heads`,
+            `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`.
+
+    Returns:
+        the model; `model.name`, `model.task`, `model.sizes` and `model.options` say how to build it again.
+
+    Raises:
+        ConfigError: for an unknown name, task or option, with the nearest right one.
+        CheckpointError: if the package has no weights for the model, they are damaged, or the sizes are others.
+    """
+    family = get_family(name)
+    if task not in family.tasks:
+        raise ConfigError(f"{name} has no task {task!r}; its tasks are {', '.join(sorted(family.tasks))}")
+    builder = family.tasks[task]
+    known = set(inspect.signature(builder).parameters) - {"sizes"}
+    sizes = {field.name for field in fields(Sizes)}
+    for option in options:
+        if option not in known | sizes:
+            raise ConfigError(unknown_name("option of create_model", option, sorted(known | sizes)))
+    options = {**_DEFAULTS.get(task, {}), **options}
+    # Lists, as in JSON, so that options compare equal with those that were read from a file.
+    own = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items() if key in known}
+    model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
+    model.name, model.task, model.options = name, task, own
+    if pretrained:
+        load_checkpoint(model, pretrained_file(name))
+    return model

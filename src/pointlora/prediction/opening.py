@@ -1,0 +1,78 @@
+"""An adapter on its backbone, ready for files: what all predictors have in common."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+from pointlora.errors import AdapterError, DataError
+from pointlora.prediction.settings import adapter_folder, axis_shift, read_mesh_samples, read_transform
+
+Result = TypeVar("Result")
+
+
+class AdaptedPredictor(ABC):
+    """Opens an adapter for one task.
+
+    Args:
+        adapter: folder of an adapter, or of a run that has one.
+        base: file with the backbone's weights; by default the one that the adapter names, looked for from the current
+            folder and from the adapter's.
+        device: `auto`, `cpu` or `cuda`.
+        up_axis: the axis that points up in the files (`x`, `y`, `z`) where it isn't the one of the training data.
+
+    Raises:
+        AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
+        CheckpointError: if the backbone's file can't be read.
+        ConfigError: for an unknown device or axis.
+    """
+
+    task: ClassVar[str]
+
+    def __init__(
+        self,
+        adapter: str | os.PathLike[str],
+        base: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        up_axis: str | None = None,
+    ) -> None:
+        from pointlora.adapters.folder_config import read_adapter_config
+        from pointlora.adapters.loading import load_adapted_model
+        from pointlora.training.devices.choice import evaluation_device
+
+        folder = adapter_folder(adapter)
+        self.device = evaluation_device(device, "device")
+        config = read_adapter_config(folder)
+        if config["base_model"]["task"] != self.task:
+            raise AdapterError(f"{folder} is for {config['base_model']['task']}, not for {self.task}")
+        self.read_outputs(folder, config)
+        self.mesh_samples = read_mesh_samples(config)
+        self.transform = read_transform(folder, config)
+        self.up_axis = up_axis or self.transform.config.up_axis
+        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
+        model, _ = load_adapted_model(folder, base)
+        self.model: Any = model.to(self.device)
+
+    @abstractmethod
+    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Keep what the model's outputs mean.
+
+        Args:
+            folder: of the adapter, for messages.
+            config: content of its `adapter_config.json`.
+
+        Raises:
+            AdapterError: if it doesn't say.
+        """
+
+
+def all_good(results: Iterable[Result | DataError]) -> list[Result]:
+    """The results; the first error among them is raised."""
+    good = []
+    for result in results:
+        if isinstance(result, DataError):
+            raise result
+        good.append(result)
+    return good
