@@ -12,8 +12,8 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist
 
 help:
 	@echo "make demo       up to three minutes: adapt to scans in three ways, draw predictions (runs/demo)"
-	@echo "make test       format, lint, types and the fast tests"
-	@echo "make test-slow  the tests that take minutes"
+	@echo "make test       format, lint, types and the fast tests, on all cores (four minutes on two)"
+	@echo "make test-slow  the tests that take minutes: whole products, other processors, random kills"
 	@echo "make lint       format, lint and types only"
 	@echo "make format     reformat the code"
 	@echo "make bench      time and memory against a plain implementation (under 8 minutes)"
