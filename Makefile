@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := src tests benchmarks scripts
+# A test process for each core, with one thread of torch; each takes about a gigabyte.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint format bench clean
 
 help:
 	@echo "make demo       up to three minutes: adapt to scans in three ways, draw predictions (runs/demo)"
-	@echo "make test       format, lint, types and the fast tests"
-	@echo "make test-slow  the tests that take minutes"
+	@echo "make test       format, lint, types and the fast tests, on all cores (four minutes on two)"
+	@echo "make test-slow  the tests that take minutes: whole products, other processors, random kills"
 	@echo "make lint       format, lint and types only"
 	@echo "make format     reformat the code"
 	@echo "make bench      time and memory against a plain implementation (under 8 minutes)"
@@ -35,10 +37,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 format: $(STAMP)
 	$(BIN)/ruff format $(SOURCES)

@@ -1,4 +1,4 @@
-"""Tests never touch the user's data cache."""
+"""Tests never touch the user's data cache, and those that run side by side share the cores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is loaded; processes that a test starts inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,6 +23,10 @@ SIZES = {
 OPTIONS = {"num_points": 256, "categories": ["chair", "mug", "rocket"], "train_size": 36, "test_size": 12}
 
 
+# Figures and their bounds are the same on every processor.
+PRECISION = {"accelerator": "cpu", "precision": "32"}
+
+
 def tiny_recipe(output: Path, **training: Any) -> dict[str, Any]:
     """Fine-tuning in 3 epochs of 4 steps; `training` overrides."""
     return {
@@ -30,7 +34,7 @@ def tiny_recipe(output: Path, **training: Any) -> dict[str, Any]:
         "method": {"name": "pointlora", "rank": 2},
         "data": {"name": "procedural", "num_points": 128, "options": dict(OPTIONS)},
         "optimizer": {"warmup_epochs": 1, "lr": 0.002},
-        "training": {"epochs": 3, "batch_size": 8, "workers": 0, "tensorboard": False, "accelerator": "cpu"} | training,
+        "training": {"epochs": 3, "batch_size": 8, "workers": 0, "tensorboard": False, **PRECISION} | training,
         "output": str(output),
     }
 

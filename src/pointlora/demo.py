@@ -18,9 +18,9 @@ import numpy as np
 from pointlora.atomic import write_atomically, write_text_atomically
 from pointlora.errors import ConfigError
 from pointlora.models.pretrained import PRETRAINED
-from pointlora.recipes.files import to_mapping
 from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
 from pointlora.recipes.runs import TrainingConfig, TrainRecipe
+from pointlora.training.run_folder import RunFolder
 
 CLASSES = ("airplane", "bed", "bottle", "car", "chair", "guitar", "lamp", "laptop", "table", "toilet")
 NUM_POINTS = 1024
@@ -62,7 +62,6 @@ def run_demo(output: Path, seed: int = 0, size: DemoSize | None = None) -> dict[
         OSError: if it can't be written.
     """
     size = size or DemoSize()
-    precision = usable_precision()
     output.mkdir(parents=True, exist_ok=True)
     check_folder(output, seed, size)
     steps = len(LEARNING_RATES) + 1
@@ -71,7 +70,7 @@ def run_demo(output: Path, seed: int = 0, size: DemoSize | None = None) -> dict[
     results = {}
     for number, method in enumerate(LEARNING_RATES):
         _say(f"{number + 2}/{steps}  fine-tuning on the labelled scans: {method}")
-        results[method] = _finish(train_recipe(method, output / method, scans, seed, precision, size))
+        results[method] = _finish(train_recipe(method, output / method, scans, seed, size))
         adapter = output / method / "adapter"
         results[method]["adapter_bytes"] = sum(path.stat().st_size for path in adapter.iterdir())
     return results
@@ -89,17 +88,6 @@ def check_folder(output: Path, seed: int, size: DemoSize) -> None:
         write_text_atomically(path, settings)
     elif path.read_text(encoding="utf-8") != settings:
         raise ConfigError(f"{output} holds a demonstration of another seed or size: choose another --output")
-
-
-def usable_precision() -> str:
-    """bf16 where the processor computes in it (nearly twice as fast), otherwise 32."""
-    import torch
-
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "32"
-    # Older versions of torch can't tell; float32 is always right.
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "32"
 
 
 def write_scans(path: Path, seed: int, size: DemoSize) -> Path:
@@ -122,16 +110,14 @@ def write_scans(path: Path, seed: int, size: DemoSize) -> Path:
     return write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
-def train_recipe(method: str, output: Path, scans: Path, seed: int, precision: str, size: DemoSize) -> TrainRecipe:
+def train_recipe(method: str, output: Path, scans: Path, seed: int, size: DemoSize) -> TrainRecipe:
     """Fine-tuning on the labelled scans; all methods get the same data, epochs and batches."""
     return TrainRecipe(
         model=ModelConfig("point_mae_tiny", checkpoint=PRETRAINED),
         method={"name": method, **SETTINGS.get(method, {})},
         data=DataConfig("npz", root=str(scans), validation_fraction=0.2, **_preparation()),
         optimizer=OptimizerConfig(lr=LEARNING_RATES[method], warmup_epochs=2, warmup_lr=1e-4),
-        training=TrainingConfig(
-            epochs=size.epochs, batch_size=32, seed=seed, precision=precision, workers=0, tensorboard=False
-        ),
+        training=TrainingConfig(epochs=size.epochs, batch_size=32, seed=seed, workers=0, tensorboard=False),
         output=str(output),
     )
 
@@ -146,13 +132,11 @@ def _finish(recipe: TrainRecipe) -> dict[str, Any]:
     """The results of a run: those that are there if it is finished, otherwise by starting it or going on with it."""
     from pointlora.training.fit import fine_tune
 
-    results = Path(recipe.output) / "results.json"
-    if results.is_file():
-        found: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
-        if found.get("recipe") == to_mapping(recipe):
-            _say(f"     finished before; delete {recipe.output} to run it again")
-            return found
-    return fine_tune(recipe)
+    found = RunFolder(recipe).finished()
+    if found is None:
+        return fine_tune(recipe)
+    _say(f"     finished before; delete {recipe.output} to run it again")
+    return found
 
 
 def _say(text: str) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from pointlora.cli.benchmark import benchmark_module
 from pointlora.cli.main import main
+from small_benchmarks import shrink
 
 memory = benchmark_module("cases.memory")
 SMALL = ["--model", "point_mae_tiny", "--batch-size", "2", "--repetitions", "2", "--threads", "1", "--device", "cpu"]
@@ -41,6 +42,8 @@ def test_a_part_is_measured_stored_and_checked(tmp_path, capsys):
 
 
 def test_a_part_that_fails_is_named_and_the_others_are_measured(tmp_path, capsys, monkeypatch):
+    shrink(monkeypatch)
+
     def broken(context):
         raise RuntimeError("no kernel\nin this build")
 

@@ -10,6 +10,7 @@ import torch
 
 from pointlora.cli.benchmark import benchmark_module
 from pointlora.cli.main import main
+from small_benchmarks import shrink
 
 sweep = benchmark_module("sweep")
 variants = benchmark_module("sweep_variants")
@@ -26,12 +27,24 @@ def _one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def _small(monkeypatch):
+    shrink(monkeypatch)
+
+
+@pytest.fixture(params=["small", pytest.param("whole", marks=pytest.mark.slow)])
+def _small_and_whole(request, monkeypatch):
+    if request.param == "small":
+        shrink(monkeypatch)
+
+
 def run(tmp_path, *arguments):
     written = tmp_path / "sweep.json"
     assert main(["benchmark", *SMALL, "--json", str(written), *arguments]) == 0
     return json.loads(written.read_text())
 
 
+@pytest.mark.usefixtures("_small_and_whole")
 def test_every_cell_has_figures(tmp_path, capsys):
     found = run(tmp_path, "--sweep", "2,1")
     assert found["agreement"]["logits"] < 1e-4
@@ -69,6 +82,7 @@ def measured(task, of=None):
     return {cell.variant: cell for cell in cells}
 
 
+@pytest.mark.usefixtures("_small")
 def test_an_error_is_a_cell_and_the_others_are_measured(monkeypatch):
     calls = []
     make = sweep.call_of
@@ -100,6 +114,7 @@ def test_an_error_is_a_cell_and_the_others_are_measured(monkeypatch):
         assert cells[name].ratio.median > 0
 
 
+@pytest.mark.usefixtures("_small")
 def test_without_plain_there_are_times_and_no_ratios(monkeypatch):
     make = sweep.call_of
 
@@ -118,6 +133,7 @@ def test_without_plain_there_are_times_and_no_ratios(monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("_small")
 def test_what_the_budget_has_no_time_for_is_not_run(tmp_path, capsys):
     found = run(tmp_path, "--sweep", "2", "--sweep-budget", "0.001", "--sweep-compile")
     assert {cell["note"] for cell in found["sweep"]} == {"not run"}
@@ -133,6 +149,7 @@ def test_time_for_the_warm_up_alone_is_not_enough():
     assert cells[0].note == "not run"
 
 
+@pytest.mark.usefixtures("_small")
 def test_compiled_steps_are_told_apart(monkeypatch):
     entered = []
 

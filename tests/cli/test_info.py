@@ -17,7 +17,7 @@ from adapter_samples import CLASS_NAMES, SIZES, write_adapter, write_base
 from file_samples import ply_mesh, ply_points
 from goldens import load_golden
 from pointlora.cli.main import main
-from pointlora.recipes.files import recipes_folder
+from pointlora.recipes.files import find_recipe
 
 
 def info(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -128,9 +128,9 @@ def test_data_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
-    recipes = recipes_folder()
     names = ("scanobjectnn_pb", "point_mae_pretrain", "compare_tiny")
-    train, pretrain, compare = (info(recipes / f"{name}.yaml", capsys) for name in names)
+    train, pretrain, compare = (info(find_recipe(name), capsys) for name in names)
+    assert train["precision"] == "auto"
     assert (compare["command"], compare["methods"][0], compare["seeds"]) == ("pointlora compare", "full", [*range(5)])
     assert (train["command"], train["method"]) == ("pointlora train", "pointlora")
     assert (pretrain["command"], pretrain["epochs"]) == ("pointlora pretrain", 300)

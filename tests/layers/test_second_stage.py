@@ -135,6 +135,8 @@ def test_spread_equals_the_product_with_the_scattered_gradient():
 
 @pytest.mark.parametrize("matrix_units", [False, True])
 def test_spread_in_bfloat16_is_the_same_with_and_without_matrix_units(monkeypatch, matrix_units):
+    if matrix_units and linear._BFLOAT16_PRODUCT is None:
+        pytest.skip("oneDNN has no bfloat16 product here, with which matrix units would be used")
     monkeypatch.setattr(linear, "HAS_MATRIX_UNITS", matrix_units)
     torch.manual_seed(0)
     points = 200

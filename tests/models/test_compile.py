@@ -19,12 +19,18 @@ SIZES = {
     "group_size": 8,
     "tokenizer_dims": (16, 24, 32),
 }
-every_model = pytest.mark.parametrize("name", list_models())
+slow = pytest.mark.slow
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
-every_task = pytest.mark.parametrize(
-    "task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)]
-)
+every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
+# Every model with one method, and one model without; the whole product is slow.
+every_model_and_method = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        *((name, "pointlora") for name in list_models()),
+        *((name, None) if name == "point_mae" else pytest.param(name, None, marks=slow) for name in list_models()),
+    ],
+)
 
 
 class Graphs(list):
@@ -100,9 +106,8 @@ def compare(name, method, backend, task):
             torch.testing.assert_close(compiled(*given).logits, model(*given).logits, atol=1e-5, rtol=0)
 
 
-@every_model
+@every_model_and_method
 @every_task
-@with_and_without
 def test_one_graph_in_each_mode_and_equal_numbers(name, method, task):
     graphs = Graphs()
     compare(name, method, graphs, task)
@@ -154,7 +159,7 @@ def test_an_exported_program_holds_no_operator_of_ours(task):
     assert "pointlora" not in str(program.graph)
 
 
-@pytest.mark.slow
+@slow
 @with_and_without
 def test_inductor_computes_the_same(method):
     model, points = make("point_mae", method), random_clouds(4, 64)
@@ -163,7 +168,7 @@ def test_inductor_computes_the_same(method):
         check_step(step(other, torch.compile(other, fullgraph=True), points), step(model, model, points), 1e-4)
 
 
-@pytest.mark.slow
+@slow
 @with_and_without
 def test_inductor_in_bfloat16_has_the_gradients_of_float32(method):
     """Fused kernels keep more digits than bfloat16, so a maximum doesn't equal any of the values computed again."""

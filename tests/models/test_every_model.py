@@ -21,12 +21,19 @@ SIZES = {
     "tokenizer_dims": (16, 24, 32),
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
+slow = pytest.mark.slow
 every_model = pytest.mark.parametrize("name", list_models())
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
-parts_when_slow = pytest.mark.parametrize(
-    "task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)]
-)
+parts_when_slow = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
+# What takes seconds: every model with one method, and one model without; the whole product is slow.
+every_model_and_method = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        *((name, "pointlora") for name in list_models()),
+        *((name, None) if name == "point_mae" else pytest.param(name, None, marks=slow) for name in list_models()),
+    ],
+)
 
 
 def make(name, method=None, seed=0, task="classification"):
@@ -125,9 +132,8 @@ def test_merging_keeps_the_logits(name, task):
         torch.testing.assert_close(forward(merge_lora(model), points).logits, before, atol=1e-5, rtol=0)
 
 
-@every_model
+@every_model_and_method
 @parts_when_slow
-@with_and_without
 def test_export(name, method, task):
     model = randomize(make(name, method, task=task)).eval()
     points = random_clouds(2, 64)

@@ -119,11 +119,11 @@ def test_the_last_epoch_is_chosen_on_nothing(tmp_path, capsys):
 
 
 def test_full_fine_tuning_in_bf16_learns_the_training_set(tmp_path):
-    recipe = tiny_recipe(tmp_path / "run", epochs=25, precision="bf16")
+    # Which of 25 epochs the four clouds of a validation split choose is luck, which every processor has of its own.
+    recipe = tiny_recipe(tmp_path / "run", epochs=25, precision="bf16", protocol="last", seed=3)
     recipe["method"] = {"name": "full"}
     recipe["model"]["drop_path_rate"] = 0.0
-    # Which of 25 epochs four clouds choose is luck: over seeds the accuracy is 0.4 to 1, 0.8 on average.
-    recipe["training"]["seed"] = 3
+    recipe["data"]["options"]["test_size"] = 48
     results = fine_tune(from_mapping(TrainRecipe, recipe))
     losses = [float(row["train_loss"]) for row in csv.DictReader((tmp_path / "run" / "metrics.csv").open())]
     assert losses[-1] < 0.6 * losses[0]

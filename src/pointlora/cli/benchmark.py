@@ -48,7 +48,9 @@ def make_parser() -> Parser:
     """The parser; it needs no torch."""
     parser = Parser("benchmark", DESCRIPTION)
     parser.add_argument(
-        "--quick", action="store_true", help="fewer repetitions, smaller batches: under two minutes on an idle machine"
+        "--quick",
+        action="store_true",
+        help="fewer repetitions, smaller batches: under two minutes if idle and with bfloat16",
     )
     parser.add_argument("--only", metavar="NAMES", help="these parts alone, with commas (--list shows them)")
     parser.add_argument("--list", action="store_true", help="show the parts and end")

@@ -53,7 +53,8 @@ class EvaluateConfig:
         batch_size: clouds at a time.
         workers: processes that load data.
         accelerator: auto, cpu or cuda.
-        precision: 32, or bf16 where the processor computes in it.
+        precision: 32, so that figures stay the same on every machine, or bf16 where the processor or the GPU computes
+            in it.
     """
 
     adapter: str | None = None

@@ -135,7 +135,7 @@ def in_processes(
             process.join()
 
 
-def start(work: Callable[..., None], recipe: TrainRecipe, log: str | None, threads: int) -> tuple[Connection, Any]:
+def start(work: Callable[..., Any], recipe: TrainRecipe, log: str | None, threads: int) -> tuple[Connection, Any]:
     """Begin `work(recipe)` in a new process; its end comes through the connection."""
     receiver, sender = context().Pipe(duplex=False)
     process = context().Process(target=_work, args=(work, recipe, log, threads, sender))
@@ -144,14 +144,14 @@ def start(work: Callable[..., None], recipe: TrainRecipe, log: str | None, threa
     return receiver, process
 
 
-def receive(receiver: Connection, process: Any, cell: Cell) -> None:
-    """Wait for the end of a process.
+def receive(receiver: Connection, process: Any, cell: Cell) -> Any:
+    """Wait for the end of a process; what its work returned.
 
     Raises:
         PointLoraError, OSError: what it raised, or how it ended; the message begins with the run's name.
     """
     try:
-        error = receiver.recv()
+        outcome = receiver.recv()
     except EOFError:
         process.join()
         raise PointLoraError(
@@ -161,10 +161,11 @@ def receive(receiver: Connection, process: Any, cell: Cell) -> None:
     finally:
         receiver.close()
     process.join()
-    if isinstance(error, PointLoraError):
-        raise type(error)(f"{cell.name}: {error}") from error
-    if error is not None:
-        raise error
+    if isinstance(outcome, PointLoraError):
+        raise type(outcome)(f"{cell.name}: {outcome}") from outcome
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 def context() -> Any:
@@ -201,7 +202,14 @@ def prepare_cell(recipe: TrainRecipe) -> None:
     prepare(recipe)
 
 
-def _work(work: Callable[..., None], recipe: TrainRecipe, log: str | None, threads: int, sender: Connection) -> None:
+def precision_of_cell(recipe: TrainRecipe) -> str:
+    """In the new process: the precision that the run would take here in place of `auto`."""
+    from pointlora.training.devices.choice import evaluation_device, native_precision
+
+    return native_precision(evaluation_device(recipe.training.accelerator))
+
+
+def _work(work: Callable[..., Any], recipe: TrainRecipe, log: str | None, threads: int, sender: Connection) -> None:
     end_with_parent()
     if log is not None:
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -214,16 +222,15 @@ def _work(work: Callable[..., None], recipe: TrainRecipe, log: str | None, threa
         import torch
 
         torch.set_num_threads(threads)
-    error: BaseException | None = None
     try:
-        work(recipe)
+        outcome: Any = work(recipe)
     except (PointLoraError, OSError, MemoryError, ModuleNotFoundError) as caught:
-        error = caught
+        outcome = caught
     except KeyboardInterrupt:
         os._exit(130)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
-    sender.send(error)
+    sender.send(outcome)
     sender.close()

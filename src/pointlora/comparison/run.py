@@ -9,18 +9,26 @@ DIR/comparison.{json,...}   the table, written by `pointlora.reports.comparison`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from pointlora.atomic import is_leftover, write_text_atomically
-from pointlora.comparison.cells import Progress, Say, check_cells, finish_cells
+from pointlora.comparison.cells import (
+    Progress,
+    Say,
+    check_cells,
+    finish_cells,
+    precision_of_cell,
+    receive,
+    start,
+)
 from pointlora.comparison.plan import Cell, candidates, cell_recipe, check_plan, search_cells, seed_cells
 from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import from_mapping, read_mapping, to_mapping, write_yaml
-from pointlora.training.run_folder import recipe_changes
+from pointlora.training.run_folder import recipe_changes, recorded_precision
 
 RECIPE_FILE = "comparison.yaml"
 
@@ -67,6 +75,7 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
         PointLoraError, OSError: what a run raises, after its name.
     """
     check_plan(recipe)
+    recipe = settle_precision(recipe, say)
     check_folder(recipe)
     search = search_cells(recipe)
     total = len(recipe.methods) * len(recipe.seeds)
@@ -80,6 +89,23 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
     runs = seed_cells(recipe, choose(search, searched))
     results = finish_cells(runs, recipe.jobs, progress)
     return Comparison(recipe, list(zip(runs, results, strict=True)), list(zip(search, searched, strict=True)))
+
+
+def settle_precision(recipe: CompareRecipe, say: Say | None = None) -> CompareRecipe:
+    """The comparison with 32 or bf16 in place of `auto`, so that all of its runs take the same, on whatever machine.
+
+    Raises:
+        ConfigError: if the device isn't there, or the folder's recipe is damaged.
+    """
+    if recipe.training.precision != "auto":
+        return recipe
+    precision, reason = recorded_precision(Path(recipe.output) / RECIPE_FILE), "as this comparison began"
+    if precision is None:
+        first = seed_cells(recipe, {})[0]
+        precision = receive(*start(precision_of_cell, first.recipe, None, 0), first)
+        reason = "this machine computes in bf16" if precision == "bf16" else "this machine would emulate bf16"
+    Progress(0, say).say(f"training.precision auto: {precision} ({reason})")
+    return replace(recipe, training=replace(recipe.training, precision=precision))
 
 
 def choose(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -26,7 +26,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
     results = folder / "results.json"
     described["finished"] = results.is_file()
     described |= {key: recipe[key] for key in ("task", "model", "method", "data") if key in recipe}
-    described["epochs"] = recipe["epochs"]
+    described |= {"precision": recipe["precision"], "epochs": recipe["epochs"]}
     described["epochs_done"] = _epochs_done(folder / "metrics.csv")
     if results.is_file():
         found = _read_json(results)
@@ -131,7 +131,8 @@ def describe_recipe(path: Path) -> dict[str, Any]:
         described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
     if command == "fewshot":
         described |= {key: getattr(recipe, key) for key in ("ways", "shots", "folds")}
-    described |= {"data": recipe.data.name, "epochs": recipe.training.epochs, "output": recipe.output}
+    described |= {"data": recipe.data.name, "precision": recipe.training.precision}
+    described |= {"epochs": recipe.training.epochs, "output": recipe.output}
     return described
 
 

@@ -28,7 +28,8 @@ class RunConfig:
         batch_size: clouds a step, of all devices together.
         seed: chooses initial weights, batch order, augmentation, dropout and the validation split.
         workers: processes that load data; 0 loads in the main one. The result doesn't depend on it.
-        precision: 32, or bf16 (mixed precision; losses stay in float32).
+        precision: 32, bf16 (mixed precision; losses stay in float32), or auto: bf16 where the processor or the GPU
+            computes in it, otherwise 32. A run goes on with the one that it began with.
         accelerator: auto, cpu or cuda.
         devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
             number counts.
@@ -49,7 +50,7 @@ class RunConfig:
     batch_size: int = 32
     seed: int = 0
     workers: int = 2
-    precision: int | str = "32"
+    precision: int | str = "auto"
     accelerator: str = "auto"
     devices: int = 1
     deterministic: bool = True
@@ -65,7 +66,7 @@ class RunConfig:
         check_integer("training.batch_size", self.batch_size, 1)
         check_integer("training.seed", self.seed, 0, 2**32 - 1)
         check_integer("training.workers", self.workers, 0, 256)
-        check_choice("training.precision", self.precision, ("32", "bf16"))
+        check_choice("training.precision", self.precision, ("auto", "32", "bf16"))
         check_choice("training.accelerator", self.accelerator, ("auto", "cpu", "cuda"))
         check_integer("training.devices", self.devices, 1, 256)
         check_switch("training.gradient_checkpointing", self.gradient_checkpointing, "frozen")

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from pointlora.data.pending import finished
-from pointlora.errors import CheckpointError
+from pointlora.errors import CheckpointError, ConfigError
 from pointlora.recipes.parts import OptimizerConfig
 from pointlora.recipes.runs import RunConfig
 from pointlora.training.devices.collectives import mean_over_processes
@@ -58,6 +58,11 @@ class TrainedModule(LightningModule):
     def epoch_lr(self) -> float:
         """Learning rate of the current epoch."""
         return learning_rate(self.current_epoch, self.run.epochs, self.optimizer_config)
+
+    def on_train_start(self) -> None:
+        # Each process has decided for itself what `auto` stands for, on machines that may differ.
+        if mean_over_processes(float(self.run.precision == "bf16"), self.device) not in (0.0, 1.0):
+            raise ConfigError("training.precision is auto, but the machines of this run differ: set it to 32 or bf16")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         # A function of the position in the run, so it needs no scheduler state and holds on resuming in mid-epoch.

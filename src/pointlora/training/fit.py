@@ -27,6 +27,7 @@ from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.memory import peak_memory
+from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
@@ -55,7 +56,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    return on_every_device(partial(_fine_tune, weights=weights), recipe, resume)
+    return on_every_device(partial(_fine_tune, weights=weights), settle_precision(recipe), resume)
 
 
 def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None) -> dict[str, Any]:

@@ -120,8 +120,25 @@ class RunFolder:
 def recipe_changes(
     before: Mapping[str, Any], now: Mapping[str, Any], free: Sequence[str] = FREE_TO_CHANGE
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Settings (dotted name, old value, new value) that differ between two recipes and aren't free to change."""
+    """Settings (dotted name, old value, new value) that differ between two recipes and aren't free to change.
+
+    The precision `auto` is whichever there was before.
+    """
     old, new = flatten(before), flatten(now)
     for key in dict.fromkeys([*old, *new]):
-        if key not in free and old.get(key) != new.get(key):
+        same = old.get(key) == new.get(key) or (key, new.get(key)) == ("training.precision", "auto")
+        if key not in free and not same:
             yield key, old.get(key), new.get(key)
+
+
+def recorded_precision(config: Path) -> str | None:
+    """The precision in the file of settings that a run has left; None where there is none.
+
+    Raises:
+        ConfigError: if it is damaged.
+    """
+    if not config.is_file():
+        return None
+    training = read_mapping(config).get("training")
+    found = str(training.get("precision")) if isinstance(training, dict) else None
+    return found if found in ("32", "bf16") else None
