@@ -24,11 +24,11 @@ SIZES = {
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 # Settings that fit these sizes, where a method's own don't.
-SMALL = {"idpt": {"neighbors": 4}}
+SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}}
 # PointLoRA and the methods that only choose what is trained have tests of their own.
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
 # A patch of PointGPT sees only those before it.
-NOT_CAUSAL = ("idpt",)
+NOT_CAUSAL = ("idpt", "dapt")
 PAIRS = [(name, model) for name in NAMES for model in list_models() if name not in NOT_CAUSAL or "gpt" not in model]
 every_pair = pytest.mark.parametrize(("name", "model"), PAIRS)
 every_method = pytest.mark.parametrize("name", NAMES)
