@@ -1,7 +1,9 @@
 """Every method with a file of its own, on every model that it fits, through all that a user does with one."""
 
+import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,10 +11,14 @@ from torch.nn import functional
 
 from clouds import random_clouds
 from pointlora import apply_method, create_model, list_models, load_adapter, method_config, save_adapter
+from pointlora.cli.main import main
 from pointlora.errors import ConfigError
+from pointlora.inspection import describe
 from pointlora.methods.table import PRESETS, SPECS, spec_of
+from pointlora.recipes.files import write_yaml
 from pointlora.training.checkpointing import checkpointed
 from pointlora.training.optimizer import learning_rate_factors
+from training_runs import differences, run_process, tiny_comparison, tiny_recipe
 
 SIZES = {
     "embed_dim": 48,
@@ -165,6 +171,47 @@ def test_bfloat16_autocast(name, model):
 def test_models_that_a_method_does_not_fit_are_refused(name):
     with pytest.raises(ConfigError, match=f"method {name} makes .*point_gpt_s must see only those before it"):
         make("point_gpt_s", name)
+
+
+@every_method
+def test_threads_do_not_disturb_each_other(name):
+    model, points = randomized(make("point_mae", name)).eval(), random_clouds(16, 64)
+    with torch.no_grad():
+        expected = [model(cloud[None]).logits for cloud in points]
+
+    def classify(cloud):
+        with torch.no_grad():
+            return model(cloud[None]).logits
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(torch.equal(*pair) for pair in zip(expected, threads.map(classify, points), strict=True))
+
+
+@every_method
+def test_a_killed_run_ends_alike_and_is_shown(tmp_path, name):
+    method = {"method": {"name": name, **SMALL.get(name, {})}}
+    whole, killed = (tiny_recipe(tmp_path / each, checkpoint_every_steps=1) | method for each in ("whole", "killed"))
+    assert run_process(whole) == 0
+    assert run_process(killed, kill_at=6) == -9
+    assert run_process(killed) == 0
+    ends = [torch.load(tmp_path / each / "checkpoints/last.ckpt", weights_only=True) for each in ("whole", "killed")]
+    assert differences(*ends) == []
+    results = json.loads((tmp_path / "whole/results.json").read_text())
+    shown = describe(tmp_path / "whole/adapter")
+    assert (shown["method"], shown["intact"]) == ("custom" if name in SMALL else name, True)
+    assert shown["trained_parameters"] == results["trained_parameters"]
+    assert describe(tmp_path / "whole")["method"] == name
+
+
+@pytest.mark.slow
+def test_all_of_them_in_a_comparison(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    methods = {name: SMALL.get(name, {}) for name in NAMES} | {"full": {}}
+    with open("compare.yaml", "w") as file:
+        file.write(write_yaml(tiny_comparison("out", methods=methods, seeds=[0], search_seeds=[0])))
+    assert main(["compare", "compare.yaml"]) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in NAMES)
 
 
 @every_method

@@ -1,6 +1,8 @@
 """A tuning method in a file outside the package does all that one inside does, from Python and the command line."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -235,3 +237,31 @@ def test_an_installed_package_brings_its_method_by_an_entry_point(tmp_path, monk
     with pytest.raises(ConfigError, match="method broken of an installed package fails: ModuleNotFoundError"):
         method_config("broken")
     assert main(["info"]) == 2
+
+
+PAGE = (FILE.parents[1] / "docs/adding-a-method.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_shows_this_file_and_names_what_can_be_overridden():
+    assert blocks("python")[0] == FILE.read_text(encoding="utf-8")
+    own = {name for name in vars(Method) if not name.startswith("_")} | {"__init__"}
+    rows = re.findall(r"^\| `(\w+)", PAGE.split("## 3")[1], re.MULTILINE)
+    assert own | {"freezes_statistics"} == set(rows)
+
+
+@pytest.mark.slow
+def test_the_page_followed_literally(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("my_method.py").write_text(blocks("python")[0])
+    Path("compare.yaml").write_text(blocks("yaml")[0])
+    lines = [line for block in blocks("bash")[:2] for line in block.replace("\\\n", " ").splitlines()]
+    for line in lines:
+        assert main(shlex.split(line, comments=True)[1:]) == 0, capsys.readouterr().err
+    assert "slow gates" in capsys.readouterr().out
+    exec(compile(blocks("python")[1], "adding-a-method.md", "exec"), {})
+    assert json.loads(Path("gated_adapter/adapter_config.json").read_text())["method"]["start"] == 1.0
