@@ -112,7 +112,7 @@ def version(tensor: Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version
 
 
-def hooks_of(module: nn.Module) -> bool:
+def has_hooks(module: nn.Module) -> bool:
     """Whether anything was hung on the module, or on all modules, that its call runs."""
     return bool(
         module._forward_hooks
@@ -121,6 +121,13 @@ def hooks_of(module: nn.Module) -> bool:
         or module._backward_pre_hooks
         or nn.modules.module._has_any_global_hook()
     )
+
+
+def watching_hooks(module: nn.Module) -> bool:
+    """The same, aside from hooks with an attribute `computes`, which only compute what the module returns."""
+    hooks = [*module._forward_hooks.values(), *module._forward_pre_hooks.values()]
+    backward = module._backward_hooks or module._backward_pre_hooks or nn.modules.module._has_any_global_hook()
+    return bool(backward) or not all(getattr(hook, "computes", False) for hook in hooks)
 
 
 def move_hooks(source: nn.Module, target: nn.Module) -> None:

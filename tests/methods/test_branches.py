@@ -1,7 +1,10 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
+from pointlora import apply_method, create_model
+from pointlora.errors import AdapterError
 from pointlora.methods.branches import BranchedLinear, stacked
 from pointlora.methods.lora import LoraBranch
 from pointlora.methods.prompts import PromptBranch, PromptMlp
@@ -23,7 +26,7 @@ def test_stacked_branches_equal_their_sum_with_gradients(layer):
     x = torch.randn(4, 5, 12, requires_grad=True)
     branches = list(layer.branches.values())
     trained = [x, branches[0].A, branches[0].B, *branches[1]._shared[0].parameters()]
-    together, apart = stacked(branches, x), branches[0](x) + branches[1](x)
+    together, apart = stacked(branches, x), branches[1](x, branches[0].added(x))
     torch.testing.assert_close(together, apart)
     for own, other in zip(*(torch.autograd.grad(y.sin().sum(), trained) for y in (together, apart)), strict=True):
         torch.testing.assert_close(own, other, atol=1e-5, rtol=1e-4)
@@ -45,3 +48,48 @@ def test_a_merged_branch_adds_nothing_and_dropout_is_not_stacked(layer):
     lora.dropout.p = 0.5
     assert not lora.stacks
     assert lora.eval().stacks
+
+
+def test_a_replaced_layer_keeps_its_hooks():
+    model, calls = create_model("point_mae_tiny", num_classes=3).eval(), []
+    layer = model.blocks[0].attn.qkv
+    handle = layer.register_forward_hook(lambda module, inputs, output: calls.append(output) or 2 * output)
+    layer.register_forward_pre_hook(lambda module, inputs: calls.append("before"))
+    apply_method(model, "lora")
+    branched, x = model.blocks[0].attn.qkv, torch.randn(2, layer.in_features)
+    assert type(branched) is BranchedLinear
+    assert torch.equal(branched(x), 2 * calls[1])
+    assert calls[0] == "before"
+    handle.remove()
+    assert torch.equal(branched(x), calls[1])
+
+
+class Halved(nn.Linear):
+    def forward(self, x):
+        return super().forward(x) / 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda block: parametrizations.weight_norm(block.attn.qkv),
+        lambda block: prune.l1_unstructured(block.attn.qkv, "weight", 0.5),
+        lambda block: setattr(block.attn, "qkv", Halved(block.attn.qkv.in_features, block.attn.qkv.out_features)),
+    ],
+)
+def test_a_layer_that_computes_something_else_is_refused(change):
+    model = create_model("point_mae_tiny", num_classes=3)
+    change(model.blocks[0])
+    with pytest.raises(AdapterError, match=r"blocks.0.attn.qkv is a .*apply the method first"):
+        apply_method(model, "lora")
+
+
+def test_hooks_on_shared_prompts_are_called():
+    model, calls = apply_method(create_model("point_mae_tiny", num_classes=3), "pointlora").eval(), []
+    for part in ("method.prompts.layers.qkv.0", "method.prompts.patch.1", "blocks.0.attn.qkv.branches.lora"):
+        model.get_submodule(part).register_forward_hook(lambda module, inputs, output, part=part: calls.append(part))
+    with torch.no_grad():
+        model(torch.randn(2, 256, 3))
+    depth = len(model.blocks)
+    assert calls.count("method.prompts.layers.qkv.0") == calls.count("method.prompts.patch.1") == depth
+    assert calls.count("blocks.0.attn.qkv.branches.lora") == 1

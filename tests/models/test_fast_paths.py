@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from clouds import random_clouds
-from pointlora import apply_method, create_model, list_methods, list_models
+from pointlora import apply_method, create_model, list_methods, list_models, method_config
 from pointlora.layers import linear
 from pointlora.layers.plain import plain
 
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 8, "group_size": 8, "tokenizer_dims": (16, 24, 32)}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
+SETTINGS = {"idpt": {"neighbors": 4}}  # there are eight patches
 TASKS = list(OPTIONS)
 WAYS = ["evaluation", "evaluation with gradients", "training"]
 # All models with one method, all methods on one model; the full product is slow.
@@ -32,7 +33,8 @@ def products_of_every_size(monkeypatch):
 
 def make(name, method, task):
     torch.manual_seed(0)
-    model = apply_method(create_model(name, task, **SIZES, **OPTIONS[task]), method)
+    config = method_config(method, **SETTINGS.get(method, {}))
+    model = apply_method(create_model(name, task, **SIZES, **OPTIONS[task]), config)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -143,7 +145,7 @@ def test_every_hook_is_called_as_often_as_in_the_plain_computation(name, method,
         found.append(counts)
     assert found[0] == found[1]
     leaves = {name for name, module in model.named_modules() if type(module) in (nn.Linear, linear.Linear)}
-    idle = ("method.", "generator.") if way != "training" else ("method.",)
+    idle = () if way == "training" else ("generator.",)
     assert not {name for name in leaves - found[0].keys() if not name.startswith(idle)}
 
 
@@ -164,7 +166,8 @@ def test_a_single_hook_changes_what_it_changes_in_the_plain_computation(task, wa
         model.get_submodule(name).register_forward_hook(hook)
         return compute(model, way)
 
-    names = [name for name, _ in make("point_mae", "pointlora", task).named_modules() if name]
+    names = [name for name, _ in make("point_mae", "pointlora", task).named_modules()]
+    names = [name for name in names if name and not name.startswith("blocks.1.")]
     untouched = compute(make("point_mae", "pointlora", task), way)[0]
     changing = 0
     for name in names:

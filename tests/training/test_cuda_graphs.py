@@ -56,7 +56,13 @@ def test_trial_runs_leave_no_trace(trial_runs):
 
 
 def test_a_model_with_hooks_is_not_captured(trial_runs, capsys):
-    model = Classifier().train()
+    def computes(module, inputs, output):
+        return output
+
+    model, computes.computes = Classifier().train(), True
+    model.head.register_forward_hook(computes)
+    assert capture(cuda_graphs._Losses(model, False), torch.randn(4, 5, 3)) is not None
+    trial_runs.count = 0
     model.head.register_forward_hook(lambda module, inputs, output: output)
     assert capture(cuda_graphs._Losses(model, False), torch.randn(4, 5, 3)) is None
     assert "something was hung on the model" in capsys.readouterr().err

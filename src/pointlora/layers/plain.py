@@ -25,7 +25,7 @@ def is_unwatched(module: nn.Module) -> bool:
     return (
         fast_paths.enabled()
         and torch_private.COMPLETE
-        and not torch_private.hooks_of(module)
+        and not torch_private.has_hooks(module)
         and "forward" not in vars(module)
         and "parametrizations" not in module._modules
     )

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.layers.linear import Linear, linear_gelu
-from pointlora.methods.branches import Branch
+from pointlora.layers.plain import are_unwatched, is_plain
+from pointlora.methods.branches import BottleneckBranch
 from pointlora.models.method import TokenSequence
 
 
@@ -25,8 +26,9 @@ class PromptMlp(nn.Sequential):
             nn.init.zeros_(self.last.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        prompts: Tensor = self.last(linear_gelu(tokens, self.first))
-        return prompts
+        if not is_plain(self[1], nn.GELU):
+            return cast(Tensor, super().forward(tokens))
+        return cast(Tensor, self.last(linear_gelu(tokens, self.first)))
 
     @property
     def first(self) -> nn.Linear:
@@ -55,17 +57,16 @@ class SharedPrompts(nn.Module):
         self.selected = PromptMlp(dim, hidden, dim, zero_init)
         self.layers = nn.ModuleDict({name: PromptMlp(dim, hidden, width, zero_init) for name, width in layers.items()})
 
-    def forward(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Add the prompts to patch tokens and to selected tokens; tokens before the patches stay as they are."""
-        sizes = [sequence.num_prefix, sequence.num_patches]
-        prefix, patches, selected = tokens.split([*sizes, tokens.shape[1] - sum(sizes)], 1)
-        parts = [prefix, patches + self.patch(patches)]
+    def forward(self, sequence: TokenSequence) -> Tensor:
+        """Tokens with the prompts added to patches and selected tokens; those before the patches stay as they are."""
+        before, patches, selected = sequence.tokens[:, : sequence.first_patch], sequence.patches, sequence.others
+        parts = [before, patches + self.patch(patches)]
         if selected.shape[1]:
             parts.append(selected + self.selected(selected))
         return torch.cat(parts, 1)
 
 
-class PromptBranch(Branch):
+class PromptBranch(BottleneckBranch):
     """gate * mlp(x) beside a linear layer; the MLP is shared, the gate a frozen scalar of 1 of the release.
 
     The MLP is registered once, in `SharedPrompts`; here it is only referred to.
@@ -75,6 +76,9 @@ class PromptBranch(Branch):
         super().__init__()
         self.gate = nn.Parameter(torch.ones(1), requires_grad=False)
         self._shared = (mlp,)
+
+    def may_stack(self) -> bool:
+        return super().may_stack() and are_unwatched(*self._shared)
 
     def down(self) -> tuple[Tensor, Tensor | None]:
         first = self._shared[0].first
@@ -86,3 +90,6 @@ class PromptBranch(Branch):
     def up(self) -> tuple[Tensor, Tensor | None]:
         last = self._shared[0].last
         return last.weight * self.gate, last.bias * self.gate
+
+    def added(self, x: Tensor) -> Tensor:
+        return self._shared[0](x) * self.gate  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pointlora.layers.plain import are_unwatched
+from pointlora.torch_private import watching_hooks
 
 Replay = Callable[[Tensor], tuple[Tensor, ...]]
 
@@ -64,7 +64,7 @@ def capture(module: nn.Module, points: Tensor) -> Replay | None:
 
     Running statistics and random numbers are those of before: what the trial runs of the capture changed is put back.
     """
-    if not are_unwatched(module):
+    if any(watching_hooks(part) for part in module.modules()):
         _say_without("something was hung on the model, which would run once and not in every step")
         return None
     # The module switches autocast on by itself, without the cache that can't be captured.
