@@ -138,6 +138,20 @@ def test_export_and_compile(name, task):
 
 
 @every_method
+def test_a_compiled_step_is_that_of_the_plain_model(name):
+    steps = []
+    for compiled in (False, True):
+        model = randomized(make("point_mae", name)).train()
+        torch._dynamo.reset()
+        torch.manual_seed(5)
+        forwards = torch.compile(model, backend="eager", fullgraph=True) if compiled else model
+        logits = forwards(random_clouds(4, 64)).logits
+        logits.square().mean().backward()
+        steps.append((logits, {key: p.grad for key, p in model.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(steps[1], steps[0], atol=1e-3, rtol=1e-3)
+
+
+@every_method
 @pytest.mark.parametrize("wanted", [True, "frozen"])
 def test_gradient_checkpointing_changes_nothing(name, wanted):
     gradients = []
