@@ -64,7 +64,7 @@ def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str])
         both paths.
 
     Raises:
-        DataError: if plyfile is missing, or the PLY can't hold what the file has.
+        DataError: if the PLY can't hold what the file has.
         OSError: if a file can't be written.
     """
     from pointlora.data.files.ply_labelled import write_labelled_ply
