@@ -145,7 +145,7 @@ def _read_header(path: Path, lines: Iterable[Line]) -> Header:
         for mark in _COMMENTS:
             line = line.partition(mark)[0].rstrip()
         kind = _kind(line)
-        if header.texts and kind == "text" and _are_names_of(header.texts[-1][1], line):
+        if header.texts and kind in ("text", "wrong") and _are_names_of(header.texts[-1][1], line):
             kind = "row"
         if kind == "count" and header.count is None:
             header.count = int(line)
@@ -202,9 +202,11 @@ def _find_form(path: Path, header: Header) -> Form:
     if len(tokens) > _MAX_COLUMNS:
         raise data_error(path, f"line {number} has {len(tokens)} columns", f"store at most {_MAX_COLUMNS}")
     names = _find_names(path, header, form, tokens)
-    if names is not None and len(names) < len(tokens):
-        names += [""] * (len(tokens) - len(names))
-    used = tuple(place for place, token in enumerate(tokens) if is_number(token))
+    names = None if names is None else names + [""] * (len(tokens) - len(names))
+    # Text is passed over; an empty cell is a number that is missing, unless the line just ends in a separator.
+    used = tuple(
+        place for place, token in enumerate(tokens) if is_number(token) or (not token and names and names[place])
+    )
     return Form(
         separator,
         decimal_comma,
