@@ -11,7 +11,7 @@ import pytest
 import file_samples as samples
 from pointlora.data.files import read_point_cloud
 from pointlora.data.files.ply import open_ply
-from pointlora.data.files.ply_data import Lists, pack_element
+from pointlora.data.files.ply_elements import Lists, pack_element
 from pointlora.errors import DataError
 
 FORMS = {"<": "binary_little_endian", ">": "binary_big_endian"}

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.files.content import Content
+from pointlora.data.files.coordinates import all_finite, check_coordinates
 from pointlora.data.files.limits import damaged, data_error
 from pointlora.data.files.mesh_sampling import sample_mesh
-from pointlora.data.files.point_cloud import PointCloud, all_finite, build_cloud, check_coordinates
+from pointlora.data.files.point_cloud import PointCloud, build_cloud
 from pointlora.data.files.polygons import split_concave
 
 DEFAULT_NUM_SAMPLES = 8192

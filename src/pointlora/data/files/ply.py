@@ -11,7 +11,8 @@ from pointlora.data.files.content import Column, Content
 from pointlora.data.files.limits import data_error
 from pointlora.data.files.meshes import triangulate
 from pointlora.data.files.names import find_axes
-from pointlora.data.files.ply_data import Lists, PlyElement, read_elements
+from pointlora.data.files.ply_data import read_elements
+from pointlora.data.files.ply_elements import Lists, PlyElement
 from pointlora.data.files.ply_header import PlyElementHeader, PlyHeader, check_ply_size, parse_ply_header
 from pointlora.data.files.point_cloud import PointCloud, cloud_from_content
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,24 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.files.limits import check_rest, damaged
+from pointlora.data.files.ply_elements import Lists, PlyElement, no_rows
 from pointlora.data.files.ply_header import PlyElementHeader, PlyHeader, PlyProperty
-from pointlora.data.files.text import Line, explain_rows, open_text, parse_rows, text_lines
-
-
-@dataclass(frozen=True)
-class Lists:
-    """R lists of numbers: how long each is, and all numbers one after another."""
-
-    lengths: NDArray[np.int64]
-    flat: np.ndarray
-
-
-@dataclass(frozen=True)
-class PlyElement:
-    """An element's rows: a column (R,) a property, or `Lists`."""
-
-    header: PlyElementHeader
-    columns: dict[str, np.ndarray | Lists]
+from pointlora.data.files.ply_text import read_text_elements
 
 
 def read_elements(path: Path, header: PlyHeader) -> list[PlyElement]:
@@ -40,7 +22,7 @@ def read_elements(path: Path, header: PlyHeader) -> list[PlyElement]:
         DataError: rows that are no numbers, lists that reach beyond the file, data that are too short or too long.
     """
     if header.format == "ascii":
-        return _read_text(path, header)
+        return read_text_elements(path, header)
     content = np.fromfile(path, np.uint8, offset=header.data_start)
     elements, position = [], 0
     for element in header.elements:
@@ -67,7 +49,7 @@ def _read_lists(
 ) -> tuple[dict[str, np.ndarray | Lists], int]:
     """Rows with lists: in one go where all have the lengths of the first row, else one after another."""
     if element.count == 0:
-        return _empty(element), position
+        return no_rows(element), position
     lengths = _first_lengths(path, order, element, content, position)
     dtype = _row_dtype(order, element, lengths)
     end = position + element.count * dtype.itemsize
@@ -82,14 +64,6 @@ def _read_lists(
         flat = _gather(content, starts, counts, dtype)
         columns[part.name] = flat if part.length_kind is None else Lists(counts, flat)
     return columns, end
-
-
-def _empty(element: PlyElementHeader) -> dict[str, np.ndarray | Lists]:
-    none = np.zeros(0, np.int64)
-    return {
-        part.name: Lists(none, np.zeros(0, part.kind)) if part.length_kind else np.zeros(0, part.kind)
-        for part in element.properties
-    }
 
 
 def _length_name(name: str) -> str:
@@ -180,130 +154,3 @@ def _gather(
     for byte in range(dtype.itemsize):
         flat[:, byte] = content[places + byte]
     return flat.view(dtype)[:, 0]
-
-
-def pack_element(element: PlyElement) -> bytes:
-    """The rows of an element as little-endian bytes, with lengths and numbers of the types that its header says."""
-    parts = [(part, element.columns[part.name]) for part in element.header.properties]
-    ends = np.zeros(element.header.count, np.int64)
-    placed = []
-    for part, values in parts:
-        kind = np.dtype(f"<{part.kind}")
-        if isinstance(values, Lists):
-            lengths = values.lengths.astype(f"<{part.length_kind}")
-            ones = np.ones_like(ends)
-            placed.append((ends.copy(), ones, lengths))
-            ends += lengths.itemsize
-            placed.append((ends.copy(), values.lengths, values.flat.astype(kind)))
-            ends += values.lengths * kind.itemsize
-        else:
-            placed.append((ends.copy(), np.ones_like(ends), values.astype(kind)))
-            ends += kind.itemsize
-    starts = np.cumsum(ends) - ends
-    packed = np.empty(int(ends.sum()), np.uint8)
-    for within, counts, numbers in placed:
-        _scatter(packed, starts + within, counts, numbers)
-    return packed.tobytes()
-
-
-def _scatter(packed: NDArray[np.uint8], starts: NDArray[np.int64], counts: NDArray[np.int64], flat: np.ndarray) -> None:
-    """Put numbers where `_gather` would find them."""
-    size = flat.dtype.itemsize
-    before = np.cumsum(counts) - counts
-    places = np.repeat(starts - before * size, counts) + np.arange(len(flat)) * size
-    bytes_of = np.ascontiguousarray(flat).view(np.uint8).reshape(len(flat), size)
-    for byte in range(size):
-        packed[places + byte] = bytes_of[:, byte]
-
-
-def _read_text(path: Path, header: PlyHeader) -> list[PlyElement]:
-    rows = sum(element.count for element in header.elements)
-    elements = []
-    with open_text(path, header.data_start) as file:
-        lines = text_lines(file, (), header.num_lines + 1)
-        counted = _Counted(lines)
-        for element in header.elements:
-            own = islice(counted, element.count)
-            before = counted.count
-            try:
-                columns = _text_lists(path, element, own) if element.lists else _text_records(path, element, own)
-            finally:
-                missing = element.count - (counted.count - before)
-            if missing > 0:
-                raise damaged(path, f"the header declares {rows} rows of data, {counted.count} lines follow")
-            elements.append(PlyElement(element, columns))
-        further = sum(1 for _ in lines)
-    if further:
-        raise damaged(path, f"the header declares {rows} rows of data, {rows + further} lines follow")
-    return elements
-
-
-class _Counted:
-    """Lines, and how many of them have been taken."""
-
-    def __init__(self, lines: Iterator[Line]) -> None:
-        self._lines, self.count = lines, 0
-
-    def __iter__(self) -> Iterator[Line]:
-        return self
-
-    def __next__(self) -> Line:
-        line = next(self._lines)
-        self.count += 1
-        return line
-
-
-def _text_records(path: Path, element: PlyElementHeader, lines: Iterator[Line]) -> dict[str, np.ndarray | Lists]:
-    if element.count == 0:
-        return _empty(element)
-    head = next(lines, None)
-    if head is None:
-        return _empty(element)
-    width = len(element.properties)
-    if len(head[1].split()) != width:
-        raise explain_rows(path, head, None, width, exact=True)
-    table = parse_rows(path, _chain(head, lines))
-    return {part.name: _as_declared(path, part, table[:, place]) for place, part in enumerate(element.properties)}
-
-
-def _chain(head: Line, lines: Iterator[Line]) -> Iterator[Line]:
-    yield head
-    yield from lines
-
-
-def _as_declared(path: Path, part: PlyProperty, values: NDArray[np.float64]) -> np.ndarray:
-    """A column of text as the dtype that the header says, which a double holds exactly."""
-    if part.kind[0] != "f":
-        limits = np.iinfo(part.kind)
-        if not ((values >= limits.min) & (values <= limits.max) & (values % 1 == 0)).all():
-            raise damaged(path, f"property {part.name!r} has values that its type {limits.dtype} can't hold")
-    with np.errstate(over="ignore"):
-        return values.astype(part.kind)
-
-
-def _text_lists(path: Path, element: PlyElementHeader, lines: Iterator[Line]) -> dict[str, np.ndarray | Lists]:
-    values = [array.array("d") for _ in element.properties]
-    lengths = [array.array("q") for _ in element.properties]
-    for number, line in lines:
-        tokens = line.split()
-        position = 0
-        try:
-            for index, part in enumerate(element.properties):
-                length = 1
-                if part.length_kind is not None:
-                    length = int(tokens[position])
-                    position += 1
-                    lengths[index].append(length)
-                if not 0 <= length <= len(tokens) - position:
-                    raise ValueError
-                values[index].extend(map(float, tokens[position : position + length]))
-                position += length
-            if position != len(tokens):
-                raise ValueError
-        except (ValueError, IndexError) as error:
-            raise damaged(path, f"line {number} is no row of {element.name!r}: {line[:40]!r}") from error
-    columns: dict[str, np.ndarray | Lists] = {}
-    for part, numbers, counts in zip(element.properties, values, lengths, strict=True):
-        flat = _as_declared(path, part, np.array(numbers))
-        columns[part.name] = flat if part.length_kind is None else Lists(np.array(counts), flat)
-    return columns

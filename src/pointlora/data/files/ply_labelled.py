@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pointlora.data.files.limits import damaged
 from pointlora.data.files.ply import find_element, open_ply, scalar_columns
-from pointlora.data.files.ply_data import PlyElement
+from pointlora.data.files.ply_elements import PlyElement
 from pointlora.data.files.ply_writer import ply_columns, write_columns
 from pointlora.data.files.point_cloud import PointCloud
 

@@ -10,9 +10,9 @@ from typing import BinaryIO
 import numpy as np
 
 from pointlora.atomic import write_atomically
+from pointlora.data.files.coordinates import check_coordinates
 from pointlora.data.files.limits import data_error, one_line
-from pointlora.data.files.ply_data import PlyElement, pack_element
-from pointlora.data.files.point_cloud import check_coordinates
+from pointlora.data.files.ply_elements import PlyElement, pack_element
 
 _PARTS = {"normals": ("nx", "ny", "nz"), "colors": ("red", "green", "blue")}
 # PLY knows no booleans, half floats or 64-bit integers.
