@@ -16,7 +16,6 @@ from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
     choose_device,
-    read_class_names,
     read_mesh_samples,
     read_transform,
 )
@@ -81,7 +80,7 @@ class Predictor:
         up_axis: str | None = None,
     ) -> None:
         from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.adapters.loading import load_adapted_model
+        from pointlora.adapters.loading import adapter_classes, load_adapted_model
 
         adapter = adapter_folder(adapter)
         self.device = choose_device(device)
@@ -90,7 +89,7 @@ class Predictor:
             raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
         model, config = load_adapted_model(adapter, base)
         self.model = model.to(self.device)
-        self.class_names = read_class_names(config)
+        self.class_names = adapter_classes(config)
         self.mesh_samples = read_mesh_samples(config)
         self.transform = read_transform(adapter, config)
         self.shift = axis_shift(up_axis, self.transform.config.up_axis)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pointlora.adapters.loading import adapter_parts, load_adapted_model
+from pointlora.adapters.loading import adapter_classes, adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
@@ -64,7 +64,7 @@ def evaluate_adapter(
         raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
     name, root, chosen = _data_of(folder, config, data_name, root, options)
     dataset = open_dataset(name, root, split, cache=cache, **chosen)
-    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    check_class_names(adapter_classes(config), dataset, f"the adapter {folder}")
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
         metrics = evaluate(
@@ -127,12 +127,13 @@ def _data_of(
     options: Mapping[str, Any] | None,
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Name, root and options of the data set to measure on; what isn't given is as in training."""
-    trained_on = config.get("data") or {}
     if name is not None:
         return name, root, dict(options or {})
-    if not trained_on.get("name"):
+    trained_on = config.get("data")
+    if not isinstance(trained_on, Mapping) or not isinstance(trained_on.get("name"), str):
         raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
-    chosen = {**trained_on.get("options", {}), **(options or {})}
+    known = trained_on.get("options")
+    chosen = {**(known if isinstance(known, dict) else {}), **(options or {})}
     return trained_on["name"], trained_on.get("root") if root is None else root, chosen
 
 
