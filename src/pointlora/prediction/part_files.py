@@ -72,9 +72,9 @@ def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str])
 
     cloud_path, labels_path = named(Path(output), CLOUD), named(Path(output), LABELS)
     cloud_path.parent.mkdir(parents=True, exist_ok=True)
-    space, colors = prediction.space, part_colors(prediction.space)
-    names = {part: space.part_names[part] for part in space.parts_of[prediction.category]}
-    write_labelled_ply(cloud_path, prediction.cloud, prediction.labels, colors[prediction.labels], names)
+    colors = part_colors(prediction.space)
+    names = {number: name for name, number in prediction.numbers.items()}
+    write_labelled_ply(cloud_path, prediction.cloud, prediction.labels, colors[prediction.parts], names)
     write_atomically(labels_path, lambda file: np.save(file, prediction.labels))
     return cloud_path, labels_path
 

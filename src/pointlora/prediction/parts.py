@@ -118,7 +118,7 @@ class PartPredictor:
             asked: (M, 3) points that want labels, in the same frame; by default `points`, all of them.
 
         Returns:
-            (M,) int64.
+            (M,) int64, the numbers that the parts have in the files of the training data.
 
         Raises:
             DataError: for fewer points than a patch has.
@@ -138,15 +138,15 @@ class PartPredictor:
         elif self.shift:
             asked = np.roll(asked, self.shift, axis=1)
         which = torch.tensor([category], device=self.device)
-        labels = np.empty(len(asked), np.int64)
+        parts = np.empty(len(asked), np.int64)
         with torch.no_grad():
             features = self.model.encode_clouds(seen, which if self.space.categories else None)
             for first in range(0, len(asked), POINTS_AT_ONCE):
                 block = slice(first, first + POINTS_AT_ONCE)
                 queries = torch.from_numpy(into_sphere(asked[block], center, radius)).to(self.device)
                 scores = self.model.score(features, queries[None])
-                labels[block] = predict_parts(scores, which, self.allowed)[0].cpu().numpy()
-        return labels
+                parts[block] = predict_parts(scores, which, self.allowed)[0].cpu().numpy()
+        return np.array(self.space.numbers)[parts]
 
     def category_number(self, name: str) -> int:
         """The number of a category.

@@ -14,7 +14,7 @@ from pointlora.errors import AdapterError, ConfigError
 from pointlora.training.classification.evaluation import check_class_names, evaluate
 from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.devices.choice import computing_in, evaluation_device
-from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
+from pointlora.training.part_segmentation.evaluation import check_space, counted_space, evaluate_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
 
 
@@ -104,13 +104,14 @@ def evaluate_part_adapter(
         chosen.setdefault("categories", list(space.categories))
     dataset = open_part_dataset(name, root, split, cache=cache, **chosen)
     check_space(space, dataset, f"the adapter {folder}")
+    counted = counted_space(config["parts"], space, dataset)
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
         metrics = evaluate_parts(
             model.to(device),
-            dataset,
+            dataset.in_space(space),
             transform,
-            space=space,
+            space=counted,
             batch_size=batch_size,
             votes=votes,
             seed=seed,

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.parts.base import LabelledCloud, PartDataset
-from pointlora.data.parts.space import PartSpace
+from pointlora.data.parts.space import MOST_PARTS, PartSpace
 from pointlora.errors import DataError
 
-# A float32 column of the cache holds every label up to this one exactly.
-MOST_PARTS = 65_536
 WHERE = "property 'label' of a PLY, the fourth or seventh column of a text file, array 'labels' of an .npz"
 
 
@@ -104,19 +102,18 @@ class PartFilesDataset(PartDataset):
     def labelled_cloud(self, index: int) -> LabelledCloud:
         rows = self._files.rows(index)
         labels = rows[:, 3].astype(np.int64)
-        category = int(self.labels[index])
-        known = labels < self._space.num_parts
-        known[known] = self._allowed[category][labels[known]]
+        parts = self._space.parts_from(labels)
+        known = (parts >= 0) & self._allowed[int(self.labels[index])][parts]
         if not known.all():
             self._refuse(index, int(np.argmin(known)), labels)
-        return np.ascontiguousarray(rows[:, :3]), labels
+        return np.ascontiguousarray(rows[:, :3]), parts
 
     def checked_sizes(self) -> NDArray[np.int64] | None:
         # The cache vouches for coordinates, not for labels, which depend on the parts that are known.
         return None
 
     def _refuse(self, index: int, point: int, labels: NDArray[np.int64]) -> None:
-        parts = self._space.parts_of[int(self.labels[index])]
+        parts = [self._space.numbers[part] for part in self._space.parts_of[int(self.labels[index])]]
         shown = ", ".join(map(str, parts[:12])) + (", …" if len(parts) > 12 else "")
         of = f" of {self.class_names[int(self.labels[index])]}" if self._space.categories else ""
         raise DataError(f"{self.sources[index]}: point {point} has label {labels[point]}; the parts{of} are {shown}")
