@@ -109,7 +109,8 @@ def _check_depth(folder: Path, config: Mapping[str, Any], keys: Iterable[str], n
     numbers = [int(match[1]) for match in map(_BLOCK.search, keys) if match]
     if numbers and isinstance(depth, int) and depth > 1 + max(numbers):
         raise AdapterError(
-            f"{folder / CONFIG_FILE} says depth {shown(depth)}, but {name} holds the weights of {1 + max(numbers)} blocks"
+            f"{folder / CONFIG_FILE} says depth {shown(depth)}, but {name} holds the weights of {1 + max(numbers)} "
+            "blocks"
         )
 
 
