@@ -68,7 +68,8 @@ def test_npy_orders_and_widths(tmp_path: Path, array: np.ndarray) -> None:
         np.zeros((2, 4, 3)),
         np.zeros((0, 3)),
         np.zeros((4, 3), dtype=bool),
-        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("z", "f4")]),
+        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("t", "f4")]),
+        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("z", "O")]),
     ],
 )
 def test_wrong_dtypes_and_shapes(tmp_path: Path, array: np.ndarray) -> None:

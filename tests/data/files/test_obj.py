@@ -47,7 +47,7 @@ def test_without_faces_and_with_colors(tmp_path: Path) -> None:
         (f"{VERTICES}f 1 2\n", "line 4 is not a face"),
         (f"{VERTICES}f 1 2 x\n", "line 4 is not a face"),
         (f"{VERTICES}f 1/1/1/1 2 3\n", "line 4 is not a face"),
-        (f"{VERTICES}f 1 2 {10**30}\n", "indices of the faces have dtype object"),
+        (f"{VERTICES}f 1 2 {10**30}\n", "line 4 is not a face"),
         (f"{VERTICES}w 0 0 1\nf 1 2 3\n", "line 4 starts with 'w'"),
         ("v 0 0 0\nv 1 0\nv 0 1 0\nf 1 2 3\n", "line 2 has 2 columns"),
         ("v 0 0 0\nv 1 0 o\nv 0 1 0\nf 1 2 3\n", "line 2 has 'o'"),

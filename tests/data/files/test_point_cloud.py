@@ -24,7 +24,7 @@ def test_far_float64_cloud_is_shifted_to_its_centroid() -> None:
 
 
 def test_near_cloud_is_not_shifted() -> None:
-    near = np.array([[0.1, 0.2, 0.3], [1000.1, 0.0, 0.0]]) + 5000.0
+    near = np.array([[0.1, 600.2, 900.3], [1000.1, 0.0, 0.0]]) + 5000.0
     cloud = build_cloud(PATH, near)
     np.testing.assert_array_equal(cloud.offset, np.zeros(3))
     np.testing.assert_array_equal(cloud.points, near.astype(np.float32))
@@ -45,7 +45,8 @@ def test_float32_comes_back_bit_for_bit_however_far() -> None:
         (np.zeros((4, 2)), r"shape \(4, 2\)"),
         (np.zeros(3), r"shape \(3,\)"),
         (np.zeros((2, 3), dtype=complex), "complex128"),
-        (np.array([[0, 0, np.nan], [0, 0, 0]]), "1 of 2 points.*index 0"),
+        (np.array([[0, 0, np.inf], [0, 0, np.nan]]), "1 of 2 points.*index 0"),
+        (np.array([[0, 0, np.nan], [np.nan, 0, 0]]), "all of its 2 points are NaN"),
         (np.array([[0, 0, 1e300], [0, 0, 0]]), "3.4e38"),
     ],
 )

@@ -161,7 +161,7 @@ def test_bad_arguments(tmp_path: Path) -> None:
     assert "seed is -1" in refusal(path, seed=-1)
 
 
-@pytest.mark.parametrize(("name", "library"), [("little.ply", "plyfile"), ("scan.las", "laspy"), ("scan.laz", "lazrs")])
+@pytest.mark.parametrize(("name", "library"), [("scan.las", "laspy"), ("scan.laz", "lazrs")])
 def test_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, library: str) -> None:
     path = samples.write_sample(tmp_path, name)
     original = importlib.import_module
@@ -177,7 +177,7 @@ def test_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     assert "pip install 'pointlora[io]'" in message
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e39"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])
 def test_coordinates_that_are_not_finite(tmp_path: Path, value: str) -> None:
     path = samples.write(tmp_path, "a.xyz", f"0 0 0\n1 2 3\n4 {value} 6\n{value} 1 1\n".encode())
     message = refusal(path)
