@@ -26,6 +26,7 @@ class LabelledFile:
     source: Path
     category: str | None
     points: int
+    dropped: int
     labelled: str
     shares: dict[str, float]
     numbers: dict[str, int]
@@ -123,7 +124,8 @@ def _can_draw(new_figure: Any) -> None:
 
 
 def _told(result: PartPrediction, cloud: Path, labels: Path) -> LabelledFile:
-    about = (result.source, result.category_name, len(result.labels), result.labelled, result.shares, result.numbers)
+    counts = (len(result.labels), result.cloud.num_dropped)
+    about = (result.source, result.category_name, *counts, result.labelled, result.shares, result.numbers)
     return LabelledFile(*about, cloud, labels)
 
 

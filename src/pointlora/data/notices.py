@@ -21,10 +21,9 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def say_of_file(path: object, warnings: Iterable[str]) -> None:
-    """Print what a reader warns of, a line a warning; what goes beyond `MOST_FILE_LINES` lines isn't shown."""
-    for warning in warnings:
-        line = f"{path}: {warning}"
+def say_of_files(lines: Iterable[str]) -> None:
+    """Print lines about single files, each naming its own; what goes beyond `MOST_FILE_LINES` of them isn't shown."""
+    for line in lines:
         if line in _file_lines:
             continue
         if len(_file_lines) < MOST_FILE_LINES:

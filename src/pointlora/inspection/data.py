@@ -111,6 +111,8 @@ def _describe_cloud(path: Path) -> dict[str, Any]:
         "format": path.suffix.lower().lstrip("."),
         "points": len(cloud),
     }
+    if cloud.num_dropped:
+        described["dropped"] = cloud.num_dropped
     if mesh:
         described["note"] = "points drawn from the surface, uniformly by area"
     low, high = (getattr(cloud.points, end)(axis=0).astype(np.float64) + cloud.offset for end in ("min", "max"))
@@ -124,6 +126,9 @@ def _describe_cloud(path: Path) -> dict[str, Any]:
     labels = cloud.attributes.get("labels")
     if labels is not None:
         described["labels"] = np.unique(labels)[:50].tolist()
+        described["label_source"] = cloud.label_source
+    if cloud.warnings:
+        described["warnings"] = [line.removeprefix(f"{path}: ") for line in cloud.warnings]
     described["bytes"] = path.stat().st_size
     return described
 

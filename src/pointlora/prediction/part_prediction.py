@@ -27,7 +27,8 @@ class PartPrediction:
         source: the file.
         labelled: what of the file has labels: its `points`; the `vertices` of a PLY with faces; `sampled points` on the
             surface of other meshes.
-        cloud: the points that have labels, in the order of the file, with its further properties.
+        cloud: the N points that have labels, in the order of the file, with its further properties. Rows of the file
+            without a point (NaN) are not among them.
         labels: (N,) int64, a label a point: the number that its part has in the files of the training data.
         space: what the numbers mean.
         category: number of the object's category; 0 for an adapter that knows none.
@@ -44,6 +45,11 @@ class PartPrediction:
     def category_name(self) -> str | None:
         """The object's category; None for an adapter that knows none."""
         return self.space.categories[self.category] if self.space.categories else None
+
+    @property
+    def file_labels(self) -> NDArray[np.int64]:
+        """(R,) a label for each row of the file: -1 where it has no point."""
+        return self.cloud.spread(self.labels, -1)
 
     @cached_property
     def parts(self) -> NDArray[np.int64]:

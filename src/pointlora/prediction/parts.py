@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.notices import say_of_files
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
 from pointlora.prediction.part_prediction import POINTS, SAMPLED, VERTICES, PartPrediction
@@ -191,6 +192,7 @@ class PartPredictor:
 
         cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         check_cloud(cloud.points, str(path), self.model.sizes.group_size)
+        say_of_files(cloud.warnings)
         if cloud.sampled and path.suffix.lower() == ".ply":
             # The network sees the surface, as in training; the vertices are what the file has.
             vertices = read_ply_vertices(path)

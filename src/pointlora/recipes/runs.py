@@ -131,6 +131,10 @@ class TrainRecipe:
         check_choice("task", self.task, TASKS)
         if self.model.head_dims is not None and self.task != "part_segmentation":
             raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
+        if self.data.labels and self.task != "part_segmentation":
+            raise ConfigError(
+                f"data.{next(iter(self.data.labels))} belongs to task part_segmentation: leave it out, or set task"
+            )
         self.method = resolve_method(self.method)
         if self.model.checkpoint is not None and not self.method.get("pretrained", True):
             raise ConfigError(

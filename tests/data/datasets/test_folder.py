@@ -217,8 +217,8 @@ def test_what_is_passed_over_is_said_once(tmp_path: Path, capsys: pytest.Capture
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         f"{tmp_path}: passed over 4 files of unsupported kinds (.pdf 2, no suffix 1, .docx 1; such as "
-        f"{tmp_path}/bolt/a.pdf), 1 folder that isn't searched (such as {tmp_path}/nut/more), 1 broken link (such as "
-        f"{tmp_path}/nut/gone.ply), 1 file beside the folders that are searched (such as {tmp_path}/loose.txt)"
+        f"{tmp_path}/bolt/a.pdf), 1 broken link (such as {tmp_path}/nut/gone.ply), 1 folder that isn't searched (such "
+        f"as {tmp_path}/nut/more), 1 file beside the folders that are searched (such as {tmp_path}/loose.txt)"
     )
 
 

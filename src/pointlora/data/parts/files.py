@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
+from pointlora.data.datasets.files import new_warnings
+from pointlora.data.notices import say, say_of_files
 from pointlora.data.parts.base import LabelledCloud, PartDataset
 from pointlora.data.parts.space import MOST_PARTS, PartSpace
 from pointlora.errors import DataError
 
-WHERE = "property 'label' of a PLY, the fourth or seventh column of a text file, array 'labels' of an .npz"
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
+
+WHERE = (
+    "a property, dimension, column or array called label, labels or classification; the fourth column of four, or the "
+    "seventh behind x y z and a normal of length 1, where columns have no names; any other by data.label_name or "
+    "data.label_column"
+)
 
 
 class PartSource(CloudSource):
@@ -21,12 +32,13 @@ class PartSource(CloudSource):
 
     Args:
         files: one path a cloud.
+        label_name, label_column: where the labels are, see `LabelChoice`; by default by their name, or by `WHERE`.
     """
 
-    reader = "parts 1"
+    reader = "parts 2"
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self.files, self.options = files, {}
+    def __init__(self, files: Sequence[str], label_name: str | None = None, label_column: int | None = None) -> None:
+        self.files, self.options = files, {"label_name": label_name, "label_column": label_column}
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         """Read one file to (N, 4).
@@ -34,21 +46,40 @@ class PartSource(CloudSource):
         Raises:
             DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
         """
-        from pointlora.data.files import read_point_cloud
-        from pointlora.data.files.point_cloud import as_labels
-
-        path = self.files[index]
-        cloud = read_point_cloud(path)
-        values = cloud.attributes.get("labels")
-        labels = None if values is None else as_labels(values)
+        cloud = self._read(index)
+        labels = cloud.labels
         if labels is None:
-            raise DataError(f"{path}: has no part label, a whole number, at each point ({WHERE})")
+            raise DataError(f"{self.files[index]}: has no part label, a whole number, at each point ({WHERE})")
         wrong = np.flatnonzero((labels < 0) | (labels >= MOST_PARTS))
         if len(wrong):
             raise DataError(
-                f"{path}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to {MOST_PARTS - 1}"
+                f"{self.files[index]}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to "
+                f"{MOST_PARTS - 1}"
             )
+        say_of_files(new_warnings(cloud))
         return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
+
+    def say_sources(self, place: object) -> None:
+        """One line on stderr: which column the labels are taken from, as the first file of each kind has it.
+
+        Raises:
+            DataError: if one of these files can't be read.
+        """
+        first: dict[str, int] = {}
+        for index, path in enumerate(self.files):
+            first.setdefault(os.path.splitext(path)[1].lower(), index)
+        found = {kind: self._read(index).label_source for kind, index in first.items()}
+        told = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
+        if told:
+            say(f"{place}: labels are {told}; data.label_name or data.label_column chooses another column")
+
+    def _read(self, index: int) -> PointCloud:
+        from pointlora.data.files import read_point_cloud
+        from pointlora.data.files.labels import LabelChoice
+
+        name, column = self.options["label_name"], self.options["label_column"]
+        choice = LabelChoice(name, column, layout=name is None and column is None)
+        return read_point_cloud(self.files[index], labels=choice)
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
         return ((self.cloud(index), -1) for index in range(len(self.files)))
@@ -63,10 +94,17 @@ class PartFiles:
     Args:
         files: one path a cloud.
         cache: see `pointlora.data.cache.open_cache`.
+        label_name, label_column: see `PartSource`.
     """
 
-    def __init__(self, files: Sequence[str | Path], cache: str = "off") -> None:
-        self.source = PartSource([str(path) for path in files])
+    def __init__(
+        self,
+        files: Sequence[str | Path],
+        cache: str = "off",
+        label_name: str | None = None,
+        label_column: int | None = None,
+    ) -> None:
+        self.source = PartSource([str(path) for path in files], label_name, label_column)
         self.disk = open_cache(self.source, cache)
 
     def rows(self, index: int) -> NDArray[np.float32]:

@@ -28,9 +28,11 @@ def open_part_folder(
     split_seed: int = 0,
     categories: Sequence[str] | None = None,
     part_names: PartNames | None = None,
+    label_name: str | None = None,
+    label_column: int | None = None,
     cache: str = "off",
 ) -> PartDataset:
-    """Labelled clouds in a folder; a file's label array is found as `pointlora.data.files` reads it.
+    """Labelled clouds in a folder; which column of the files is the label is said on stderr.
 
     Where the clouds lie in sub-folders (of the root, or of train/ and test/), these are object categories: the network
     is told which one a cloud is of, and predicts that category's parts only. The labels that occur in the files, of
@@ -43,6 +45,8 @@ def open_part_folder(
         split_seed: chooses that split.
         categories: names of the categories in label order; None takes the sorted folder names.
         part_names: names of the labels 0, 1, 2, …, or a mapping of label -> name; None calls them by their numbers.
+        label_name: name of the column (property, dimension, array) with the labels; by default one whose name says so.
+        label_column: its place in a table, from 1 on.
         cache: the cache on disk, see `open_dataset`; all splits share it.
 
     Raises:
@@ -61,7 +65,8 @@ def open_part_folder(
     if not wanted:
         raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
     labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
-    files = PartFiles(paths, cache)
+    files = PartFiles(paths, cache, label_name, label_column)
+    files.source.say_sources(base)
     space = _find_space(files, labels, names, part_names)
     every = PartFilesDataset("folder", "all", space, labels, files)
     return every.subset([index for index, path in enumerate(paths) if path in wanted], split)

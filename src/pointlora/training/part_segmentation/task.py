@@ -89,9 +89,8 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     data, seed, protocol = recipe.data, recipe.training.seed, recipe.training.protocol
 
     def opened(split: str) -> PartDataset:
-        return open_part_dataset(
-            data.name, data.root, split, data.label_fraction, seed, data.cache, **dict(data.options)
-        )
+        options = {**data.options, **data.labels}
+        return open_part_dataset(data.name, data.root, split, data.label_fraction, seed, data.cache, **options)
 
     whole = protocol != "validation" and data.name == "shapenetpart"
     train: PointCloudDataset = opened("trainval" if whole else "train")
