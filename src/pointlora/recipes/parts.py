@@ -119,6 +119,11 @@ class DataConfig:
         given = {"label_name": self.label_name, "label_column": self.label_column}
         return {key: value for key, value in given.items() if value is not None}
 
+    def check_no_labels(self) -> None:
+        """A task that has no labels at points takes none."""
+        for key in self.labels:
+            raise ConfigError(f"data.{key} belongs to task part_segmentation: leave it out, or set task")
+
 
 def check_labels(name: str | None, column: int | None) -> None:
     """At most one of `data.label_name` and `data.label_column`, which counts from 1."""

@@ -144,3 +144,22 @@ def test_spaces_with_numbers() -> None:
     np.testing.assert_array_equal(
         space.parts_from(np.array([[6, 2], [-1, 3], [10**9, 0]])), [[1, 0], [-1, -1], [-1, -1]]
     )
+
+
+def test_a_column_that_was_told_is_remembered(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    for number in range(8):
+        points, labels = labelled_cloud(80, (2, 5), seed=number)
+        table = np.column_stack([points, labels, np.zeros(80)])
+        np.savetxt(root / f"{number}.txt", table, header="x y z part other", comments="", fmt="%.6g")
+    data = {"name": "folder", "root": str(root), "num_points": 64, "cache": "off", "label_name": "part"}
+    mapping = tiny_parts(tmp_path / "run", epochs=1, batch_size=2) | {"data": data}
+    results = fine_tune(from_mapping(TrainRecipe, mapping))
+    adapter = tmp_path / "run" / "adapter"
+    assert read_adapter_config(adapter)["data"]["label_name"] == "part"
+    assert evaluate_part_adapter(adapter)[0].instance_miou == results["instance_miou"]
+    told = evaluate_part_adapter(adapter, data_name="folder", root=str(root), label_column=4)[0]
+    assert told.instance_miou == results["instance_miou"]
+    with pytest.raises(DataError, match="has no part label"):
+        evaluate_part_adapter(adapter, data_name="folder", root=str(root))
