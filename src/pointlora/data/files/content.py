@@ -28,7 +28,6 @@ class Content:
         triangles: (F, 3) int64 indices, F >= 1, where the file is a mesh.
         positions: of a table: the names of all its columns, x, y, z included, from left to right.
         named: whether the file names its columns; those of a table without names are called column_4 and so on.
-        missing: (R,) bool, rows that the format itself says hold no point.
     """
 
     coordinates: Column
@@ -37,7 +36,6 @@ class Content:
     triangles: NDArray[np.int64] | None = None
     positions: tuple[str, ...] = ()
     named: bool = True
-    missing: NDArray[np.bool_] | None = None
 
 
 class Columns(Mapping[str, np.ndarray]):

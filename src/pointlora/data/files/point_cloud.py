@@ -128,7 +128,7 @@ def cloud_from_content(path: Path, content: Content, choice: LabelChoice | None 
         DataError: wrong shape or dtype of the coordinates, no points, infinite ones, labels that aren't there.
     """
     raw = content.coordinates()
-    points, kept = finite_rows(path, raw, content.missing)
+    points, kept = finite_rows(path, raw)
     offset = float32_offset(points)
     # Without a shift the cast is done directly, so that float32 input comes back bit for bit (-0.0 included).
     shifted = points - offset if offset.any() else points
@@ -153,30 +153,23 @@ def cloud_from_content(path: Path, content: Content, choice: LabelChoice | None 
     )
 
 
-def finite_rows(
-    path: Path, points: np.ndarray, missing: NDArray[np.bool_] | None = None
-) -> tuple[np.ndarray, NDArray[np.int64] | None]:
+def finite_rows(path: Path, points: np.ndarray) -> tuple[np.ndarray, NDArray[np.int64] | None]:
     """Coordinates (N, 3) of the rows that hold a point, and the numbers of these rows; None for all.
 
     Raises:
         DataError: wrong shape or dtype, no row left, infinite coordinates.
     """
     points = _as_floats(path, points)
-    if missing is None and _all_finite(points):
+    if _all_finite(points):
         return points, None
     empty = np.isnan(points).any(axis=1)
     infinite = (np.abs(points) > _LARGEST).any(axis=1)
-    if missing is not None:
-        empty |= missing
-        infinite &= ~missing
     if infinite.any():
         number, first = int(infinite.sum()), int(infinite.argmax())
         problem = f"{number} of {len(points)} points are infinite or above 3.4e38, the first has index {first}"
         raise data_error(path, problem, "remove those points")
     if empty.all():
         raise data_error(path, f"all of its {len(points)} points are NaN", "one point is the least")
-    if not empty.any():
-        return points, None
     kept = np.flatnonzero(~empty)
     return points[kept], kept
 
