@@ -19,9 +19,9 @@ def write(root: Path, *names: str) -> None:
 
 
 def test_files_of_a_folder_in_order_without_hidden_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(tmp_path, "b.ply", "a/c.TXT", "a/deep/d.npz", ".git/e.ply", "a/.f.ply", "z.las")
+    write(tmp_path, "b.ply", "a/c.TXT", "a/deep/d.npz", ".git/e.ply", "a/.f.ply", "z.las.gz")
     found = [str(Path(path).relative_to(tmp_path)) for path in expand_paths([str(tmp_path)])]
-    assert found == ["a/c.TXT", "a/deep/d.npz", "b.ply", "z.las"]
+    assert found == ["a/c.TXT", "a/deep/d.npz", "b.ply", "z.las.gz"]
     assert capsys.readouterr().err == ""
 
 

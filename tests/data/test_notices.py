@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pointlora.data import notices
-
-
-@pytest.fixture(autouse=True)
-def anew() -> Iterator[None]:
-    notices.forget()
-    yield
-    notices.forget()
+from pointlora.data.files import PointCloud
 
 
 def test_a_line_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,12 +18,11 @@ def test_a_line_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lines_about_files_are_bounded(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [f"{number}.ply: odd" for number in range(1000)]
-    for _ in range(2):
-        for line in lines:
-            notices.say_of_files([line])
+    for number in [*range(50), *range(50)]:
+        notices.say_of_cloud(PointCloud(np.eye(3, dtype=np.float32), {}, Path(f"{number}.ply")))
     printed = capsys.readouterr().err.splitlines()
-    assert printed[:-1] == lines[: notices.MOST_FILE_LINES]
+    assert len(printed) == notices.MOST_FILE_LINES + 1
+    assert printed[0] == "0.ply: has only 3 points, fewer than a patch of 32"
     assert printed[-1].startswith("more warnings about files are not shown")
 
 

@@ -25,7 +25,7 @@ _OPTIONAL: dict[str, type] = {
     "parts": dict,
     "selected_on": str,
 }
-_WORDS = {dict: "an object", str: "a text"}
+_WORDS: dict[type, str] = {dict: "an object", str: "a text"}
 
 
 def check_fields(config: Mapping[str, Any], path: object) -> None:

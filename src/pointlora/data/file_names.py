@@ -39,14 +39,9 @@ def expand_paths(names: Iterable[str], passed: PassedOver | None = None) -> Iter
             yield Path(name)
 
 
-def is_supported(name: str) -> bool:
-    """Whether a file is of a kind that can be read, by its suffix."""
-    from pointlora.data.files import SUPPORTED_SUFFIXES
-
-    return os.path.splitext(name)[1].lower() in SUPPORTED_SUFFIXES
-
-
 def _search(folder: str, passed: PassedOver) -> Iterator[Path]:
+    from pointlora.data.files import is_supported
+
     def closed(error: OSError) -> None:
         passed.add("folder that can't be read", str(error.filename))
 
@@ -59,7 +54,7 @@ def _search(folder: str, passed: PassedOver) -> Iterator[Path]:
             path = os.path.join(place, file)
             if file.startswith("."):
                 continue
-            if is_supported(file) and os.path.isfile(path):
+            if is_supported(Path(path)) and os.path.isfile(path):
                 yield Path(path)
             else:
                 passed.add_entry(path)
@@ -68,4 +63,4 @@ def _search(folder: str, passed: PassedOver) -> Iterator[Path]:
 def _no_file(name: str) -> DataError:
     from pointlora.data.files import SUPPORTED_SUFFIXES
 
-    return DataError(f"{name}: the folder holds no point-cloud file ({' '.join(SUPPORTED_SUFFIXES)})")
+    return DataError(f"{name}: the folder holds no point-cloud file ({' '.join(SUPPORTED_SUFFIXES)}, also .gz)")

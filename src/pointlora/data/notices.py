@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from multiprocessing import current_process
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
 
 # Lines about single files; a folder may hold 100,000.
 MOST_FILE_LINES = 20
 
 _said: set[str] = set()
+_clouds: set[str] = set()
 _file_lines: set[str] = set()
 
 
@@ -21,11 +26,17 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def say_of_files(lines: Iterable[str]) -> None:
-    """Print lines about single files, each naming its own; what goes beyond `MOST_FILE_LINES` of them isn't shown."""
-    for line in lines:
-        if line in _file_lines:
-            continue
+def say_of_cloud(cloud: PointCloud) -> None:
+    """Print what is odd about a file that this process reads for the first time, a line each.
+
+    What goes beyond `MOST_FILE_LINES` lines isn't shown. A loader's worker looks for nothing: that takes as long as
+    reading does, and all files have been read once before a worker starts.
+    """
+    path = str(cloud.path)
+    if path in _clouds or current_process().daemon:
+        return
+    _clouds.add(path)
+    for line in cloud.warnings:
         if len(_file_lines) < MOST_FILE_LINES:
             _file_lines.add(line)
             say(line)
@@ -35,5 +46,5 @@ def say_of_files(lines: Iterable[str]) -> None:
 
 def forget() -> None:
     """Begin anew, as another process would."""
-    _said.clear()
-    _file_lines.clear()
+    for lines in (_said, _clouds, _file_lines):
+        lines.clear()

@@ -59,7 +59,7 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
 
 def _describe_file(path: Path) -> dict[str, Any]:
     from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
-    from pointlora.data.files import SUPPORTED_SUFFIXES
+    from pointlora.data.files import is_supported
     from pointlora.inspection.adapter import describe_adapter
     from pointlora.inspection.data import describe_data_file
     from pointlora.inspection.run import describe_recipe
@@ -68,9 +68,9 @@ def _describe_file(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if path.name in (CONFIG_FILE, WEIGHTS_FILE) and (path.parent / CONFIG_FILE).is_file():
         return describe_adapter(path.parent)
-    if suffix in WEIGHT_SUFFIXES:
+    if suffix in WEIGHT_SUFFIXES and not _is_scan(path):
         return describe_weights(path)
-    if suffix in SUPPORTED_SUFFIXES or suffix in (".h5", ".hdf5"):
+    if is_supported(path) or suffix in (".h5", ".hdf5"):
         return describe_data_file(path)
     if suffix in (".yaml", ".yml"):
         return describe_recipe(path)
@@ -80,6 +80,12 @@ def _describe_file(path: Path) -> dict[str, Any]:
             "safe with `pointlora data convert`"
         )
     return _describe_unknown(path)
+
+
+def _is_scan(path: Path) -> bool:
+    """Whether a .bin file isn't weights of any format (zip, pickle or safetensors): then it may be a scan of KITTI."""
+    head = _head(path)
+    return path.suffix.lower() == ".bin" and head[:1] != b"\x80" and head[:4] != b"PK\x03\x04" and head[8:9] != b"{"
 
 
 def _describe_unknown(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.notices import say_of_files
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
 from pointlora.prediction.part_prediction import POINTS, SAMPLED, VERTICES, PartPrediction
@@ -187,13 +187,13 @@ class PartPredictor:
 
     def _predict(self, path: Path, category: int) -> PartPrediction:
         from pointlora.data.checking import check_cloud
-        from pointlora.data.files import read_point_cloud
+        from pointlora.data.files import file_kind, read_point_cloud
         from pointlora.data.files.ply import read_ply_vertices
 
         cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         check_cloud(cloud.points, str(path), self.model.sizes.group_size)
-        say_of_files(cloud.warnings)
-        if cloud.sampled and path.suffix.lower() == ".ply":
+        say_of_cloud(cloud)
+        if cloud.sampled and file_kind(path) == ".ply":
             # The network sees the surface, as in training; the vertices are what the file has.
             vertices = read_ply_vertices(path)
             moved = (vertices.points + (vertices.offset - cloud.offset)).astype(np.float32)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.notices import say_of_files
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
@@ -161,5 +161,5 @@ class Predictor:
             cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         except DataError as error:
             return error
-        say_of_files(cloud.warnings)
+        say_of_cloud(cloud)
         return cloud

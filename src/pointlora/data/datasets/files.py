@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from multiprocessing import current_process
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.base import PointCloudDataset
-from pointlora.data.notices import say_of_files
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import ConfigError
-
-if TYPE_CHECKING:
-    from pointlora.data.files import PointCloud
 
 
 class FilesDataset(PointCloudDataset):
@@ -88,7 +83,7 @@ class FilesSource(CloudSource):
         from pointlora.data.files import read_point_cloud
 
         cloud = read_point_cloud(self.files[index], num_samples=self.options["mesh_samples"], seed=0)
-        say_of_files(new_warnings(cloud))
+        say_of_cloud(cloud)
         return np.ascontiguousarray(cloud.points, dtype=np.float32)
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
@@ -96,18 +91,3 @@ class FilesSource(CloudSource):
 
     def describe(self, index: int) -> str:
         return self.files[index]
-
-
-_looked_at: set[str] = set()
-
-
-def new_warnings(cloud: PointCloud) -> tuple[str, ...]:
-    """What there is to say about a file that this process reads for the first time; nothing in a loader's worker.
-
-    To find that out takes as long as reading does, and all files have been read once before a worker starts.
-    """
-    path = str(cloud.path)
-    if path in _looked_at or current_process().daemon:
-        return ()
-    _looked_at.add(path)
-    return cloud.warnings

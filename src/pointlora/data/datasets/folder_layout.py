@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pointlora.data.datasets.splits import hashed_choice
-from pointlora.data.file_names import is_supported
 from pointlora.data.passed_over import PassedOver, is_visible
 from pointlora.errors import DataError
 from pointlora.names import unknown_name
@@ -122,13 +121,17 @@ def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
     Raises:
         DataError: if the folder can't be read.
     """
-    files, others = [], []
+    from pointlora.data.files import SUPPORTED_SUFFIXES, is_supported
+
+    files: list[str] = []
+    others: list[str] = []
     # By strings and scandir: ten times as fast as by Path and stat, and there may be 100,000 files.
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if is_visible(entry.name):
-                    good = is_supported(entry.name) and entry.is_file()
+                    known = os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
+                    good = (known or is_supported(Path(entry.name))) and entry.is_file()
                     (files if good else others).append(entry.path)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
@@ -249,12 +252,14 @@ def _class_of(path: str) -> str:
 
 def _add_others(folder: Path, known: set[str], passed: PassedOver) -> None:
     """What lies beside folders that are searched."""
+    from pointlora.data.files import is_supported
+
     for path in sorted(_entries(folder)):
         if path.name in known:
             continue
         if path.is_dir():
             passed.add("folder that isn't searched", str(path))
-        elif is_supported(path.name) and path.is_file():
+        elif is_supported(path) and path.is_file():
             passed.add("file beside the folders that are searched", str(path))
         else:
             passed.add_entry(str(path))

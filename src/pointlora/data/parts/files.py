@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
-from pointlora.data.datasets.files import new_warnings
-from pointlora.data.notices import say, say_of_files
+from pointlora.data.notices import say, say_of_cloud
 from pointlora.data.parts.base import LabelledCloud, PartDataset
 from pointlora.data.parts.space import MOST_PARTS, PartSpace
 from pointlora.errors import DataError
@@ -56,7 +54,7 @@ class PartSource(CloudSource):
                 f"{self.files[index]}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to "
                 f"{MOST_PARTS - 1}"
             )
-        say_of_files(new_warnings(cloud))
+        say_of_cloud(cloud)
         return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
 
     def say_sources(self, place: object) -> None:
@@ -65,9 +63,11 @@ class PartSource(CloudSource):
         Raises:
             DataError: if one of these files can't be read.
         """
+        from pointlora.data.files import file_kind
+
         first: dict[str, int] = {}
         for index, path in enumerate(self.files):
-            first.setdefault(os.path.splitext(path)[1].lower(), index)
+            first.setdefault(file_kind(Path(path)), index)
         found = {kind: self._read(index).label_source for kind, index in first.items()}
         told = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
         if told:
