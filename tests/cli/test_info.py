@@ -185,9 +185,9 @@ def test_dropped_rows_and_warnings(tmp_path: Path, capsys: pytest.CaptureFixture
     rows[[4, 50], 1] = np.nan
     np.savetxt(tmp_path / "a.xyz", rows, header="x y z classification", fmt="%g")
     found = info(tmp_path / "a.xyz", capsys)
-    assert (found["points"], found["dropped"]) == (58, 2)
+    assert (found["points"], found["dropped_points"]) == (58, 2)
     assert found["warnings"] == ["2 of 60 points have no coordinates (NaN) and were left out"]
-    assert (found["labels"], found["label_source"]) == ([0, 1, 2], "classification")
+    assert (found["labels"], found["labels_from"]) == ([0, 1, 2], "classification")
 
 
 def test_what_of_a_folder_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,7 +141,7 @@ def as_json(good: Sequence[Prediction], bad: Sequence[DataError], top: int) -> s
     predictions = []
     for prediction in good:
         best = [{"class": name, "probability": probability} for name, probability in prediction.top(top)]
-        counts = {"points": prediction.num_points, "dropped": prediction.num_dropped}
+        counts = {"points": prediction.num_points, "dropped_points": prediction.num_dropped}
         predictions.append({"file": str(prediction.source), **counts, **best[0], "top": best})
     content = {"predictions": predictions, "errors": [str(error) for error in bad]}
     return json.dumps(content, indent=2, ensure_ascii=False)

@@ -11,6 +11,8 @@ from pointlora.errors import DataError, PointLoraError
 WEIGHT_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".tar")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".dat")
 _HEAD_BYTES = 512
+# A zip archive, a pickle.
+_WEIGHT_MARKS = (b"PK", b"\x80")
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -68,7 +70,8 @@ def _describe_file(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if path.name in (CONFIG_FILE, WEIGHTS_FILE) and (path.parent / CONFIG_FILE).is_file():
         return describe_adapter(path.parent)
-    if suffix in WEIGHT_SUFFIXES and not _is_scan(path):
+    # Weights and KITTI's scans share a suffix; a scan has no mark of its own.
+    if suffix in WEIGHT_SUFFIXES and not (is_supported(path) and not _head(path).startswith(_WEIGHT_MARKS)):
         return describe_weights(path)
     if is_supported(path) or suffix in (".h5", ".hdf5"):
         return describe_data_file(path)
@@ -80,12 +83,6 @@ def _describe_file(path: Path) -> dict[str, Any]:
             "safe with `pointlora data convert`"
         )
     return _describe_unknown(path)
-
-
-def _is_scan(path: Path) -> bool:
-    """Whether a .bin file isn't weights of any format (zip, pickle or safetensors): then it may be a scan of KITTI."""
-    head = _head(path)
-    return path.suffix.lower() == ".bin" and head[:1] != b"\x80" and head[:4] != b"PK\x03\x04" and head[8:9] != b"{"
 
 
 def _describe_unknown(path: Path) -> dict[str, Any]:
