@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
 
-FILES are files (.ply .pcd .xyz .txt .npy .npz .las .laz .off .obj .stl), folders, which are searched through, or quoted
-patterns such as 'scans/**/*.ply'. Each cloud is prepared as the adapter's training data was.
+FILES are files (.ply .pcd .las .laz .e57 .xyz .txt .csv .asc .pts .ptx .npy .npz .bin .off .obj .stl .glb .gltf, each
+also with .gz), folders, which are searched through, or quoted patterns such as 'scans/**/*.ply'. What of a folder isn't
+read is said in one line. Each cloud is prepared as the adapter's training data was.
 
 Part segmentation labels every point of each file, in its order, and writes into the folder --output: <file>_parts.ply,
 coloured, with a property 'label' and all that the file had; <file>_parts.npy, the labels; and parts.png, a picture.
