@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class PartSource(CloudSource):
         Raises:
             DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
         """
-        cloud = self._read(index)
+        cloud = _read(self.files[index], self.options["label_name"], self.options["label_column"])
         labels = cloud.labels
         if labels is None:
             raise DataError(f"{self.files[index]}: has no part label, a whole number, at each point ({WHERE})")
@@ -68,24 +69,31 @@ class PartSource(CloudSource):
         first: dict[str, int] = {}
         for index, path in enumerate(self.files):
             first.setdefault(file_kind(Path(path)), index)
-        found = {kind: self._read(index).label_source for kind, index in first.items()}
-        told = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
-        if told:
-            say(f"{place}: labels are {told}; data.label_name or data.label_column chooses another column")
-
-    def _read(self, index: int) -> PointCloud:
-        from pointlora.data.files import read_point_cloud
-        from pointlora.data.files.labels import LabelChoice
-
-        name, column = self.options["label_name"], self.options["label_column"]
-        choice = LabelChoice(name, column, layout=name is None and column is None)
-        return read_point_cloud(self.files[index], labels=choice)
+        told = self.options["label_name"], self.options["label_column"]
+        found = {kind: _label_source(self.files[index], *told) for kind, index in first.items()}
+        taken = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
+        if taken:
+            say(f"{place}: labels are {taken}; data.label_name or data.label_column chooses another column")
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
         return ((self.cloud(index), -1) for index in range(len(self.files)))
 
     def describe(self, index: int) -> str:
         return self.files[index]
+
+
+def _read(path: str, label_name: str | None, label_column: int | None) -> PointCloud:
+    from pointlora.data.files import read_point_cloud
+    from pointlora.data.files.labels import LabelChoice
+
+    by_layout = label_name is None and label_column is None
+    return read_point_cloud(path, labels=LabelChoice(label_name, label_column, by_layout))
+
+
+@lru_cache(maxsize=1024)
+def _label_source(path: str, label_name: str | None, label_column: int | None) -> str | None:
+    """Where a file's labels are; kept, since every split of a data set asks for it."""
+    return _read(path, label_name, label_column).label_source
 
 
 class PartFiles:
