@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 from collections.abc import Iterator
@@ -98,10 +99,8 @@ def _unsound(cloud: PointCloud) -> str:
 
 def _reset_peak() -> None:
     """Let the peak of resident memory start anew (Linux)."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _memory(name: str) -> int:

@@ -173,7 +173,7 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "nan.xyz").write_text("nan 0 0\nnan 0 0\n")
     assert "NaN" in refused(tmp_path / "nan.xyz", capsys)
     (tmp_path / "inf.xyz").write_text("0 0 0\ninf 0 0\n")
-    assert "infinite" in refused(tmp_path / "inf.xyz", capsys)
+    assert "1 of 2 points are infinite" in refused(tmp_path / "inf.xyz", capsys)
     (tmp_path / "peft").mkdir()
     (tmp_path / "peft" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     assert "was not written by pointlora" in refused(tmp_path / "peft", capsys)

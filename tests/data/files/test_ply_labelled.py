@@ -14,7 +14,6 @@ from pointlora.data.files.ply import read_ply_vertices
 from pointlora.data.files.ply_labelled import write_labelled_ply
 from pointlora.errors import DataError
 
-
 _TYPES = {"float": "f4", "double": "f8", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
 
 

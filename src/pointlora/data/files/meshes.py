@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pointlora.data.files.content import Content
 from pointlora.data.files.limits import damaged, data_error
 from pointlora.data.files.mesh_sampling import sample_mesh
-from pointlora.data.files.point_cloud import PointCloud, build_cloud, check_coordinates
+from pointlora.data.files.point_cloud import PointCloud, all_finite, build_cloud, check_coordinates
 from pointlora.data.files.polygons import split_concave
 
 DEFAULT_NUM_SAMPLES = 8192
@@ -32,12 +32,11 @@ def cloud_from_mesh(
     Raises:
         DataError: NaN or infinite vertices, indices outside the vertices, no area.
     """
-    used = np.zeros(len(vertices), np.bool_)
-    used[triangles.ravel()] = True
-    if not used.all():
+    if not all_finite(vertices):
+        used = np.unique(triangles)
         check_coordinates(path, vertices[used])
-        vertices = np.where(used[:, None], vertices, np.zeros((), vertices.dtype))
-    vertices = check_coordinates(path, vertices)
+        vertices, given = np.zeros_like(vertices), vertices
+        vertices[used] = given[used]
     try:
         points = sample_mesh(vertices, triangles, num_samples or DEFAULT_NUM_SAMPLES, seed)
     except ValueError as error:
@@ -64,9 +63,8 @@ def triangulate(path: Path, vertices: np.ndarray, lengths: NDArray[np.int64], fl
         raise damaged(path, f"the vertex indices of the faces have dtype {flat.dtype}")
     if len(lengths) and lengths.min() < 3:
         raise damaged(path, f"face {int(lengths.argmin())} has only {int(lengths.min())} vertices")
-    outside = (flat < 0) | (flat >= len(vertices))
-    if outside.any():
-        wrong = int(flat[outside][0])
+    if len(flat) and not (flat.min() >= 0 and flat.max() < len(vertices)):
+        wrong = int(flat[(flat < 0) | (flat >= len(vertices))][0])
         raise damaged(path, f"a face refers to vertex {wrong}, the file has vertices 0..{len(vertices) - 1}")
     flat = flat.astype(np.int64)
     triangles = _fans(lengths, flat)

@@ -41,7 +41,7 @@ def read_obj(path: Path) -> Content:
     """
     faces = _Faces()
     with open_text(path) as file:
-        lines = text_lines(path, _joined(file))
+        lines = text_lines(_joined(file))
         vertices = parse_rows(path, _vertex_lines(path, lines, faces), use_columns=(0, 1, 2))
     triangles = None
     if faces.lengths:
@@ -69,8 +69,10 @@ def _vertex_lines(path: Path, lines: Iterable[Line], faces: _Faces) -> Iterator[
     for number, line in lines:
         keyword, _, rest = line.replace("\t", " ").partition(" ")
         if keyword == "v":
+            if not rest:
+                raise damaged(path, f"line {number} is a vertex without coordinates")
             faces.num_vertices += 1
-            yield number, rest.strip()
+            yield number, rest
         elif keyword == "f":
             _add_face(path, number, rest, faces)
         elif keyword not in _PASSED_OVER:

@@ -17,6 +17,7 @@ from pointlora.data.files.limits import check_declared, damaged, data_error
 from pointlora.data.files.meshes import triangulate
 from pointlora.data.files.text import Line, open_text, parse_rows, text_lines
 
+_LINES_AT_ONCE = 1 << 16
 _MARK = re.compile(r"(?:ST)?(?:C|N|CN|NC)?OFF(?=[\s\d#]|$)")
 
 
@@ -53,7 +54,7 @@ def read_off(path: Path) -> Content:
 
 def _without_mark(path: Path, file: TextIO) -> Iterator[Line]:
     """The lines behind the word OFF, of which the first may stand on its line."""
-    lines = text_lines(path, file)
+    lines = text_lines(file)
     number, line = next(lines, (0, ""))
     match = _MARK.match(line.upper())
     if match is None:
@@ -69,21 +70,45 @@ def _read_faces(path: Path, lines: Iterator[Line], number: int) -> tuple[NDArray
     lengths, flat = array.array("q"), array.array("q")
     begun: list[str] = []
     taken, place = 0, 0
-    while len(lengths) < number and (line := next(lines, None)) is not None:
-        taken, place = taken + 1, line[0]
-        tokens = begun + line[1].split()
-        try:
-            size = int(tokens[0])
-            face = array.array("q", map(int, tokens[1 : size + 1]))
-        except (ValueError, OverflowError) as error:
-            raise damaged(path, f"line {line[0]} is not a face: {line[1][:40]!r}") from error
-        # A face that isn't complete goes on in the next line.
-        begun = tokens if 2 < size > len(face) else []
-        if size < 3:
-            raise damaged(path, f"line {line[0]} declares a face of {size} vertices and has {len(tokens) - 1} values")
-        if not begun:
-            flat.extend(face)
-            lengths.append(size)
+    while len(lengths) < number and (block := list(islice(lines, min(_LINES_AT_ONCE, number - len(lengths))))):
+        taken += len(block)
+        rows = None if begun else _equal_rows(block)
+        if rows is not None:
+            lengths.extend(rows[:, 0].tolist())
+            flat.frombytes(np.ascontiguousarray(rows[:, 1:]).tobytes())
+            continue
+        for place, line in block:
+            begun = _add_face(path, place, begun + line.split(), lengths, flat)
     if begun:
-        raise damaged(path, f"line {place} declares a face of {begun[0]} vertices and has {len(begun) - 1} values")
+        raise _unfinished(path, place, begun)
     return np.array(lengths), np.array(flat), taken
+
+
+def _equal_rows(block: list[Line]) -> NDArray[np.int64] | None:
+    """Lines as an array (L, n + 1) if all of them are whole faces of n corners, without colours."""
+    try:
+        rows = np.loadtxt([line for _, line in block], np.int64, comments=None, ndmin=2)
+    except ValueError:
+        return None
+    size = rows.shape[1] - 1
+    return rows if size >= 3 and (rows[:, 0] == size).all() else None
+
+
+def _add_face(path: Path, place: int, tokens: list[str], lengths: array.array, flat: array.array) -> list[str]:
+    """Add one face; the tokens come back where it isn't complete, since it then goes on in the next line."""
+    try:
+        size = int(tokens[0])
+        face = array.array("q", map(int, tokens[1 : size + 1]))
+    except (ValueError, OverflowError) as error:
+        raise damaged(path, f"line {place} is not a face: {' '.join(tokens)[:40]!r}") from error
+    if size < 3:
+        raise _unfinished(path, place, tokens)
+    if len(face) < size:
+        return tokens
+    flat.extend(face)
+    lengths.append(size)
+    return []
+
+
+def _unfinished(path: Path, place: int, tokens: list[str]) -> Exception:
+    return damaged(path, f"line {place} declares a face of {tokens[0]} vertices and has {len(tokens) - 1} values")

@@ -105,7 +105,7 @@ def _record_dtype(path: Path, fields: list[tuple[str, str, int]]) -> np.dtype:
 def _read_ascii(path: Path, header: PcdHeader, available: int) -> np.ndarray:
     check_declared(path, "points", header.num_points, 2 * len(header.dtype.names or ()), available + 1)
     with open_text(path, header.data_start) as file:
-        records = parse_rows(path, text_lines(path, file, first=header.num_lines + 1), header.dtype)
+        records = parse_rows(path, text_lines(file, first=header.num_lines + 1), header.dtype)
     if len(records) != header.num_points:
         raise damaged(path, f"the header declares {header.num_points} points, {len(records)} lines follow")
     return records

@@ -220,7 +220,7 @@ def _read_text(path: Path, header: PlyHeader) -> list[PlyElement]:
     rows = sum(element.count for element in header.elements)
     elements = []
     with open_text(path, header.data_start) as file:
-        lines = text_lines(path, file, (), header.num_lines + 1)
+        lines = text_lines(file, (), header.num_lines + 1)
         counted = _Counted(lines)
         for element in header.elements:
             own = islice(counted, element.count)
@@ -261,7 +261,7 @@ def _text_records(path: Path, element: PlyElementHeader, lines: Iterator[Line]) 
         return _empty(element)
     width = len(element.properties)
     if len(head[1].split()) != width:
-        raise explain_rows(path, [head], None, width, exact=True)
+        raise explain_rows(path, head, None, width, exact=True)
     table = parse_rows(path, _chain(head, lines))
     return {part.name: _as_declared(path, part, table[:, place]) for place, part in enumerate(element.properties)}
 

@@ -15,7 +15,7 @@ from pointlora.data.files.doubts import cloud_warnings
 from pointlora.data.files.labels import LabelChoice, as_labels, find_labels
 from pointlora.data.files.limits import data_error
 
-__all__ = ["PointCloud", "as_labels", "build_cloud", "check_coordinates", "cloud_from_content", "float32_offset"]
+__all__ = ["PointCloud", "as_labels", "build_cloud", "check_coordinates", "cloud_from_content"]
 
 # float32 may move a coordinate by this share of the cloud's extent along its axis, not further.
 MAX_FLOAT32_ERROR = 1e-6
@@ -160,7 +160,7 @@ def finite_rows(path: Path, points: np.ndarray) -> tuple[np.ndarray, NDArray[np.
         DataError: wrong shape or dtype, no row left, infinite coordinates.
     """
     points = _as_floats(path, points)
-    if _all_finite(points):
+    if all_finite(points):
         return points, None
     empty = np.isnan(points).any(axis=1)
     infinite = (np.abs(points) > _LARGEST).any(axis=1)
@@ -181,7 +181,7 @@ def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
         DataError: wrong shape or dtype, no points, NaN or infinite coordinates.
     """
     points = _as_floats(path, points)
-    if not _all_finite(points):
+    if not all_finite(points):
         bad = ~(np.abs(points) <= _LARGEST).all(axis=1)
         number, first = int(bad.sum()), int(bad.argmax())
         problem = f"{number} of {len(points)} points are NaN, infinite or above 3.4e38, the first has index {first}"
@@ -220,7 +220,8 @@ def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
     return points
 
 
-def _all_finite(points: np.ndarray) -> bool:
+def all_finite(points: np.ndarray) -> bool:
+    """Whether all of some numbers, at least one, are finite in float32."""
     # NaN is the result of a minimum with NaN, and fails both comparisons.
     with np.errstate(invalid="ignore"):
         return bool(points.min() >= -_LARGEST and points.max() <= _LARGEST)

@@ -36,17 +36,20 @@ def split_concave(
     Raises:
         DataError: a polygon is concave and mapbox_earcut isn't installed.
     """
-    corners = vertices.astype(np.float64)
+    corners: NDArray[np.float64] = vertices.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         first = corners[fans[:, 0]]
         crosses = np.cross(corners[fans[:, 1]] - first, corners[fans[:, 2]] - first)
     face = np.repeat(np.arange(len(lengths)), lengths - 2)
-    normals = np.stack([np.bincount(face, crosses[:, axis], len(lengths)) for axis in range(3)], axis=1)
+    normals: NDArray[np.float64] = np.stack(
+        [np.bincount(face, crosses[:, axis], len(lengths)) for axis in range(3)], axis=1
+    )
     with np.errstate(invalid="ignore", over="ignore"):
         along = np.einsum("ij,ij->i", crosses, normals[face])
         squares = np.einsum("ij,ij->i", normals, normals)
         back = along < -_TOLERANCE * squares[face]
     concave = np.unique(face[back])
+    concave, fans = _turn_quads(corners, normals, lengths, fans, concave)
     if not len(concave):
         return fans
     earcut = optional_module(path, "mapbox_earcut")
@@ -61,6 +64,32 @@ def split_concave(
         pieces += [fans[done:start], polygon[triangles.astype(np.int64)].reshape(-1, 3)]
         done = int(fan_ends[number])
     return np.concatenate([*pieces, fans[done:]])
+
+
+def _turn_quads(
+    corners: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    lengths: NDArray[np.int64],
+    fans: NDArray[np.int64],
+    concave: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut quadrangles along their other diagonal where that lies inside; returns the other concave polygons, and fans.
+
+    Of the two diagonals of a simple quadrangle one always does. Where neither does, it crosses itself, and its fan is
+    as good as anything.
+    """
+    quads = concave[lengths[concave] == 4]
+    first = (np.cumsum(lengths - 2) - (lengths - 2))[quads]
+    a, b, c = fans[first].T
+    d = fans[first + 1, 2]
+    turned = np.stack([np.stack([b, c, d], axis=1), np.stack([b, d, a], axis=1)], axis=1)
+    crosses = np.cross(
+        corners[turned[..., 1]] - corners[turned[..., 0]], corners[turned[..., 2]] - corners[turned[..., 0]]
+    )
+    inside = (np.einsum("qti,qi->qt", crosses, normals[quads]) >= 0).all(axis=1)
+    fans = fans.copy()
+    fans[first[inside]], fans[first[inside] + 1] = turned[inside, 0], turned[inside, 1]
+    return concave[lengths[concave] != 4], fans
 
 
 def _in_plane(corners: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:

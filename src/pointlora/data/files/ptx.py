@@ -29,7 +29,7 @@ def read_ptx(path: Path) -> Content:
     """
     tables: list[NDArray[np.float64]] = []
     with open_text(path) as file:
-        lines = text_lines(path, file, comments=())
+        lines = text_lines(file, comments=())
         while (head := next(lines, None)) is not None:
             tables.append(_read_scan(path, head, lines))
             if tables[-1].shape[1] != tables[0].shape[1]:

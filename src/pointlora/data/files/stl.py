@@ -52,7 +52,7 @@ def _is_text(head: bytes) -> bool:
 def _read_text_corners(path: Path) -> np.ndarray:
     """Return the corners (3 F, 3) of a text STL whose lines follow the grammar strictly."""
     with open_text(path) as file:
-        points = parse_rows(path, _corner_lines(path, text_lines(path, file, comments=())))
+        points = parse_rows(path, _corner_lines(path, text_lines(file, comments=())))
     if points.shape[1] != 3:
         raise damaged(path, f"its vertices have {points.shape[1]} coordinates instead of 3")
     return points
@@ -78,6 +78,8 @@ def _corner_lines(path: Path, lines: Iterable[Line]) -> Iterator[Line]:
             raise damaged(path, f"line {number} starts with {words[0][:40]!r} instead of {wanted!r}")
         index += 1
         if word == "vertex":
-            yield number, line.partition(" ")[2] if " " in line else line.partition("\t")[2]
+            if len(words) == 1:
+                raise damaged(path, f"line {number} is a vertex without coordinates")
+            yield number, line[len(word) :]
     if inside:
         raise damaged(path, "the STL text does not end with endsolid")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from pointlora.data.files.content import Column, Content
 from pointlora.data.files.limits import damaged, data_error
 from pointlora.data.files.names import AXES, find_axes, split_names, unique_names
 from pointlora.data.files.text import Line, RowWatch, explain_rows, is_number, open_text, text_lines
-from pointlora.errors import DataError
 
 _COMMENTS = ("#", "//")
 _SEPARATORS = (None, ",", ";", "\t")
@@ -85,15 +85,16 @@ def read_text_table(path: Path) -> Content:
             no points.
     """
     with open_text(path) as file:
-        lines = iter(enumerate(file, start=1))
-        header = _read_header(path, lines)
+        header = _read_header(path, enumerate(file, start=1))
         if header.first is None:
             raise data_error(path, "the file holds no points", "choose a file with at least one point")
         form = _find_form(path, header)
         if _is_cut(path, form, header.first[1]):
             raise damaged(path, "ends inside a line")
-        rest = text_lines(path, (line for _, line in lines), _COMMENTS, header.first[0] + 1)
-        table, count = _parse(path, form, chain([header.first], rest), header.count)
+        table = _parse_quickly(form, header, file)
+    count = header.count
+    if table is None:
+        table, count = _parse_carefully(path, form, header)
     if count not in (None, len(table)):
         raise damaged(path, f"the first line declares {count} points, {len(table)} lines follow")
     names = form.names
@@ -144,7 +145,7 @@ def _read_header(path: Path, lines: Iterable[Line]) -> Header:
         for mark in _COMMENTS:
             line = line.partition(mark)[0].rstrip()
         kind = _kind(line)
-        if header.texts and kind == "text" and _are_names_of(header.texts[-1][1], line):
+        if header.texts and kind in ("text", "wrong") and _are_names_of(header.texts[-1][1], line):
             kind = "row"
         if kind == "count" and header.count is None:
             header.count = int(line)
@@ -201,9 +202,11 @@ def _find_form(path: Path, header: Header) -> Form:
     if len(tokens) > _MAX_COLUMNS:
         raise data_error(path, f"line {number} has {len(tokens)} columns", f"store at most {_MAX_COLUMNS}")
     names = _find_names(path, header, form, tokens)
-    if names is not None and len(names) < len(tokens):
-        names += [""] * (len(tokens) - len(names))
-    used = tuple(place for place, token in enumerate(tokens) if is_number(token))
+    names = None if names is None else names + [""] * (len(tokens) - len(names))
+    # Text is passed over; an empty cell is a number that is missing, unless the line just ends in a separator.
+    used = tuple(
+        place for place, token in enumerate(tokens) if is_number(token) or (not token and names and names[place])
+    )
     return Form(
         separator,
         decimal_comma,
@@ -254,28 +257,42 @@ def _are_first(names: list[str], tokens: list[str]) -> bool:
     return tuple(name.lower() for name in names[:3]) == AXES and tokens[0] not in ("0", "1")
 
 
-def _parse(path: Path, form: Form, lines: Iterable[Line], counted: int | None) -> tuple[np.ndarray, int | None]:
-    """Parse rows to (R, C), and return the number of points that all counts together declare.
-
-    Args:
-        path: the file.
-        form: of the rows.
-        lines: from the first row on.
-        counted: points that a count before them declares; a .pts file may hold several clouds, each behind its own.
-    """
-    counts = [] if counted is None else [counted]
-    watch = RowWatch(_without_counts(lines, counts) if counts and _is_pts(path) else lines)
-    texts = watch.texts()
-    if form.separator is not None or form.quoted:
-        texts = _plain(texts, form)
+def _parse_quickly(form: Form, header: Header, file: TextIO) -> np.ndarray | None:
+    """The table (R, C) where the rest of the file is nothing but rows; None where a closer look is needed."""
+    assert header.first is not None
+    if form.quoted or form.decimal_comma:
+        return None
     try:
-        table = np.loadtxt(texts, delimiter=form.separator, comments=None, usecols=form.used, ndmin=2)
-    except DataError:
-        raise
-    except ValueError as error:
-        plain = [(number, _plain_row(line, form)) for number, line in watch.recent]
-        width = len(form.tokens(plain[0][1])) if form.used is None else max(form.used) + 1
-        raise explain_rows(path, plain, form.separator, width, form.used is None) from error
+        lines = chain([header.first[1]], file)
+        return np.loadtxt(lines, delimiter=form.separator, comments=None, usecols=form.used, ndmin=2)
+    except ValueError:
+        return None
+
+
+def _parse_carefully(path: Path, form: Form, header: Header) -> tuple[np.ndarray, int | None]:
+    """Parse rows to (R, C) among comments, quotes, decimal commas, empty cells and counts.
+
+    Returns:
+        the table, and the number of points that all counts together declare: a .pts file may hold several clouds, each
+        behind its own.
+
+    Raises:
+        DataError: a line that is no row, by its number.
+    """
+    assert header.first is not None
+    counts = [] if header.count is None else [header.count]
+    with open_text(path) as file:
+        skipped = islice(file, header.first[0] - 1, None)
+        lines: Iterable[Line] = text_lines(skipped, _COMMENTS, header.first[0])
+        watch = RowWatch(_without_counts(lines, counts) if counts and _is_pts(path) else lines)
+        texts = (_plain_row(line, form) for line in watch.texts())
+        try:
+            table = np.loadtxt(texts, delimiter=form.separator, comments=None, usecols=form.used, ndmin=2)
+        except ValueError as error:
+            number, text = watch.latest
+            width = len(form.tokens(header.first[1])) if form.used is None else max(form.used) + 1
+            row = (number, _plain_row(text, form))
+            raise explain_rows(path, row, form.separator, width, form.used is None) from error
     return table, sum(counts) if counts else None
 
 
@@ -296,13 +313,8 @@ def _without_counts(lines: Iterable[Line], counts: list[int]) -> Iterator[Line]:
             yield number, line
 
 
-def _plain(texts: Iterable[str], form: Form) -> Iterator[str]:
-    """Rows without quotes, decimal commas and empty cells."""
-    for line in texts:
-        yield _plain_row(line, form)
-
-
 def _plain_row(line: str, form: Form) -> str:
+    """A row without quotes, decimal commas and empty cells."""
     if form.quoted:
         line = line.replace('"', "").replace("'", "")
     if form.decimal_comma:

@@ -44,25 +44,19 @@ def open_text(path: Path, start: int = 0) -> TextIO:
 _EXPORT = "export it as UTF-8 text"
 
 
-def text_lines(path: Path, file: Iterable[str], comments: Sequence[str] = ("#",), first: int = 1) -> Iterator[Line]:
+def text_lines(file: Iterable[str], comments: Sequence[str] = ("#",), first: int = 1) -> Iterator[Line]:
     """Yield the non-empty lines as (line number, text stripped of comments and white space).
 
     Args:
-        path: the file, for messages.
-        file: its lines.
+        file: lines as a file gives them.
         comments: marks from which on the rest of a line is passed over.
         first: number of the first line.
-
-    Raises:
-        DataError: a line holds a zero byte.
     """
     for number, line in enumerate(file, start=first):
         for mark in comments:
             if mark in line:
                 line = line.partition(mark)[0]
         if line := line.strip():
-            if "\0" in line:
-                raise data_error(path, f"is not text (line {number} holds zero bytes)", _EXPORT)
             yield number, line
 
 
@@ -104,54 +98,46 @@ def parse_rows(
         raise
     except ValueError as error:
         width = len(head[1].split(separator)) if use_columns is None else max(use_columns) + 1
-        raise explain_rows(path, seen.recent, separator, width, use_columns is None) from error
+        raise explain_rows(path, seen.latest, separator, width, use_columns is None) from error
 
 
 class RowWatch:
-    """Lines on their way to a parser, of which the latest are kept to explain an error.
+    """Lines on their way to a parser, of which the latest is kept: numpy parses as it reads, so an error is there.
 
     Args:
         lines: from `text_lines`.
     """
 
-    # numpy parses as it reads, so the wrong line is the latest one.
-    _KEPT = 4
-
     def __init__(self, lines: Iterable[Line]) -> None:
         self._lines = lines
-        self.recent: list[Line] = []
+        self.latest: Line = (0, "")
 
     def texts(self) -> Iterator[str]:
-        recent = self.recent
+        """The texts of the lines."""
         for line in self._lines:
-            recent.append(line)
-            if len(recent) > self._KEPT:
-                del recent[0]
-            if not line[1]:
-                # numpy would pass over it.
-                raise ValueError("an empty row")
+            self.latest = line
             yield line[1]
 
 
-def explain_rows(path: Path, lines: Sequence[Line], separator: str | None, width: int, exact: bool) -> Exception:
-    """The error that says which of some lines is no row of numbers: numpy counts rows and has advice for programmers.
+def explain_rows(path: Path, line: Line, separator: str | None, width: int, exact: bool) -> Exception:
+    """The error that says why a line is no row of numbers: numpy counts rows and has advice for programmers.
 
     Args:
         path: the file.
-        lines: where the error must be.
+        line: where the error is.
         separator: between columns, None for white space.
         width: number of columns.
         exact: whether a line may not have more.
     """
-    for number, line in lines:
-        tokens = line.split(separator)
-        if any("\udc80" <= letter <= "\udcff" for letter in line):
-            return data_error(path, f"is not text (line {number})", _EXPORT)
-        if len(tokens) != width if exact else len(tokens) < width:
-            return damaged(path, f"line {number} has {len(tokens)} columns, not {width}")
-        wrong = [token for token in tokens[:width] if not is_number(token)]
-        if wrong:
-            return damaged(path, f"line {number} has {wrong[0][:40]!r} where a number should be")
+    number, text = line
+    if any(letter == "\0" or "\udc80" <= letter <= "\udcff" for letter in text):
+        return data_error(path, f"is not text (line {number})", _EXPORT)
+    tokens = text.split(separator)
+    if len(tokens) != width if exact else len(tokens) < width:
+        return damaged(path, f"line {number} has {len(tokens)} columns, not {width}")
+    wrong = [token for token in tokens[:width] if not is_number(token)]
+    if wrong:
+        return damaged(path, f"line {number} has {wrong[0][:40]!r} where a number should be")
     return damaged(path, "its values do not fit their declared types or number of columns")
 
 
