@@ -25,7 +25,8 @@ _OPTIONAL: dict[str, type] = {
     "parts": dict,
     "selected_on": str,
 }
-_WORDS: dict[type, str] = {dict: "an object", str: "a text"}
+_WORDS: dict[type, str] = {dict: "an object", str: "a text of one line"}
+_LONGEST_NAME = 200
 
 
 def check_fields(config: Mapping[str, Any], path: object) -> None:
@@ -44,7 +45,7 @@ def check_fields(config: Mapping[str, Any], path: object) -> None:
             continue
         if value is None:
             raise AdapterError(f"{path} is damaged: it has no {name.rpartition('.')[2]!r}")
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or (name in _REQUIRED and isinstance(value, str) and not _is_name(value)):
             raise AdapterError(f"{path} is damaged: {name} is {shown(value)}, but it must be {_WORDS[kind]}")
     try:
         check_integer("initial_seed", config.get("initial_seed", 0), 0, 2**63 - 1)
@@ -56,6 +57,11 @@ def shown(value: object) -> str:
     """A value for a message, cut off where it is long."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can stand in a message of one line."""
+    return text.isprintable() and len(text) <= _LONGEST_NAME
 
 
 def _find(config: Mapping[str, Any], name: str) -> Any:

@@ -110,11 +110,14 @@ def find_base(
         return None
     if named == PRETRAINED:
         return locate_weights(named, config["base_model"]["name"])
-    places = [Path(named), Path(folder) / named]
-    for place in places:
-        if place.exists():
-            return place
-    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
+    try:
+        for place in (Path(named), Path(folder) / named):
+            if place.exists():
+                return place
+    except (OSError, ValueError):
+        pass  # too long for a path, or with a zero byte in it
+    shown = named if len(named) <= 200 and named.isprintable() else ascii(named)[:200]
+    raise CheckpointError(f"{shown}, the backbone of {folder}, does not exist; give its place with --base")
 
 
 def initial_model(seed: int, name: str, task: str, **options: Any) -> nn.Module:

@@ -75,5 +75,7 @@ def is_visible(name: str) -> bool:
 
 
 def _plural(sort: str) -> str:
-    word, space, rest = sort.partition(" that ")
-    return f"{word}s{space}{rest}"
+    noun, that, rest = sort.partition(" that ")
+    first, *more = noun.split(" beside ")
+    noun = " beside ".join([f"{first}s", *more])
+    return f"{noun}{that}{rest}".replace(" isn't", " aren't") if that else noun

@@ -65,7 +65,7 @@ def read_transform(folder: str | os.PathLike[str], config: dict[str, Any]) -> Po
         kept = {key: settings[key] for key in ("num_points", "normalize", "up_axis") if key in settings}
         return PointTransform(TransformConfig(**{"num_points": 1024, **kept}), train=False)
     except (TypeError, ConfigError) as error:
-        raise AdapterError(f"{folder} has a wrong preprocessing: {error}") from error
+        raise AdapterError(f"{folder} has a wrong preprocessing: {str(error)[:200]}") from error
 
 
 def read_mesh_samples(config: dict[str, Any]) -> int | None:

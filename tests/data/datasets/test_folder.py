@@ -142,6 +142,23 @@ def test_other_names_of_split_folders(tmp_path: Path, train: str, test: str) -> 
     assert all(f"/{train}/" in source for source in found["train"].sources)
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    write_class_folders(tmp_path, {"Bus": 2, "Train": 3, "training": 1})
+    assert FolderDataset(tmp_path, "all").class_counts().tolist() == [2, 3, 1]
+
+
+def test_one_split_folder_of_another_name(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "Testing", {"bolt": 2, "nut": 1})
+    assert FolderDataset(tmp_path, "test").class_counts().tolist() == [2, 1]
+
+
+def test_the_better_known_of_two_names_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, count in {"train": 3, "training": 1, "test": 1, "val": 1, "validation": 2}.items():
+        write_class_folders(tmp_path / name, {"bolt": count})
+    assert [len(FolderDataset(tmp_path, split)) for split in ("train", "validation", "test")] == [3, 2, 1]
+    assert f"2 folders that aren't searched (such as {tmp_path}/training)" in capsys.readouterr().err
+
+
 def test_split_folders_below_those_of_the_classes(tmp_path: Path) -> None:
     for name, count in {"chair": 3, "night_stand": 2}.items():
         write_class_folders(tmp_path / name, {"train": count, "test": 1})

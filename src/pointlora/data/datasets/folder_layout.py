@@ -18,7 +18,13 @@ LAYOUT = (
 )
 SPLITS = ("train", "validation", "test", "all")
 # What a split's folder may be called, in any case.
-_ALIASES = {"train": ("train", "training"), "validation": ("validation", "val"), "test": ("test", "testing")}
+_ALIASES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val"),
+    "test": ("test", "testing"),
+    "all": ("all",),
+}
+_PLAIN = ("train", "validation", "val", "test", "all")
 _NUMBERED = re.compile(r"(.+)_\d+$")
 
 
@@ -97,17 +103,33 @@ def has_class_folders(base: Path) -> bool:
 
 
 def split_folders(base: Path) -> dict[str, Path]:
-    """The folders of splits, if there is one for training or testing; of two for one split, the better known name."""
-    by_name: dict[str, Path] = {}
-    for path in sorted(_entries(base), reverse=True):
-        if path.is_dir():
-            by_name[path.name.lower()] = path
-    found: dict[str, Path] = {}
-    for split in SPLITS:
-        for name in _ALIASES.get(split, (split,)):
-            if name in by_name:
-                found.setdefault(split, base / name if (base / name).is_dir() else by_name[name])
+    """The folders of splits, if there is one for training or testing; of two for one split, the better known name.
+
+    A class may be called Train too: names other than `train`, `validation`, `val`, `test` and `all` count where there
+    are both training and testing, or where they hold no file themselves, but folders.
+    """
+    by_name = {path.name: path for path in sorted(_entries(base), reverse=True) if path.is_dir()}
+    found = {
+        split: by_name[name]
+        for split, names in _ALIASES.items()
+        for name in reversed(names)
+        if name in by_name and name in _PLAIN
+    }
+    folded = {name.lower(): path for name, path in by_name.items()}
+    others = {
+        split: folded[name]
+        for split, names in _ALIASES.items()
+        for name in reversed(names)
+        if split not in found and name in folded
+    }
+    if {"train", "test"} <= found.keys() | others.keys() or all(map(_holds_folders_alone, others.values())):
+        found |= others
+    found = {split: found[split] for split in SPLITS if split in found}
     return found if "train" in found or "test" in found else {}
+
+
+def _holds_folders_alone(folder: Path) -> bool:
+    return not cloud_files(folder) and any(path.is_dir() for path in _entries(folder))
 
 
 def has_split(base: Path, split: str) -> bool:
