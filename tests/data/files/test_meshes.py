@@ -55,3 +55,16 @@ def test_agrees_with_trimesh(tmp_path: Path, name: str) -> None:
     points = read_point_cloud(path, 400).points
     _, distances, _ = trimesh.proximity.closest_point_naive(mesh, points)
     assert distances.max() < 1e-6
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_vertices_that_no_face_refers_to_may_be_anything(value: float) -> None:
+    plain = cloud_from_mesh(PATH, samples.VERTICES, samples.TRIANGLES, 200, 0)
+    assert samples.TRIANGLES.max() == 6
+    further = np.vstack([samples.VERTICES, [[value, 0, 0]]])
+    assert (3 in samples.TRIANGLES, 7 in samples.TRIANGLES) == (True, False)
+    np.testing.assert_array_equal(cloud_from_mesh(PATH, further, samples.TRIANGLES, 200, 0).points, plain.points)
+    used = samples.VERTICES.astype(float)
+    used[5, 1] = value
+    with pytest.raises(DataError, match="points are NaN, infinite or above"):
+        cloud_from_mesh(PATH, used, samples.TRIANGLES, 200, 0)

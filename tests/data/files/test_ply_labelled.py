@@ -12,9 +12,19 @@ import file_samples as samples
 from pointlora.data.files import read_point_cloud, write_ply
 from pointlora.data.files.ply import read_ply_vertices
 from pointlora.data.files.ply_labelled import write_labelled_ply
+from pointlora.data.files.ply_writer import write_columns
 from pointlora.errors import DataError
 
-_TYPES = {"float": "f4", "double": "f8", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
+_TYPES = {
+    "float": "f4",
+    "double": "f8",
+    "uchar": "u1",
+    "short": "i2",
+    "ushort": "u2",
+    "int": "i4",
+    "uint": "u4",
+    "char": "i1",
+}
 
 
 def header_and_body(path: Path) -> tuple[list[str], bytes]:
@@ -149,3 +159,32 @@ def test_a_file_that_has_changed_since(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.ply: has 3 vertices, and had 5"):
         write_labelled_ply(tmp_path / "b.ply", cloud, np.zeros(5, np.int64), np.zeros((5, 3), np.uint8))
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_rows_without_a_point_keep_their_place(tmp_path: Path) -> None:
+    points = samples.POINTS.astype(np.float64) / 3 + [500_000, 5_400_000, 300]
+    points[[1, 3], 2] = np.nan
+    records = np.rec.fromarrays([*points.T, np.arange(5) * 1.5], names="x,y,z,quality")
+    np.save(tmp_path / "a.npy", np.asarray(records))
+    ply = write_columns(tmp_path / "a.ply", {name: np.asarray(records[name]) for name in records.dtype.names or ()})
+    for path in (tmp_path / "a.npy", ply):
+        cloud = read_point_cloud(path)
+        assert len(cloud) == 3
+        labels, colors = np.array([4, 5, 6]), np.full((3, 3), 200, np.uint8)
+        found = vertices_of(write_labelled_ply(tmp_path / "out.ply", cloud, labels, colors))
+        assert found["label"].tolist() == [4, -1, 5, -1, 6]
+        assert found["red"].tolist() == [200, 0, 200, 0, 200]
+        assert np.stack([found[axis] for axis in "xyz"], axis=1).tobytes() == points.tobytes()
+        np.testing.assert_array_equal(found["quality"], np.arange(5) * 1.5)
+
+
+@pytest.mark.parametrize("kind", [".las", ".laz"])
+def test_scanner_integers_are_written_as_the_doubles_they_stand_for(tmp_path: Path, kind: str) -> None:
+    far = np.round(samples.POINTS.astype(np.float64) / 3 + [500_000, 5_400_000, 300], 3)
+    path = samples.write(tmp_path, f"a{kind}", samples.las(kind, far))
+    found = label(path, tmp_path / "out.ply")
+    doubles = np.stack([found[axis] for axis in "xyz"], axis=1)
+    offsets = np.floor(far.min(axis=0))
+    integers = np.round((far - offsets) / 0.001)
+    np.testing.assert_array_equal(doubles, integers * 0.001 + offsets)
+    np.testing.assert_array_equal(np.round((doubles - offsets) / 0.001), integers)

@@ -55,6 +55,16 @@ def test_every_point_format_gives_the_same_points(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("name", MESHES)
+def test_samples_are_those_of_earlier_versions(tmp_path: Path, name: str) -> None:
+    points = read_point_cloud(samples.write_sample(tmp_path, name), num_samples=64, seed=5).points
+    # As the first readers of this library gave them for each of its mesh formats.
+    np.testing.assert_allclose(points.min(axis=0), [0.021377355, 0.020341527, 0.014258856], rtol=1e-6)
+    np.testing.assert_allclose(points.max(axis=0), [5.0, 3.6790464, 2.2449937], rtol=1e-6)
+    np.testing.assert_allclose(points[1], [5.0, 3.308984, 0.014258856], rtol=1e-6)
+    assert float(np.abs(points).sum(dtype=np.float64)) == pytest.approx(366.3169655557722, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", MESHES)
 def test_every_mesh_format_gives_the_same_samples(tmp_path: Path, name: str) -> None:
     cloud = read_point_cloud(samples.write_sample(tmp_path, name), num_samples=500, seed=3)
     reference = read_point_cloud(samples.write_sample(tmp_path, "binary.stl"), num_samples=500, seed=3)
@@ -140,6 +150,16 @@ def test_random_damage_is_a_cloud_or_one_line(tmp_path: Path, name: str, data: s
 def test_rubbish_of_every_suffix(tmp_path: Path, suffix: str, content: bytes) -> None:
     message = refusal(samples.write(tmp_path, f"a{suffix}", content))
     assert content or "empty" in message
+
+
+@pytest.mark.parametrize(
+    ("suffix", "hint"),
+    [(".plyy", ".ply"), (".pcb", ".pcd"), (".e58", ".e57"), (".gtlf", ".gltf"), (".cvs", None), (".step", None)],
+)
+def test_hints_are_near(tmp_path: Path, suffix: str, hint: str | None) -> None:
+    message = refusal(tmp_path / f"a{suffix}")
+    assert message.partition("did you mean ")[2].startswith(f"{hint}?") == (hint is not None)
+    assert "supported are .asc .bin" in message
 
 
 def test_suffix_case_and_near_names(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pointlora.errors import DataError
 
 # Deflate cannot do better than 1032:1, so a larger ratio is a forged size.
 _MAX_DEFLATE_RATIO = 1032
+_POINT_NAMES = ("points", "point", "xyz", "coords", "coord", "coordinates", "pos", "positions", "vertices")
 _ROLES = {"labels": "labels", "label": "labels", "normals": "normals", "colors": "colors"}
 
 
@@ -37,7 +38,7 @@ def read_npy(path: Path) -> Content:
 
 
 def read_npz(path: Path) -> Content:
-    """Read a .npz file: array "points" (N, C >= 3), or the only array of such a shape, or arrays x, y and z (N,).
+    """Read a .npz file: array "points" (N, C >= 3), the only array of such a shape or with a name like xyz, or x, y, z.
 
     "labels" or "label" (N,), "normals" (N, 3) and "colors" (N, 3) become attributes of the agreed dtype; further
     numeric arrays of N rows keep their name and dtype, all others, of text and objects too, are ignored.
@@ -152,6 +153,9 @@ def _points_name(path: Path, arrays: dict[str, np.ndarray]) -> str:
     tables = [name for name, values in arrays.items() if name not in _ROLES and _is_table(values)]
     if len(tables) == 1:
         return tables[0]
+    named = [name for name in tables if name.lower() in _POINT_NAMES]
+    if len(named) == 1:
+        return named[0]
     axes = find_axes(list(arrays))
     if not tables and axes is not None:
         parts = [arrays.pop(name) for name in [list(arrays)[place] for place in axes]]

@@ -39,9 +39,9 @@ def content_from_table(path: Path, table: np.ndarray) -> Content:
         raise data_error(path, problem, fix)
     if table.dtype.kind not in "fiu":
         raise data_error(path, f"the data have dtype {table.dtype}", "store real numbers, e.g. float32")
-    if len(table) == 3 and table.shape[1] > 7:
+    if _is_transposed(table):
         problem = f"the data have shape {table.shape}, points as columns"
-        raise data_error(path, problem, f"store them transposed, as rows of x, y, z: shape ({table.shape[1]}, 3)")
+        raise data_error(path, problem, f"store them transposed, as rows of x, y, z: shape {table.shape[::-1]}")
     names = ("x", "y", "z", *(f"column_{place}" for place in range(4, table.shape[1] + 1)))
     further: dict[str, Column] = {name: _column(table, place) for place, name in enumerate(names) if place > 2}
 
@@ -88,6 +88,12 @@ def attributes_by_name(
         else:
             found[name] = values
     return found
+
+
+def _is_transposed(table: np.ndarray) -> bool:
+    """Whether an array (3, N), or (6, N) with normals, is surely not 3 or 6 points of N columns."""
+    number, width = table.shape
+    return (number == 3 and width > 7) or (number <= 10 and width >= 16)
 
 
 def _column(table: np.ndarray, place: int) -> Column:

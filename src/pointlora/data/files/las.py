@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pointlora.data.files.content import Column, Content
-from pointlora.data.files.laz import LASZIP_RECORD, check_laz
-from pointlora.data.files.limits import check_declared, check_rest, damaged, one_line, optional_module
+from pointlora.data.files.laz import LASZIP_RECORD, REWRITE, check_laz
+from pointlora.data.files.limits import check_declared, check_rest, damaged, data_error, one_line, optional_module
 from pointlora.errors import DataError
 
 _VLR_BYTES = 54
@@ -57,6 +57,8 @@ def read_las(path: Path) -> Content:
     except DataError:
         raise
     except Exception as error:
+        if "not supported" in str(error):
+            raise data_error(path, f"lazrs cannot unpack it ({one_line(error)})", REWRITE) from error
         raise damaged(path, f"laspy cannot read it ({one_line(error)})") from error
     except BaseException as error:
         # A panic inside lazrs (Rust) arrives as a BaseException of its own, and is only bad data.

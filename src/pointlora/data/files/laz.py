@@ -16,6 +16,9 @@ _LAYERED = 3
 # Item type -> number of layers; type 14 (extra bytes) has one a byte.
 _LAYERS = {10: 9, 11: 1, 12: 2, 13: 1}
 _EXTRA_BYTES = 14
+# Item type -> bytes of it; 0 and 14 are any number of extra bytes.
+_ITEM_BYTES = {6: 20, 7: 8, 8: 6, 9: 29, 10: 30, 11: 6, 12: 8, 13: 29}
+REWRITE = "rewrite it with a newer program, e.g. laszip or pdal"
 
 
 def check_laz(
@@ -66,10 +69,16 @@ def _count_layers(path: Path, record: bytes, point_bytes: int) -> int:
     if number == 0 or len(record) < 34 + 6 * number:
         raise damaged(path, f"declares {number} compressed items in a record of {len(record)} bytes")
     items = [struct.unpack_from("<HHH", record, 34 + 6 * index) for index in range(number)]
+    for kind, size, _ in items:
+        # lazrs goes by the type, and panics.
+        if kind not in (0, _EXTRA_BYTES, *_ITEM_BYTES):
+            raise data_error(path, f"is packed with items of type {kind}, which lazrs doesn't know", REWRITE)
+        if _ITEM_BYTES.get(kind, size) != size:
+            raise damaged(path, f"declares a compressed item of type {kind} with {size} bytes")
     if sum(size for _, size, _ in items) != point_bytes:
         raise damaged(path, f"its compressed items don't add up to points of {point_bytes} bytes")
     if compressor not in (_CHUNKED, _LAYERED):
-        raise data_error(path, f"is packed by LASzip's method {compressor}", "rewrite it with laszip 2.0 or newer")
+        raise data_error(path, f"is packed by LASzip's method {compressor}", REWRITE)
     if compressor == _CHUNKED:
         return 0
     return sum(size if kind == _EXTRA_BYTES else _LAYERS.get(kind, 0) for kind, size, _ in items)

@@ -62,6 +62,9 @@ def _corner_lines(path: Path, lines: Iterable[Line]) -> Iterator[Line]:
     """Yield what stands in lines `vertex`; `end solid` is `endsolid`, as `end facet` and `end loop` are."""
     index, inside = 0, False
     for number, line in lines:
+        # Some programs fill up the end with zero bytes, old ones mark it by Ctrl-Z.
+        if not (line := line.strip("\0\x1a \t")):
+            continue
         words = line.split(None, 2)
         word = words[0].lower()
         if word == "end" and len(words) > 1:
