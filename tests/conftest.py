@@ -1,4 +1,4 @@
-"""Tests never touch the user's data cache."""
+"""Tests never touch the user's data cache, and say of the data what a process of their own would."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def _own_data_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["POINTLORA_CACHE"]
     else:
         os.environ["POINTLORA_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def _notices_of_this_test() -> None:
+    from pointlora.data import notices
+
+    notices.forget()

@@ -219,11 +219,33 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     assert "no adapter folder" in refused(tmp_path / "empty", capsys)
     assert "no such file or folder" in refused(tmp_path / "nothing", capsys)
+    (tmp_path / "nan.xyz").write_text("nan 0 0\nnan 0 0\n")
+    assert "NaN" in refused(tmp_path / "nan.xyz", capsys)
     (tmp_path / "inf.xyz").write_text("0 0 0\ninf 0 0\n")
     assert "1 of 2 points are infinite" in refused(tmp_path / "inf.xyz", capsys)
     (tmp_path / "peft").mkdir()
     (tmp_path / "peft" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     assert "was not written by pointlora" in refused(tmp_path / "peft", capsys)
+
+
+def test_dropped_rows_and_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.random.default_rng([3]).normal(size=(60, 4)).round(3)
+    rows[:, 3] = np.arange(60) % 3
+    rows[[4, 50], 1] = np.nan
+    np.savetxt(tmp_path / "a.xyz", rows, header="x y z classification", fmt="%g")
+    found = info(tmp_path / "a.xyz", capsys)
+    assert (found["points"], found["dropped_points"]) == (58, 2)
+    assert found["warnings"] == ["2 of 60 points have no coordinates (NaN) and were left out"]
+    assert (found["labels"], found["labels_from"]) == ([0, 1, 2], "classification")
+
+
+def test_what_of_a_folder_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.xyz", "sub/b.xyz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("0 0 0\n1 1 1\n")
+    (tmp_path / "sub" / "c.docx").write_text("x")
+    found = info(tmp_path, capsys)
+    assert found["passed_over"] == {"kinds": {".docx": 1}, "examples": {"kinds": str(tmp_path / "sub" / "c.docx")}}
 
 
 def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:

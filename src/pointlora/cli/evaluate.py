@@ -11,6 +11,7 @@ from typing import Any
 from pointlora.checks import check_choice, check_integer
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
+from pointlora.recipes.parts import check_labels
 from pointlora.recipes.protocols import describe_selection
 
 
@@ -22,6 +23,7 @@ class EvaluationData:
         name: scanobjectnn, modelnet40, folder, npz, shards or procedural; for parts shapenetpart, folder or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options; they replace those of the training when name is given.
+        label_name, label_column: where the part labels of a folder's files are, as in training.
         cache: auto, off, or a folder, as in training.
         split: train, test, or another that the data set has.
         num_points: points a cloud that the model sees.
@@ -30,11 +32,14 @@ class EvaluationData:
     name: str | None = None
     root: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    label_name: str | None = None
+    label_column: int | None = None
     cache: str = "auto"
     split: str = "test"
     num_points: int | None = None
 
     def __post_init__(self) -> None:
+        check_labels(self.label_name, self.label_column)
         if self.num_points is not None:
             check_integer("data.num_points", self.num_points, 1, 10**7)
 
@@ -113,7 +118,10 @@ def run(arguments: Sequence[str]) -> int:
         "precision": config.precision,
     }
     if read_adapter_config(folder)["base_model"]["task"] == "part_segmentation":
-        return _parts(folder, given, flags["json"])
+        labels = {"label_name": config.data.label_name, "label_column": config.data.label_column}
+        return _parts(folder, {**given, **labels}, flags["json"])
+    if config.data.label_name is not None or config.data.label_column is not None:
+        raise ConfigError(f"data.label_name and data.label_column are for part segmentation; {folder} classifies")
     from pointlora.training.classification.metrics import metrics_table
     from pointlora.training.evaluate_adapter import confusion_table, evaluate_adapter
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.passed_over import PassedOver
 from pointlora.errors import DataError
 
 
@@ -37,7 +38,8 @@ def describe_data_folder(folder: Path) -> dict[str, Any]:
     for name, marks in _LAYOUTS.items():
         if any(next(folder.glob(mark), None) is not None for mark in marks):
             return _describe_splits(name, folder, [("train", {}), ("test", {})])
-    files = [path for path in expand_paths([str(folder)]) if isinstance(path, Path)]
+    passed = PassedOver()
+    files = [path for path in expand_paths([str(folder)], passed) if isinstance(path, Path)]
     if not files:
         raise DataError(
             f"{folder}: no adapter folder (no adapter_config.json), no run, and no point-cloud file or data set in it"
@@ -48,9 +50,14 @@ def describe_data_folder(folder: Path) -> dict[str, Any]:
         except DataError:
             pass
         else:
-            return _describe_splits("folder", folder, [("train", {}), ("test", {})])
+            return _describe_splits("folder", folder, [("train", {}), ("test", {})]) | _not_read(passed)
     suffixes = sorted({path.suffix.lower() for path in files})
-    return {"kind": "folder of clouds", "folder": str(folder), "files": len(files), "formats": suffixes}
+    described = {"kind": "folder of clouds", "folder": str(folder), "files": len(files), "formats": suffixes}
+    return described | _not_read(passed)
+
+
+def _not_read(passed: PassedOver) -> dict[str, Any]:
+    return {"passed_over": passed.as_dict()} if passed else {}
 
 
 # data set -> patterns of files that only it has

@@ -7,19 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import AdapterError, ConfigError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
     choose_device,
-    read_class_names,
     read_mesh_samples,
     read_transform,
 )
+
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class Prediction:
         num_points: points that the file holds (that were sampled, for a mesh).
         class_names: C names.
         probabilities: (C,) float64, their sum is 1.
+        num_dropped: rows of the file that hold no point (NaN).
     """
 
     source: Path
     num_points: int
     class_names: tuple[str, ...]
     probabilities: NDArray[np.float64]
+    num_dropped: int = 0
 
     def top(self, count: int = 1) -> list[tuple[str, float]]:
         """The `count` most probable classes with their probabilities, best first."""
@@ -81,7 +87,7 @@ class Predictor:
         up_axis: str | None = None,
     ) -> None:
         from pointlora.adapters.folder_config import read_adapter_config
-        from pointlora.adapters.loading import load_adapted_model
+        from pointlora.adapters.loading import adapter_classes, load_adapted_model
 
         adapter = adapter_folder(adapter)
         self.device = choose_device(device)
@@ -90,7 +96,7 @@ class Predictor:
             raise AdapterError(f"{adapter} is for {config['base_model']['task']}; only classifiers predict classes")
         model, config = load_adapted_model(adapter, base)
         self.model = model.to(self.device)
-        self.class_names = read_class_names(config)
+        self.class_names = adapter_classes(config)
         self.mesh_samples = read_mesh_samples(config)
         self.transform = read_transform(adapter, config)
         self.shift = axis_shift(up_axis, self.transform.config.up_axis)
@@ -119,14 +125,14 @@ class Predictor:
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]
-            good = [cloud for cloud in clouds if not isinstance(cloud, DataError)]
+            good = [cloud.points for cloud in clouds if not isinstance(cloud, DataError)]
             rows = iter(self.probabilities(good) if good else ())
             for path, cloud in zip(batch, clouds, strict=True):
                 if isinstance(cloud, DataError):
                     yield cloud
                 else:
                     assert isinstance(path, Path)
-                    yield Prediction(path, len(cloud), self.class_names, next(rows))
+                    yield Prediction(path, len(cloud), self.class_names, next(rows), cloud.num_dropped)
 
     def probabilities(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Class probabilities (B, C) of raw clouds, each (N_i, 3)."""
@@ -146,12 +152,14 @@ class Predictor:
         selected = tuple(centers.cpu().float().numpy() for centers in getattr(output, "selected", ()))
         return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
 
-    def _read(self, path: Path | DataError) -> NDArray[np.float32] | DataError:
+    def _read(self, path: Path | DataError) -> PointCloud | DataError:
         from pointlora.data.files import read_point_cloud
 
         if isinstance(path, DataError):
             return path
         try:
-            return read_point_cloud(path, num_samples=self.mesh_samples).points
+            cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         except DataError as error:
             return error
+        say_of_cloud(cloud)
+        return cloud

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pointlora.adapters.loading import adapter_parts, load_adapted_model
+from pointlora.adapters.loading import adapter_classes, adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
@@ -14,7 +14,7 @@ from pointlora.errors import AdapterError, ConfigError
 from pointlora.training.classification.evaluation import check_class_names, evaluate
 from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.devices.choice import computing_in, evaluation_device
-from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
+from pointlora.training.part_segmentation.evaluation import check_space, counted_space, evaluate_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
 
 
@@ -63,8 +63,11 @@ def evaluate_adapter(
     if not config.get("class_names"):
         raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
     name, root, chosen = _data_of(folder, config, data_name, root, options)
+    classes = adapter_classes(config)
+    if name == "folder":
+        chosen.setdefault("class_names", list(classes))  # a folder may lack some of them
     dataset = open_dataset(name, root, split, cache=cache, **chosen)
-    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    check_class_names(classes, dataset, f"the adapter {folder}")
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
         metrics = evaluate(
@@ -80,6 +83,8 @@ def evaluate_part_adapter(
     data_name: str | None = None,
     root: str | None = None,
     options: Mapping[str, Any] | None = None,
+    label_name: str | None = None,
+    label_column: int | None = None,
     cache: str = "auto",
     split: str = "test",
     num_points: int | None = None,
@@ -92,6 +97,8 @@ def evaluate_part_adapter(
 ) -> tuple[PartMetrics, dict[str, Any]]:
     """Part segmentation figures of an adapter, over all points of all clouds; arguments as for `evaluate_adapter`.
 
+    `label_name` and `label_column` say where the labels of a folder's files are; by default as in training.
+
     Raises:
         AdapterError, CheckpointError: if the adapter or its backbone can't be loaded, or is for another task.
         DataError: if the data set can't be read or has other parts or categories than the adapter.
@@ -102,15 +109,18 @@ def evaluate_part_adapter(
     name, root, chosen = _data_of(folder, config, data_name, root, options)
     if name == "folder" and space.categories:
         chosen.setdefault("categories", list(space.categories))
+    labels = {"label_name": label_name, "label_column": label_column}
+    chosen |= {key: value for key, value in labels.items() if value is not None} or _trained_labels(config, data_name)
     dataset = open_part_dataset(name, root, split, cache=cache, **chosen)
     check_space(space, dataset, f"the adapter {folder}")
+    counted = counted_space(config["parts"], space, dataset)
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
         metrics = evaluate_parts(
             model.to(device),
-            dataset,
+            dataset.in_space(space),
             transform,
-            space=space,
+            space=counted,
             batch_size=batch_size,
             votes=votes,
             seed=seed,
@@ -127,13 +137,22 @@ def _data_of(
     options: Mapping[str, Any] | None,
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Name, root and options of the data set to measure on; what isn't given is as in training."""
-    trained_on = config.get("data") or {}
     if name is not None:
         return name, root, dict(options or {})
-    if not trained_on.get("name"):
+    trained_on = config.get("data")
+    if not isinstance(trained_on, Mapping) or not isinstance(trained_on.get("name"), str):
         raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
-    chosen = {**trained_on.get("options", {}), **(options or {})}
+    known = trained_on.get("options")
+    chosen = {**(known if isinstance(known, dict) else {}), **(options or {})}
     return trained_on["name"], trained_on.get("root") if root is None else root, chosen
+
+
+def _trained_labels(config: Mapping[str, Any], given: str | None) -> dict[str, Any]:
+    """Where the labels of the training data were, for the same data set."""
+    trained_on = config.get("data")
+    if given is not None or not isinstance(trained_on, Mapping):
+        return {}
+    return {key: trained_on[key] for key in ("label_name", "label_column") if trained_on.get(key) is not None}
 
 
 def _transform_of(config: Mapping[str, Any], num_points: int | None) -> TransformConfig:
