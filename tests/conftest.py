@@ -1,4 +1,4 @@
-"""Tests never touch the user's data cache, and those that run side by side share the cores."""
+"""Tests never touch the user's data cache, say of the data what a process of their own would, and share the cores."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def _own_data_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["POINTLORA_CACHE"]
     else:
         os.environ["POINTLORA_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def _notices_of_this_test() -> None:
+    from pointlora.data import notices
+
+    notices.forget()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import io
+import json
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -183,6 +188,90 @@ def las(suffix: str, points: np.ndarray = POINTS, point_format: int = 3, scale: 
     return buffer.getvalue()
 
 
+def csv() -> bytes:
+    """Names in another order, an index in front, a label, colours, as pandas writes them."""
+    table = np.column_stack([np.arange(5), POINTS[:, ::-1], LABELS, COLORS])
+    return b",Z,Y,X,label,red,green,blue\n" + rows(table, ",").encode()
+
+
+def asc() -> bytes:
+    """Decimal commas and semicolons under several lines of header."""
+    return b"exported by hand\nsecond line\nX [m];Y [m];Z [m]\n" + rows(POINTS, ";").replace(".", ",").encode()
+
+
+def pts() -> bytes:
+    """Leica's form: a count, then x y z intensity r g b."""
+    return b"5\n" + rows(np.column_stack([POINTS, [-9, 8, 7, 6, 5], COLORS])).encode()
+
+
+def ptx(matrix: np.ndarray | None = None, missing: int = 1) -> bytes:
+    """A scan of one column whose last `missing` rows hold no point; `matrix` moves row vectors."""
+    matrix = np.eye(4) if matrix is None else matrix
+    head = f"1\n{5 + missing}\n" + rows(np.vstack([np.zeros(3), np.eye(3)])) + rows(matrix)
+    table = np.column_stack([POINTS, np.arange(5) / 8, COLORS])
+    return (head + rows(np.vstack([table, np.tile([0, 0, 0, 0.5, 0, 0, 0], (missing, 1))]))).encode()
+
+
+def kitti() -> bytes:
+    return np.column_stack([POINTS, np.arange(5) / 4]).astype("<f4").tobytes()
+
+
+def gltf_tree(num_bytes: int) -> dict[str, Any]:
+    """The mesh of VERTICES and TRIANGLES, moved there by a node from where it lies in the buffer, one lower in z."""
+    views = [{"buffer": 0, "byteOffset": 0, "byteLength": 84}, {"buffer": 0, "byteOffset": 84, "byteLength": 18}]
+    accessors = [
+        {"bufferView": 0, "componentType": 5126, "count": 7, "type": "VEC3", "min": [0, 0, -1], "max": [5, 4, 2]},
+        {"bufferView": 1, "componentType": 5123, "count": 9, "type": "SCALAR"},
+    ]
+    return {
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "translation": [0, 0, 1]}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": num_bytes}],
+    }
+
+
+def gltf_buffer() -> bytes:
+    lower = (VERTICES - np.array([0, 0, 1], dtype=np.float32)).astype("<f4")
+    return lower.tobytes() + TRIANGLES.astype("<u2").tobytes()
+
+
+def glb(tree: dict[str, Any] | None = None) -> bytes:
+    data = gltf_buffer().ljust(104, b"\0")
+    text = json.dumps(gltf_tree(102) if tree is None else tree).encode()
+    text = text.ljust(len(text) + -len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(data), b"BIN\0") + data
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+
+def gltf() -> bytes:
+    tree = gltf_tree(102)
+    encoded = base64.b64encode(gltf_buffer()).decode("ascii")
+    tree["buffers"] = [{"byteLength": 102, "uri": f"data:application/octet-stream;base64,{encoded}"}]
+    return json.dumps(tree).encode()
+
+
+def e57(points: np.ndarray = POINTS, **options: Any) -> bytes:
+    """A scan with intensity and colours, written by pye57; options are those of its `write_scan_raw`."""
+    import pye57
+
+    columns = {f"cartesian{axis}": points[:, place].astype(np.float64) for place, axis in enumerate("XYZ")}
+    columns["intensity"] = np.arange(len(points), dtype=np.float32)
+    for place, name in enumerate(("colorRed", "colorGreen", "colorBlue")):
+        columns[name] = np.resize(COLORS[:, place], len(points))
+    columns |= options.pop("columns", {})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.e57"
+        file = pye57.E57(str(path), mode="w")
+        file.write_scan_raw(columns, **options)
+        file.close()
+        return path.read_bytes()
+
+
 SAMPLES: dict[str, Callable[[], bytes]] = {
     "little.ply": lambda: ply_points("<"),
     "big.ply": lambda: ply_points(">"),
@@ -204,6 +293,16 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "scan.las": lambda: las(".las"),
     "scan.laz": lambda: las(".laz"),
     "layered.laz": lambda: las(".laz", point_format=7),
+    "named.csv": csv,
+    "commas.asc": asc,
+    "scan.pts": pts,
+    "scan.ptx": ptx,
+    "scan.bin": kitti,
+    "mesh.glb": glb,
+    "mesh.gltf": gltf,
+    "packed.ply.gz": lambda: gzip.compress(ply_points("<"), mtime=0),
+    "packed.xyz.gz": lambda: gzip.compress(b"5\n" + rows(POINTS).encode(), mtime=0),
+    "scan.e57": e57,
 }
 
 

@@ -27,7 +27,7 @@ def labelled_cloud(size: int, parts: tuple[int, ...], seed: int = 0) -> tuple[ND
 def write_text(path: Path, points: NDArray, labels: NDArray) -> Path:
     """x y z nx ny nz part, as ShapeNetPart has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    normals = np.full_like(points, 0.5)
+    normals = np.full_like(points, 3**-0.5)
     np.savetxt(path, np.column_stack([points, normals, labels]), fmt="%.6f")
     return path
 

@@ -11,7 +11,14 @@ import pytest
 from pointlora.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/quickstart.md", "docs/scaling.md", "docs/few-shot.md", "docs/part-segmentation.md")
+PAGES = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/your-files.md",
+    "docs/scaling.md",
+    "docs/few-shot.md",
+    "docs/part-segmentation.md",
+)
 
 
 def blocks(page: str, language: str) -> list[str]:

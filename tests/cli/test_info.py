@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import save_file
 
 import pointlora
 from adapter_samples import CLASS_NAMES, SIZES, write_adapter, write_base
-from file_samples import ply_mesh, ply_points
+from file_samples import kitti, ply_mesh, ply_points
 from goldens import load_golden
 from pointlora.cli.main import main
 from pointlora.recipes.files import find_recipe
@@ -108,6 +109,54 @@ def test_cloud_and_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert (mesh["kind"], mesh["points"]) == ("mesh", 8192)
 
 
+def test_map_coordinates_have_all_their_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "utm.xyz"
+    path.write_text("500760.721 5400592.346 311.579\n500512.933 5400555.498 324.629\n500161.018 5400693.694 347.108\n")
+    found = info(path, capsys)
+    low, high = [500161.018, 5400555.498, 311.579], [500760.721, 5400693.694, 347.108]
+    assert found["bounds"] == {"low": low, "high": high}
+    assert found["extent"] == [599.703, 138.196, 35.529]
+    assert main(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "low 500161.018, 5400555.498, 311.579, high 500760.721, 5400693.694, 347.108" in text
+    assert "599.703, 138.196, 35.529" in text
+    np.save(tmp_path / "single.npy", np.array(low * 2, np.float32).reshape(2, 3) / 3)
+    single = np.float32(low[0]) / np.float32(3)
+    assert np.float32(info(tmp_path / "single.npy", capsys)["bounds"]["low"][0]) == single
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.obj", "v 0 0 0\nv 1 2 3\n"), ("a.off", "OFF\n2 0 0\n0 0 0\n1 2 3\n"), ("a.obj", "v 0 0 0\nv 1 2 3\np 1 2\n")],
+)
+def test_vertices_alone_are_a_point_cloud(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    found = info(tmp_path / name, capsys)
+    assert (found["kind"], found["points"], found["bounds"]["high"]) == ("point cloud", 2, [1, 2, 3])
+
+
+def test_what_was_left_out_and_where_labels_come_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{k} {k * k % 7} {k % 5} {k % 3}\n" for k in range(40))
+    (tmp_path / "a.txt").write_text(f"x y z scalar_Label\n{rows}nan nan nan 9\n")
+    found = info(tmp_path / "a.txt", capsys)
+    assert (found["points"], found["dropped_points"]) == (40, 1)
+    assert (found["labels"], found["labels_from"]) == ([0, 1, 2], "scalar_Label")
+    assert found["warnings"] == ["1 of 41 points have no coordinates (NaN) and were left out"]
+
+
+def test_scans_and_packed_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "scan.bin").write_bytes(kitti())
+    assert (info(tmp_path / "scan.bin", capsys)["kind"], info(tmp_path / "scan.bin", capsys)["format"]) == (
+        "point cloud",
+        "bin",
+    )
+    (tmp_path / "a.ply.gz").write_bytes(gzip.compress(ply_points("<")))
+    found = info(tmp_path / "a.ply.gz", capsys)
+    assert (found["kind"], found["format"], found["points"]) == ("point cloud", "ply.gz", 5)
+
+
 def test_data_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     points = np.random.default_rng([3]).normal(size=(6, 20, 3)).astype(np.float32)
     split = np.array([0, 0, 0, 0, 1, 1], bool)
@@ -171,11 +220,33 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     assert "no adapter folder" in refused(tmp_path / "empty", capsys)
     assert "no such file or folder" in refused(tmp_path / "nothing", capsys)
-    (tmp_path / "nan.xyz").write_text("0 0 0\nnan 0 0\n")
+    (tmp_path / "nan.xyz").write_text("nan 0 0\nnan 0 0\n")
     assert "NaN" in refused(tmp_path / "nan.xyz", capsys)
+    (tmp_path / "inf.xyz").write_text("0 0 0\ninf 0 0\n")
+    assert "1 of 2 points are infinite" in refused(tmp_path / "inf.xyz", capsys)
     (tmp_path / "peft").mkdir()
     (tmp_path / "peft" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     assert "was not written by pointlora" in refused(tmp_path / "peft", capsys)
+
+
+def test_dropped_rows_and_warnings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = np.random.default_rng([3]).normal(size=(60, 4)).round(3)
+    rows[:, 3] = np.arange(60) % 3
+    rows[[4, 50], 1] = np.nan
+    np.savetxt(tmp_path / "a.xyz", rows, header="x y z classification", fmt="%g")
+    found = info(tmp_path / "a.xyz", capsys)
+    assert (found["points"], found["dropped_points"]) == (58, 2)
+    assert found["warnings"] == ["2 of 60 points have no coordinates (NaN) and were left out"]
+    assert (found["labels"], found["labels_from"]) == ([0, 1, 2], "classification")
+
+
+def test_what_of_a_folder_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.xyz", "sub/b.xyz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("0 0 0\n1 1 1\n")
+    (tmp_path / "sub" / "c.docx").write_text("x")
+    found = info(tmp_path, capsys)
+    assert found["passed_over"] == {"kinds": {".docx": 1}, "examples": {"kinds": str(tmp_path / "sub" / "c.docx")}}
 
 
 def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:

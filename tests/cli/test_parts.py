@@ -79,7 +79,7 @@ def test_other_data_with_the_same_parts_is_measured_and_other_parts_are_refused(
         ({"labels": np.zeros(79, int)}, "labels"),
         ({"labels": np.full(80, -1)}, "has label -1; parts are numbered from 0"),
         ({"labels": np.full(80, 0.5)}, "labels"),
-        ({"labels": np.zeros(80, object)}, "dtype object"),
+        ({"labels": np.zeros(80, object)}, "has no part label"),
         ({}, "has no part label"),
     ],
 )

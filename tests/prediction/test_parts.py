@@ -14,12 +14,13 @@ import torch
 import file_samples
 from adapter_samples import NUM_POINTS, write_adapter
 from part_samples import PLAIN_SPACE, SPACE, write_part_adapter
-from pointlora.data.files import write_ply
+from pointlora.data.files import read_point_cloud, write_ply
+from pointlora.data.files.ply import find_element, open_ply, scalar_columns
 from pointlora.data.parts.loading import PartBatch
 from pointlora.data.parts.transforms import PartTransform
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import AdapterError, ConfigError, DataError
-from pointlora.prediction import PartPredictor
+from pointlora.prediction import PartPredictor, write_prediction
 from pointlora.training.part_segmentation.evaluation import score_parts
 from pointlora.training.part_segmentation.metrics import predict_parts
 
@@ -113,8 +114,6 @@ def test_what_of_a_mesh_is_labelled(predictor: PartPredictor, tmp_path: Path) ->
     one = predictor.predict([path], "mug")[0]
     assert one.labelled == "vertices"
     np.testing.assert_array_equal(one.cloud.points, file_samples.VERTICES)
-    from pointlora.data.files import read_point_cloud
-
     surface = read_point_cloud(path).points
     np.testing.assert_array_equal(one.labels, predictor.label(surface, 1, file_samples.VERTICES))
 
@@ -174,3 +173,92 @@ def test_adapters_of_other_tasks_and_damaged_ones(adapter: Path, tmp_path: Path)
     (tmp_path / "copy" / "adapter_config.json").write_text(json.dumps(config | {"parts": {"part_names": ["a"]}}))
     with pytest.raises(AdapterError, match="doesn't say which parts"):
         PartPredictor(tmp_path / "copy", base=adapter.parent / "base.safetensors")
+
+
+def test_rows_without_a_point_keep_their_place(predictor: PartPredictor, tmp_path: Path) -> None:
+    points = cloud(300)
+    holes = points.copy()
+    holes[[0, 17, 299]] = np.nan
+    np.save(tmp_path / "whole.npy", np.delete(points, [0, 17, 299], axis=0))
+    np.save(tmp_path / "holes.npy", holes)
+    whole, one = predictor.predict([tmp_path / "whole.npy", tmp_path / "holes.npy"], "chair")
+    np.testing.assert_array_equal(one.labels, whole.labels)
+    assert (len(one.labels), len(one.file_labels)) == (297, 300)
+    assert one.file_labels[[0, 17, 299]].tolist() == [-1, -1, -1]
+    np.testing.assert_array_equal(np.delete(one.file_labels, [0, 17, 299]), whole.labels)
+    assert one.shares == whole.shares
+    assert whole.file_labels is whole.labels
+
+
+@pytest.mark.parametrize("kind", ["ply", "pcd", "npy", "xyz"])
+def test_written_clouds_have_the_files_rows(predictor: PartPredictor, tmp_path: Path, kind: str) -> None:
+    points = cloud(200)
+    points[[3, 150]] = np.nan
+    path = tmp_path / f"a.{kind}"
+    if kind == "ply":
+        header = "ply\nformat binary_little_endian 1.0\nelement vertex 200\n"
+        path.write_bytes(f"{header}property float x\nproperty float y\nproperty float z\nend_header\n".encode())
+        with path.open("ab") as file:
+            file.write(points.tobytes())
+    elif kind == "pcd":
+        header = "VERSION .7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 200\nHEIGHT 1\n"
+        path.write_bytes(f"{header}VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 200\nDATA binary\n".encode() + points.tobytes())
+    elif kind == "npy":
+        np.save(path, points)
+    else:
+        np.savetxt(path, points, fmt="%.9g")
+    (one,) = predictor.predict([path], "mug")
+    written, labels = write_prediction(one, tmp_path / "out" / "a")
+    stored = np.load(labels)
+    assert stored.shape == (200,)
+    assert stored[[3, 150]].tolist() == [-1, -1]
+    _, elements = open_ply(written)
+    columns = scalar_columns(find_element(elements, "vertex"))
+    np.testing.assert_array_equal(columns["label"], stored)
+    np.testing.assert_array_equal(np.stack([columns[axis] for axis in "xyz"], 1).astype(np.float32), points)
+    again = read_point_cloud(written)
+    assert (len(again), again.num_dropped) == (198, 2)
+
+
+def test_written_clouds_carry_the_doubles_of_the_file(predictor: PartPredictor, tmp_path: Path) -> None:
+    rng = np.random.default_rng([5])
+    points = np.column_stack([rng.uniform(0, 2000, 400), rng.uniform(0, 12, 400), rng.uniform(0, 3, 400)])
+    points += [500000.125, 5400000.0625, 100]
+    np.savetxt(tmp_path / "corridor.xyz", points, fmt="%.17g")
+    np.save(tmp_path / "corridor.npy", points)
+    for name in ("corridor.xyz", "corridor.npy"):
+        (one,) = predictor.predict([tmp_path / name], "chair")
+        assert len(np.unique(one.cloud.points[:, 1])) == 400
+        written, _ = write_prediction(one, tmp_path / "out" / name)
+        _, elements = open_ply(written)
+        columns = scalar_columns(find_element(elements, "vertex"))
+        found = np.stack([columns[axis] for axis in "xyz"], 1)
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, points)
+
+
+def test_written_clouds_carry_the_integers_of_a_las_file(predictor: PartPredictor, tmp_path: Path) -> None:
+    laspy = pytest.importorskip("laspy")
+    header = laspy.LasHeader(point_format=3, version="1.2")
+    header.scales, header.offsets = np.array([0.001, 0.001, 0.01]), np.array([500000.0, 5400000.0, 0.0])
+    las = laspy.LasData(header)
+    raw = np.random.default_rng([6]).integers(0, 10**6, (300, 3)).astype(np.int32)
+    las.X, las.Y, las.Z = raw.T
+    las.write(tmp_path / "a.las")
+    (one,) = predictor.predict([tmp_path / "a.las"], "chair")
+    written, _ = write_prediction(one, tmp_path / "out" / "a")
+    _, elements = open_ply(written)
+    columns = scalar_columns(find_element(elements, "vertex"))
+    found = np.stack([columns[axis] for axis in "xyz"], 1)
+    np.testing.assert_array_equal(found, raw * np.array(header.scales) + header.offsets)
+    np.testing.assert_array_equal(np.round((found - header.offsets) / header.scales).astype(np.int32), raw)
+
+
+def test_what_is_odd_about_a_file_is_said_once(
+    predictor: PartPredictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_ply(tmp_path / "few.ply", cloud(20))
+    for _ in range(2):
+        predictor.predict([tmp_path / "few.ply"], "chair")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"{tmp_path / 'few.ply'}: has only 20 points, fewer than a patch of 32"

@@ -222,3 +222,22 @@ def test_an_adapter_without_class_names_cannot_be_measured(tmp_path):
     (folder / "adapter_config.json").write_text(json.dumps(config | {"class_names": None}))
     with pytest.raises(AdapterError, match="has no class names"):
         evaluate_adapter(folder, data_name="procedural")
+
+
+def test_a_folder_that_lacks_a_class_is_measured(tmp_path):
+    from adapter_samples import write_adapter
+    from pointlora.data.files import write_ply
+    from pointlora.reports.classification import metrics_table
+
+    for name in ("sphere", "cube"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(3):
+            points = np.random.default_rng([number]).normal(size=(50, 3)).astype(np.float32)
+            write_ply(tmp_path / "data" / name / f"{number}.ply", points)
+    adapter = write_adapter(tmp_path / "adapter")
+    found, _ = evaluate_adapter(adapter, data_name="folder", root=str(tmp_path / "data"), split="all", cache="off")
+    assert found.count == 6
+    assert found.per_class["cone"] is None
+    assert found.confusion.sum(1).tolist() == [3, 3, 0]
+    (line,) = [line for line in metrics_table(found.as_dict(), "").splitlines() if "cone" in line]
+    assert line.split()[1] == "-"

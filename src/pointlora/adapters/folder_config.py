@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pointlora.adapters.config_fields import check_fields
 from pointlora.errors import AdapterError, ConfigError
 from pointlora.methods.settings.base import MethodConfig
 from pointlora.methods.table import PRESETS, SPECS, load_entry_points, spec_of
@@ -19,7 +20,8 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 FORMAT = "pointlora-adapter"
 FORMAT_VERSION = 1
 
-_REQUIRED = ("method", "base_model", "weights_sha256")
+# Names of classes and parts are the longest things in it.
+_MOST_BYTES = 16 * 1024**2
 
 
 def describe(
@@ -73,11 +75,13 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise AdapterError(f"{folder} is no adapter folder: it has no {CONFIG_FILE}")
+    if path.stat().st_size > _MOST_BYTES:
+        raise AdapterError(f"{path} is damaged: it has {path.stat().st_size} bytes, the limit is {_MOST_BYTES}")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except PermissionError as error:
         raise AdapterError(f"no permission to read {path}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AdapterError(f"{path} is damaged: it isn't JSON ({error})".replace("\n", " ")) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise AdapterError(f"{path} was not written by pointlora (its format isn't {FORMAT!r})")
@@ -85,12 +89,7 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise AdapterError(
             f"{path} has format version {config.get('format_version')}: this release reads {FORMAT_VERSION}"
         )
-    missing = [key for key in _REQUIRED if key not in config]
-    base = config.get("base_model")
-    fields = ("name", "task", "options", "sizes", "fingerprint")
-    missing += [key for key in fields if not isinstance(base, dict) or key not in base]
-    if missing:
-        raise AdapterError(f"{path} is damaged: it has no {missing[0]!r}")
+    check_fields(config, path)
     return config
 
 

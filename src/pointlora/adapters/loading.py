@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from pointlora.adapters.described_model import check_described_model
 from pointlora.adapters.folder import load_adapter
 from pointlora.adapters.folder_config import read_adapter_config
 from pointlora.data.parts.space import PartSpace
@@ -37,6 +38,10 @@ def load_adapted_model(
     """
     config = read_adapter_config(folder)
     described = config["base_model"]
+    checkpoint = find_base(folder, config, base)
+    if checkpoint is None and "initial_seed" not in config:
+        raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
+    check_described_model(folder, config, checkpoint)
     model = initial_model(
         config.get("initial_seed", 0),
         described["name"],
@@ -44,12 +49,22 @@ def load_adapted_model(
         **described["sizes"],
         **described["options"],
     )
-    checkpoint = find_base(folder, config, base)
     if checkpoint is not None:
         load_checkpoint(model, checkpoint, head=False)
-    elif "initial_seed" not in config:
-        raise AdapterError(f"{folder} doesn't say where its backbone's weights are: give their file with --base")
     return load_adapter(model, folder).eval(), config
+
+
+def adapter_classes(config: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the classes, in the order of the logits.
+
+    Raises:
+        AdapterError: if there aren't as many as the model has.
+    """
+    count = config["base_model"]["options"].get("num_classes", 40)
+    names = config.get("class_names") or [f"class {number}" for number in range(count)]
+    if not isinstance(names, list) or len(names) != count:
+        raise AdapterError(f"adapter_config.json is damaged: its class_names are not the names of {count} classes")
+    return tuple(map(str, names))
 
 
 def adapter_parts(folder: str | os.PathLike[str], config: dict[str, Any]) -> PartSpace:
@@ -95,11 +110,14 @@ def find_base(
         return None
     if named == PRETRAINED:
         return locate_weights(named, config["base_model"]["name"])
-    places = [Path(named), Path(folder) / named]
-    for place in places:
-        if place.exists():
-            return place
-    raise CheckpointError(f"{named}, the backbone of {folder}, does not exist; give its place with --base")
+    try:
+        for place in (Path(named), Path(folder) / named):
+            if place.exists():
+                return place
+    except (OSError, ValueError):
+        pass  # too long for a path, or with a zero byte in it
+    shown = named if len(named) <= 200 and named.isprintable() else ascii(named)[:200]
+    raise CheckpointError(f"{shown}, the backbone of {folder}, does not exist; give its place with --base")
 
 
 def initial_model(seed: int, name: str, task: str, **options: Any) -> nn.Module:

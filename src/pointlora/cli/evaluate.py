@@ -12,6 +12,7 @@ from pointlora.checks import check_choice, check_integer
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
 from pointlora.methods.plugins import load_plugins
+from pointlora.recipes.parts import check_labels
 from pointlora.recipes.protocols import describe_selection
 
 
@@ -23,6 +24,7 @@ class EvaluationData:
         name: scanobjectnn, modelnet40, folder, npz, shards or procedural; for parts shapenetpart, folder or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options; they replace those of the training when name is given.
+        label_name, label_column: where the part labels of a folder's files are, as in training.
         cache: auto, off, or a folder, as in training.
         split: train, test, or another that the data set has.
         num_points: points a cloud that the model sees.
@@ -31,11 +33,14 @@ class EvaluationData:
     name: str | None = None
     root: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    label_name: str | None = None
+    label_column: int | None = None
     cache: str = "auto"
     split: str = "test"
     num_points: int | None = None
 
     def __post_init__(self) -> None:
+        check_labels(self.label_name, self.label_column)
         if self.num_points is not None:
             check_integer("data.num_points", self.num_points, 1, 10**7)
 
@@ -119,6 +124,7 @@ def run(arguments: Sequence[str]) -> int:
         "accelerator": config.accelerator,
         "precision": config.precision,
     }
+    given |= {"label_name": config.data.label_name, "label_column": config.data.label_column}
     metrics, about = evaluate_adapter(config.folder, **given)
     figures = metrics.as_dict()
     if flags["json"]:

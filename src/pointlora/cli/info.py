@@ -92,7 +92,16 @@ def _shortened(key: str, value: Any) -> Any:
         return f"{value:,} ({value / 1e6:.2f} MB)"
     if key in ("classes", "reads_into") and value:
         return f"{len(value)}: {', '.join(map(str, value))}"
+    if key in ("bounds", "extent"):
+        return _all_digits(value)
     if isinstance(value, dict) and "per_class" in value:
         inner = ", ".join(f"{name} {count}" for name, count in value["per_class"].items())
         return f"{value['clouds']:,} clouds: {inner}"
     return value
+
+
+def _all_digits(value: Any) -> Any:
+    """Coordinates as text: map coordinates have more digits than a table shows of other numbers."""
+    if isinstance(value, dict):
+        return {key: _all_digits(inner) for key, inner in value.items()}
+    return [repr(number).removesuffix(".0") for number in value]

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
 
-FILES are files (.ply .pcd .xyz .txt .npy .npz .las .laz .off .obj .stl), folders, which are searched through, or quoted
-patterns such as 'scans/**/*.ply'. Each cloud is prepared as the adapter's training data was.
+FILES are files (.ply .pcd .las .laz .e57 .xyz .txt .csv .asc .pts .ptx .npy .npz .bin .off .obj .stl .glb .gltf, each
+also with .gz), folders, which are searched through, or quoted patterns such as 'scans/**/*.ply'. What of a folder isn't
+read is said in one line. Each cloud is prepared as the adapter's training data was.
 
 Part segmentation labels every point of each file, in its order, and writes into the folder --output: <file>_parts.ply,
 coloured, with a property 'label' and all that the file had; <file>_parts.npy, the labels; and parts.png, a picture.
@@ -144,7 +145,8 @@ def as_json(good: Sequence[Prediction], bad: Sequence[DataError], top: int) -> s
     predictions = []
     for prediction in good:
         best = [{"class": name, "probability": probability} for name, probability in prediction.top(top)]
-        predictions.append({"file": str(prediction.source), "points": prediction.num_points, **best[0], "top": best})
+        counts = {"points": prediction.num_points, "dropped_points": prediction.num_dropped}
+        predictions.append({"file": str(prediction.source), **counts, **best[0], "top": best})
     content = {"predictions": predictions, "errors": [str(error) for error in bad]}
     return json.dumps(content, indent=2, ensure_ascii=False)
 

@@ -26,15 +26,23 @@ class LabelledFile:
     source: Path
     category: str | None
     points: int
+    dropped: int
     labelled: str
     shares: dict[str, float]
+    numbers: dict[str, int]
     cloud: Path
     labels: Path
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         paths = {"file": str(self.source), "category": self.category, "points": self.points, "labelled": self.labelled}
-        return {**paths, "shares": self.shares, "cloud": str(self.cloud), "labels": str(self.labels)}
+        return {
+            **paths,
+            "shares": self.shares,
+            "numbers": self.numbers,
+            "cloud": str(self.cloud),
+            "labels": str(self.labels),
+        }
 
 
 def run_parts(options: Namespace) -> int:
@@ -116,8 +124,9 @@ def _can_draw(new_figure: Any) -> None:
 
 
 def _told(result: PartPrediction, cloud: Path, labels: Path) -> LabelledFile:
-    count, shares = len(result.labels), result.shares
-    return LabelledFile(result.source, result.category_name, count, result.labelled, shares, cloud, labels)
+    counts = (len(result.labels), result.cloud.num_dropped)
+    about = (result.source, result.category_name, *counts, result.labelled, result.shares, result.numbers)
+    return LabelledFile(*about, cloud, labels)
 
 
 def _panel(result: PartPrediction) -> PartPanel:
@@ -125,13 +134,13 @@ def _panel(result: PartPrediction) -> PartPanel:
     from pointlora.reports.parts import PartPanel, thinned
 
     shown = thinned(len(result.labels))
-    numbers = {result.space.part_names[part]: part for part in result.space.parts_of[result.category]}
+    parts = {result.space.part_names[part]: part for part in result.space.parts_of[result.category]}
     names = {}
     for name, share in _largest(result.shares, None):
         short = _short(name, result.category_name)
-        names[numbers[name]] = f"{short} {100 * share:.0f} %" if share >= 0.01 else f"{short} < 1 %"
+        names[parts[name]] = f"{short} {100 * share:.0f} %" if share >= 0.01 else f"{short} < 1 %"
     category = f"{result.category_name}: " if result.category_name else ""
-    return PartPanel(result.cloud.points[shown], result.labels[shown], names, f"{category}{result.source.name}")
+    return PartPanel(result.cloud.points[shown], result.parts[shown], names, f"{category}{result.source.name}")
 
 
 def _largest(shares: dict[str, float], category: str | None) -> list[tuple[str, float]]:

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE, method_from_dict, read_adapter_config
-from pointlora.errors import AdapterError, PointLoraError
+from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE, read_adapter_config
+from pointlora.errors import AdapterError
 
 
 def describe_adapter(folder: Path) -> dict[str, Any]:
@@ -58,20 +58,10 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
     """Trained and total parameters of an adapted model, counted on a model without memory.
 
     Raises:
-        AdapterError: if the configuration names no model that can be built, or a method that isn't known here.
+        AdapterError: if the configuration names no model that can be built, or another than the adapter's weights.
     """
-    import torch
-
-    from pointlora.methods.registry import apply_method
-    from pointlora.models.create import create_model
+    from pointlora.adapters.described_model import adapter_model
     from pointlora.models.parameters import count_parameters
 
-    base, method = config["base_model"], method_from_dict(config["method"], folder)
-    try:
-        with torch.device("meta"):
-            model = create_model(base["name"], base["task"], **base["sizes"], **base["options"])
-            apply_method(model, method)
-    except (PointLoraError, TypeError) as error:
-        raise AdapterError(f"{folder / CONFIG_FILE} describes no model of this release: {error}") from error
-    counts = count_parameters(model)
+    counts = count_parameters(adapter_model(folder, config))
     return counts.trainable, counts.total

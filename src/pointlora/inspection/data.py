@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.passed_over import PassedOver
 from pointlora.errors import DataError
-
-_MESH_SUFFIXES = (".off", ".obj", ".stl")
 
 
 def describe_data_file(path: Path) -> dict[str, Any]:
@@ -40,7 +38,8 @@ def describe_data_folder(folder: Path) -> dict[str, Any]:
     for name, marks in _LAYOUTS.items():
         if any(next(folder.glob(mark), None) is not None for mark in marks):
             return _describe_splits(name, folder, [("train", {}), ("test", {})])
-    files = [path for path in expand_paths([str(folder)]) if isinstance(path, Path)]
+    passed = PassedOver()
+    files = [path for path in expand_paths([str(folder)], passed) if isinstance(path, Path)]
     if not files:
         raise DataError(
             f"{folder}: no adapter folder (no adapter_config.json), no run, and no point-cloud file or data set in it"
@@ -51,9 +50,14 @@ def describe_data_folder(folder: Path) -> dict[str, Any]:
         except DataError:
             pass
         else:
-            return _describe_splits("folder", folder, [("train", {}), ("test", {})])
+            return _describe_splits("folder", folder, [("train", {}), ("test", {})]) | _not_read(passed)
     suffixes = sorted({path.suffix.lower() for path in files})
-    return {"kind": "folder of clouds", "folder": str(folder), "files": len(files), "formats": suffixes}
+    described = {"kind": "folder of clouds", "folder": str(folder), "files": len(files), "formats": suffixes}
+    return described | _not_read(passed)
+
+
+def _not_read(passed: PassedOver) -> dict[str, Any]:
+    return {"passed_over": passed.as_dict()} if passed else {}
 
 
 # data set -> patterns of files that only it has
@@ -94,29 +98,33 @@ def _counts(dataset: PointCloudDataset) -> dict[str, Any]:
 
 
 def _describe_cloud(path: Path) -> dict[str, Any]:
-    from pointlora.data.files import read_point_cloud
+    from pointlora.data.files import file_kind, read_point_cloud
 
     cloud = read_point_cloud(path)
-    mesh = path.suffix.lower() in _MESH_SUFFIXES or (path.suffix.lower() == ".ply" and _ply_has_faces(path))
     described: dict[str, Any] = {
-        "kind": "mesh" if mesh else "point cloud",
+        "kind": "mesh" if cloud.sampled else "point cloud",
         "file": str(path),
-        "format": path.suffix.lower().lstrip("."),
+        "format": file_kind(path).lstrip("."),
         "points": len(cloud),
     }
-    if mesh:
+    if cloud.sampled:
         described["note"] = "points drawn from the surface, uniformly by area"
-    low, high = (getattr(cloud.points, end)(axis=0).astype(np.float64) + cloud.offset for end in ("min", "max"))
-    described["bounds"] = {"low": _numbers(low), "high": _numbers(high)}
-    described["extent"] = _numbers(high - low)
+    else:
+        described["dropped_points"] = cloud.num_dropped
+    original = cloud.original()
+    low, high = _numbers(original.min(axis=0)), _numbers(original.max(axis=0))
+    described["bounds"] = {"low": low, "high": high}
+    described["extent"] = [float(f"{end - start:.12g}") for start, end in zip(low, high, strict=True)]
     described["finite"] = True  # the reader refuses all others
     described["attributes"] = {
         name: f"{values.dtype} {values.shape[1:] if values.ndim > 1 else ''}".strip()
         for name, values in cloud.attributes.items()
     }
-    labels = cloud.attributes.get("labels")
-    if labels is not None:
-        described["labels"] = np.unique(labels)[:50].tolist()
+    if cloud.label_values is not None:
+        described["labels"] = cloud.label_values[:50].tolist()
+        described["labels_from"] = cloud.label_source
+    if cloud.warnings:
+        described["warnings"] = [line.removeprefix(f"{path}: ") for line in cloud.warnings]
     described["bytes"] = path.stat().st_size
     return described
 
@@ -180,12 +188,8 @@ def _is_npz_dataset(path: Path) -> bool:
         return False
 
 
-def _ply_has_faces(path: Path) -> bool:
-    from pointlora.data.files.ply_header import parse_ply_header
-
-    faces = parse_ply_header(path).element("face")
-    return faces is not None and faces.count > 0
-
-
-def _numbers(values: NDArray[np.float64]) -> list[float]:
-    return [float(f"{value:.6g}") for value in values]
+def _numbers(values: np.ndarray) -> list[float]:
+    """All digits that values have, and none that only their binary form has."""
+    if values.dtype == np.float32:
+        return [float(str(value)) for value in values]
+    return [float(f"{value:.15g}") for value in values.tolist()]

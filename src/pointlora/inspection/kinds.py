@@ -11,6 +11,8 @@ from pointlora.errors import DataError, PointLoraError
 WEIGHT_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".tar")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".dat")
 _HEAD_BYTES = 512
+# A zip archive, a pickle.
+_WEIGHT_MARKS = (b"PK", b"\x80")
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
 
 def _describe_file(path: Path) -> dict[str, Any]:
     from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
-    from pointlora.data.files import SUPPORTED_SUFFIXES
+    from pointlora.data.files import is_supported
     from pointlora.inspection.adapter import describe_adapter
     from pointlora.inspection.data import describe_data_file
     from pointlora.inspection.run import describe_recipe
@@ -68,9 +70,10 @@ def _describe_file(path: Path) -> dict[str, Any]:
     suffix = path.suffix.lower()
     if path.name in (CONFIG_FILE, WEIGHTS_FILE) and (path.parent / CONFIG_FILE).is_file():
         return describe_adapter(path.parent)
-    if suffix in WEIGHT_SUFFIXES:
+    # Weights and KITTI's scans share a suffix; a scan has no mark of its own.
+    if suffix in WEIGHT_SUFFIXES and not (is_supported(path) and not _head(path).startswith(_WEIGHT_MARKS)):
         return describe_weights(path)
-    if suffix in SUPPORTED_SUFFIXES or suffix in (".h5", ".hdf5"):
+    if is_supported(path) or suffix in (".h5", ".hdf5"):
         return describe_data_file(path)
     if suffix in (".yaml", ".yml"):
         return describe_recipe(path)

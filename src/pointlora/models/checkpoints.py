@@ -69,6 +69,18 @@ def load_checkpoint(
         CheckpointError: unreadable or unsafe file, another family (named), another size (named); the model is then
             as it was.
     """
+    report, fitting = fit_checkpoint(model, source, strict, head)
+    model.load_state_dict(fitting, strict=False)
+    return report
+
+
+def fit_checkpoint(
+    model: nn.Module, source: str | os.PathLike[str] | Mapping[str, Tensor], strict: bool = True, head: bool = True
+) -> tuple[LoadReport, dict[str, Tensor]]:
+    """What `load_checkpoint` would do, and the weights that it would fill the model with; nothing is changed.
+
+    Arguments and errors are the same. Shapes are all that counts: model and weights may lie on the device `meta`.
+    """
     weights, name = read_weights(source)
     layout = recognize(weights, get_family(str(model.name)).layouts)
     if layout is None:
@@ -82,8 +94,7 @@ def load_checkpoint(
     fitting = _fit(model, renamed, name, report)
     if strict:
         _check_complete(model, layout, report, name, head)
-    model.load_state_dict(fitting, strict=False)
-    return report
+    return report, fitting
 
 
 def recognize(keys: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:

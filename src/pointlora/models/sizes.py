@@ -14,6 +14,7 @@ from pointlora.ops.grouping import Scale
 # A damaged or hostile description of a model must not make it fill the memory.
 _LARGEST = 65_536
 _DEEPEST = 1_000
+_MOST_LAYERS = 64
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Sizes:
         check_integer("depth", self.depth, 1, _DEEPEST)
         if len(self.tokenizer_dims) < 2:
             raise ConfigError(f"tokenizer_dims is {self.tokenizer_dims}, but it needs at least two widths")
+        if len(self.tokenizer_dims) > _MOST_LAYERS:
+            raise ConfigError(
+                f"tokenizer_dims has {len(self.tokenizer_dims)} widths, but at most {_MOST_LAYERS} are allowed"
+            )
         for width in self.tokenizer_dims:
             check_width("each of tokenizer_dims", width)
         if self.tokenizer_out is not None:

@@ -20,8 +20,10 @@ class Weights(dict[str, Tensor]):
     name = "the state dict"
 
 
-def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple[Weights, str]:
-    """The tensors of a weight file or a mapping, and a name for messages.
+def read_weights(
+    source: str | os.PathLike[str] | Mapping[str, Tensor], shapes_only: bool = False
+) -> tuple[Weights, str]:
+    """The tensors of a weight file or a mapping, and a name for messages; of a file their shapes only, if asked.
 
     What this function returned may be given to it again, and keeps its name.
 
@@ -36,7 +38,7 @@ def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple
     else:
         path = Path(source)
         name = str(path)
-        content = read_file(path)
+        content = read_file(path, shapes_only)
     for key in ("base_model", "model", "state_dict"):
         if isinstance(content.get(key), Mapping):
             content = dict(content[key])
@@ -48,8 +50,12 @@ def read_weights(source: str | os.PathLike[str] | Mapping[str, Tensor]) -> tuple
     return weights, name
 
 
-def read_file(path: Path) -> dict[Any, Any]:
-    """The dict that a `.safetensors` or torch file holds, on the CPU; nothing in it is executed.
+def read_file(path: Path, shapes_only: bool = False) -> dict[Any, Any]:
+    """The dict that a `.safetensors` or torch file holds; nothing in it is executed.
+
+    Args:
+        path: the file.
+        shapes_only: give tensors on the device `meta`, without their values; otherwise on the CPU.
 
     Raises:
         CheckpointError: naming the file.
@@ -61,7 +67,8 @@ def read_file(path: Path) -> dict[Any, Any]:
     if path.stat().st_size == 0:
         raise CheckpointError(f"{path} is empty")
     try:
-        content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+        device = "meta" if shapes_only else "cpu"
+        content = _read_safetensors(path, device) if path.suffix == ".safetensors" else _read_torch(path, device)
     except PermissionError as error:
         raise CheckpointError(f"no permission to read {path}") from error
     except Exception as error:
@@ -76,20 +83,25 @@ def read_file(path: Path) -> dict[Any, Any]:
     return dict(content)
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, device: str) -> dict[str, Tensor]:
+    from safetensors import safe_open
     from safetensors.torch import load_file
 
-    return load_file(path)
+    if device != "meta":
+        return load_file(path)
+    with safe_open(path, "pt") as file:
+        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118  # no mapping
+    return {key: torch.empty(shape, device=device) for key, shape in shapes.items()}
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, device: str) -> Any:
     """torch.load with weights only; numpy's plain scalars, which official files keep as metrics, are data too."""
     from numpy.dtypes import Float32DType, Float64DType, Int64DType
 
     scalar = np.float64(0).__reduce__()[0]
     allowed = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     with torch.serialization.safe_globals([*allowed, np.dtype, Float32DType, Float64DType, Int64DType]):
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
 
 
 def _offender(error: Exception) -> str:

@@ -52,7 +52,7 @@ def plan_outputs(files: Sequence[Path], folder: str | os.PathLike[str]) -> list[
 
 
 def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write `<output>_parts.ply`, see `write_labelled_ply`, and `<output>_parts.npy`, the labels (N,) as int64.
+    """Write `<output>_parts.ply`, see `write_labelled_ply`, and `<output>_parts.npy`, a label a row of the file, int64.
 
     Each is written whole or not at all; folders are made. Comments in the PLY's header say which label is which part.
 
@@ -64,7 +64,7 @@ def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str])
         both paths.
 
     Raises:
-        DataError: if plyfile is missing, or the PLY can't hold what the file has.
+        DataError: if the PLY can't hold what the file has.
         OSError: if a file can't be written.
     """
     from pointlora.data.files.ply_labelled import write_labelled_ply
@@ -72,10 +72,10 @@ def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str])
 
     cloud_path, labels_path = named(Path(output), CLOUD), named(Path(output), LABELS)
     cloud_path.parent.mkdir(parents=True, exist_ok=True)
-    space, colors = prediction.space, part_colors(prediction.space)
-    names = {part: space.part_names[part] for part in space.parts_of[prediction.category]}
-    write_labelled_ply(cloud_path, prediction.cloud, prediction.labels, colors[prediction.labels], names)
-    write_atomically(labels_path, lambda file: np.save(file, prediction.labels))
+    colors = part_colors(prediction.space)
+    names = {number: name for name, number in prediction.numbers.items()}
+    write_labelled_ply(cloud_path, prediction.cloud, prediction.labels, colors[prediction.parts], names)
+    write_atomically(labels_path, lambda file: np.save(file, prediction.file_labels))
     return cloud_path, labels_path
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
 from pointlora.prediction.opening import AdaptedPredictor, all_good
@@ -88,7 +89,7 @@ class PartPredictor(AdaptedPredictor):
             asked: (M, 3) points that want labels, in the same frame; by default `points`, all of them.
 
         Returns:
-            (M,) int64.
+            (M,) int64, the numbers that the parts have in the files of the training data.
 
         Raises:
             DataError: for fewer points than a patch has.
@@ -109,15 +110,15 @@ class PartPredictor(AdaptedPredictor):
             asked = np.roll(asked, self.shift, axis=1)
         which = torch.tensor([category], device=self.device)
         allowed = torch.from_numpy(self.space.allowed).to(self.device)
-        labels = np.empty(len(asked), np.int64)
+        parts = np.empty(len(asked), np.int64)
         with torch.no_grad():
             features = self.model.encode_clouds(seen, which if self.space.categories else None)
             for first in range(0, len(asked), POINTS_AT_ONCE):
                 block = slice(first, first + POINTS_AT_ONCE)
                 queries = torch.from_numpy(into_sphere(asked[block], center, radius)).to(self.device)
                 scores = self.model.score(features, queries[None])
-                labels[block] = predict_parts(scores, which, allowed)[0].cpu().numpy()
-        return labels
+                parts[block] = predict_parts(scores, which, allowed)[0].cpu().numpy()
+        return np.array(self.space.numbers)[parts]
 
     def category_number(self, name: str) -> int:
         """The number of a category.
@@ -157,12 +158,13 @@ class PartPredictor(AdaptedPredictor):
 
     def _predict(self, path: Path, category: int) -> PartPrediction:
         from pointlora.data.checking import check_cloud
-        from pointlora.data.files import read_point_cloud
+        from pointlora.data.files import file_kind, read_point_cloud
         from pointlora.data.files.ply import read_ply_vertices
 
         cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         check_cloud(cloud.points, str(path), self.model.sizes.group_size)
-        if cloud.sampled and path.suffix.lower() == ".ply":
+        say_of_cloud(cloud)
+        if cloud.sampled and file_kind(path) == ".ply":
             # The network sees the surface, as in training; the vertices are what the file has.
             vertices = read_ply_vertices(path)
             moved = (vertices.points + (vertices.offset - cloud.offset)).astype(np.float32)

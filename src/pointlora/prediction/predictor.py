@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_integer
+from pointlora.data.notices import say_of_cloud
 from pointlora.errors import DataError
 from pointlora.prediction.opening import AdaptedPredictor, all_good
-from pointlora.prediction.settings import read_class_names
+
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Prediction:
         num_points: points that the file holds (that were sampled, for a mesh).
         class_names: C names.
         probabilities: (C,) float64, their sum is 1.
+        num_dropped: rows of the file that hold no point (NaN).
     """
 
     source: Path
     num_points: int
     class_names: tuple[str, ...]
     probabilities: NDArray[np.float64]
+    num_dropped: int = 0
 
     def top(self, count: int = 1) -> list[tuple[str, float]]:
         """The `count` most probable classes with their probabilities, best first."""
@@ -60,7 +65,9 @@ class Predictor(AdaptedPredictor):
 
     def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
         """Keep the names of the classes."""
-        self.class_names = read_class_names(config)
+        from pointlora.adapters.loading import adapter_classes
+
+        self.class_names = adapter_classes(config)
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -80,14 +87,14 @@ class Predictor(AdaptedPredictor):
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]
-            good = [cloud for cloud in clouds if not isinstance(cloud, DataError)]
+            good = [cloud.points for cloud in clouds if not isinstance(cloud, DataError)]
             rows = iter(self.probabilities(good) if good else ())
             for path, cloud in zip(batch, clouds, strict=True):
                 if isinstance(cloud, DataError):
                     yield cloud
                 else:
                     assert isinstance(path, Path)
-                    yield Prediction(path, len(cloud), self.class_names, next(rows))
+                    yield Prediction(path, len(cloud), self.class_names, next(rows), cloud.num_dropped)
 
     def probabilities(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Class probabilities (B, C) of raw clouds, each (N_i, 3)."""
@@ -107,12 +114,14 @@ class Predictor(AdaptedPredictor):
         selected = tuple(centers.cpu().float().numpy() for centers in getattr(output, "selected", ()))
         return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
 
-    def _read(self, path: Path | DataError) -> NDArray[np.float32] | DataError:
+    def _read(self, path: Path | DataError) -> PointCloud | DataError:
         from pointlora.data.files import read_point_cloud
 
         if isinstance(path, DataError):
             return path
         try:
-            return read_point_cloud(path, num_samples=self.mesh_samples).points
+            cloud = read_point_cloud(path, num_samples=self.mesh_samples)
         except DataError as error:
             return error
+        say_of_cloud(cloud)
+        return cloud

@@ -13,6 +13,9 @@ from pointlora.errors import AdapterError, ConfigError
 if TYPE_CHECKING:
     from pointlora.data.transforms import PointTransform
 
+# As many points as a recipe may give a cloud.
+_MOST_SAMPLES = 10**7
+
 
 def adapter_folder(path: str | os.PathLike[str]) -> Path:
     """The adapter's own folder where `path` is that of a run that has one."""
@@ -45,20 +48,7 @@ def read_transform(folder: str | os.PathLike[str], config: dict[str, Any]) -> Po
         kept = {key: settings[key] for key in ("num_points", "normalize", "up_axis") if key in settings}
         return PointTransform(TransformConfig(**{"num_points": 1024, **kept}), train=False)
     except (TypeError, ConfigError) as error:
-        raise AdapterError(f"{folder} has a wrong preprocessing: {error}") from error
-
-
-def read_class_names(config: dict[str, Any]) -> tuple[str, ...]:
-    """Names of the classes, in the order of the logits.
-
-    Raises:
-        AdapterError: if there aren't as many as the model has.
-    """
-    count = config["base_model"]["options"].get("num_classes", 40)
-    names = config.get("class_names") or [f"class {number}" for number in range(count)]
-    if not isinstance(names, list) or len(names) != count:
-        raise AdapterError(f"adapter_config.json is damaged: its class_names are not the names of {count} classes")
-    return tuple(map(str, names))
+        raise AdapterError(f"{folder} has a wrong preprocessing: {str(error)[:200]}") from error
 
 
 def read_mesh_samples(config: dict[str, Any]) -> int | None:
@@ -66,4 +56,4 @@ def read_mesh_samples(config: dict[str, Any]) -> int | None:
     data = config.get("data")
     options = data.get("options") if isinstance(data, dict) else None
     value = options.get("mesh_samples") if isinstance(options, dict) else None
-    return value if isinstance(value, int) and value > 0 else None
+    return value if isinstance(value, int) and 0 < value <= _MOST_SAMPLES else None

@@ -67,6 +67,9 @@ class DataConfig:
             shapenetpart, folder or procedural.
         root: folder (or file) that holds it.
         options: the data set's own options, for example {variant: pb_t50_rs}.
+        label_name: for part segmentation on a folder: the column (property, dimension, array) with the labels; by
+            default one that is called label or the like.
+        label_column: its place in a table instead, from 1 on.
         cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is
             $POINTLORA_CACHE, or else ~/.cache/pointlora.
         num_points: points a cloud that the model sees.
@@ -83,6 +86,8 @@ class DataConfig:
     name: str = "procedural"
     root: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    label_name: str | None = None
+    label_column: int | None = None
     cache: str = "auto"
     num_points: int = 2048
     normalize: bool = True
@@ -96,9 +101,10 @@ class DataConfig:
     RANGES = ("scale_low", "scale_high", "shift", "jitter_sigma", "jitter_clip", "dropout_ratio")
 
     def __post_init__(self) -> None:
-        for key in ("root", "split", "cache", "label_fraction", "label_seed"):
+        for key in ("root", "split", "cache", "label_fraction", "label_seed", "label_name", "label_column"):
             if key in self.options:
                 raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
+        check_labels(self.label_name, self.label_column)
         check_integer("data.num_points", self.num_points, 1, 10**7)
         check_choice("data.up_axis", self.up_axis, AXES)
         check_number("data.oversample", self.oversample, 1, 100)
@@ -107,6 +113,25 @@ class DataConfig:
             check_number(f"data.ranges.{key}", value, 0)
         check_number("data.label_fraction", self.label_fraction, 0, 1, open_low=True)
         check_number("data.validation_fraction", self.validation_fraction, 0, 0.9, open_low=True)
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """Which column holds the labels, as options of a data set; nothing where it isn't said."""
+        given = {"label_name": self.label_name, "label_column": self.label_column}
+        return {key: value for key, value in given.items() if value is not None}
+
+    def check_no_labels(self) -> None:
+        """A task that has no labels at points takes none."""
+        for key in self.labels:
+            raise ConfigError(f"data.{key} belongs to task part_segmentation: leave it out, or set task")
+
+
+def check_labels(name: str | None, column: int | None) -> None:
+    """At most one of `data.label_name` and `data.label_column`, which counts from 1."""
+    if column is not None:
+        check_integer("data.label_column", column, 1, 10**4)
+        if name is not None:
+            raise ConfigError(f"data.label_name is {name!r} and data.label_column {column}: give one of them")
 
 
 @dataclass

@@ -136,6 +136,8 @@ class TrainRecipe:
         check_choice("task", self.task, TASKS)
         if self.model.head_dims is not None and self.task != "part_segmentation":
             raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
+        if self.task != "part_segmentation":
+            self.data.check_no_labels()
         self.method = resolve_method(self.method)
         if self.model.checkpoint is not None and not self.method.get("pretrained", True):
             raise ConfigError(
@@ -233,6 +235,7 @@ class PretrainRecipe:
     output: str = "runs/pretrain"
 
     def __post_init__(self) -> None:
+        self.data.check_no_labels()
         check_number("mask_ratio", self.mask_ratio, 0, 1, open_low=True)
         check_integer("decoder_depth", self.decoder_depth, 1)
         if self.corpus.name is not None and self.training.samples_per_epoch is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pointlora.adapters.loading import adapter_parts, load_adapted_model
+from pointlora.adapters.loading import adapter_classes, adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
@@ -15,7 +15,7 @@ from pointlora.errors import AdapterError, ConfigError
 from pointlora.training.classification.evaluation import check_class_names, evaluate
 from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.devices.choice import computing_in, evaluation_device
-from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
+from pointlora.training.part_segmentation.evaluation import check_space, counted_space, evaluate_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
 
 
@@ -26,6 +26,8 @@ def evaluate_adapter(
     data_name: str | None = None,
     root: str | None = None,
     options: Mapping[str, Any] | None = None,
+    label_name: str | None = None,
+    label_column: int | None = None,
     cache: str = "auto",
     split: str = "test",
     num_points: int | None = None,
@@ -44,6 +46,8 @@ def evaluate_adapter(
         data_name: data set; by default the one that the adapter was trained on, with its root and options.
         root: its folder or file.
         options: its own options.
+        label_name, label_column: where the labels of a folder's files are, for part segmentation; by default as in
+            training.
         cache: see `open_dataset`.
         split: which part of it.
         num_points: points a cloud; by default as in training.
@@ -63,6 +67,8 @@ def evaluate_adapter(
     model, config = load_adapted_model(folder, base)
     opened = _with_parts if config["base_model"]["task"] == "part_segmentation" else _with_classes
     name, root, chosen = _data_of(folder, config, data_name, root, options)
+    labels = {"label_name": label_name, "label_column": label_column}
+    chosen |= {key: value for key, value in labels.items() if value is not None} or _trained_labels(config, data_name)
     dataset, measure = opened(folder, config, name, root=root, split=split, cache=cache, **chosen)
     transform = _transform_of(config, num_points)
     with computing_in(precision, device):
@@ -76,10 +82,15 @@ def _with_classes(
     folder: str | os.PathLike[str], config: dict[str, Any], name: str, **settings: Any
 ) -> tuple[PointCloudDataset, Callable[..., ClassificationMetrics]]:
     """A data set with the adapter's classes, and what measures on it."""
+    if "label_name" in settings or "label_column" in settings:
+        raise ConfigError(f"data.label_name and data.label_column are for part segmentation; {folder} classifies")
     if not config.get("class_names"):
         raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
+    classes = adapter_classes(config)
+    if name == "folder":
+        settings.setdefault("class_names", list(classes))  # a folder may lack some of them
     dataset = open_dataset(name, **settings)
-    check_class_names(tuple(config["class_names"]), dataset, f"the adapter {folder}")
+    check_class_names(classes, dataset, f"the adapter {folder}")
     return dataset, evaluate
 
 
@@ -92,7 +103,8 @@ def _with_parts(
         settings.setdefault("categories", list(space.categories))
     dataset = open_part_dataset(name, **settings)
     check_space(space, dataset, f"the adapter {folder}")
-    return dataset, partial(evaluate_parts, space=space)
+    counted = counted_space(config["parts"], space, dataset)
+    return dataset.in_space(space), partial(evaluate_parts, space=counted)
 
 
 def _data_of(
@@ -103,13 +115,22 @@ def _data_of(
     options: Mapping[str, Any] | None,
 ) -> tuple[str, str | None, dict[str, Any]]:
     """Name, root and options of the data set to measure on; what isn't given is as in training."""
-    trained_on = config.get("data") or {}
     if name is not None:
         return name, root, dict(options or {})
-    if not trained_on.get("name"):
+    trained_on = config.get("data")
+    if not isinstance(trained_on, Mapping) or not isinstance(trained_on.get("name"), str):
         raise ConfigError(f"{folder} doesn't say what it was trained on: give --data.name")
-    chosen = {**trained_on.get("options", {}), **(options or {})}
+    known = trained_on.get("options")
+    chosen = {**(known if isinstance(known, dict) else {}), **(options or {})}
     return trained_on["name"], trained_on.get("root") if root is None else root, chosen
+
+
+def _trained_labels(config: Mapping[str, Any], given: str | None) -> dict[str, Any]:
+    """Where the labels of the training data were, for the same data set."""
+    trained_on = config.get("data")
+    if given is not None or not isinstance(trained_on, Mapping):
+        return {}
+    return {key: trained_on[key] for key in ("label_name", "label_column") if trained_on.get(key) is not None}
 
 
 def _transform_of(config: Mapping[str, Any], num_points: int | None) -> TransformConfig:

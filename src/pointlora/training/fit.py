@@ -178,7 +178,7 @@ def write_outputs(
         preprocessing={"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis},
         base_checkpoint=recipe.model.checkpoint,
         initial_seed=recipe.training.seed,
-        data={"name": data.name, "root": data.root, "options": data.options},
+        data={"name": data.name, "root": data.root, "options": data.options, **data.labels},
         selected_on=results["selected_on"],
         measured_on=results["measured_on"],
         metrics={name: results[name] for name in task.headlines},

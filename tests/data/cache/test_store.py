@@ -174,8 +174,8 @@ def test_a_folder_that_cannot_be_written(
     assert dataset.cloud(7).shape == (21, 3)
     assert dataset.checked_sizes() is None
     said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "going on without it" in said
+    (line,) = [line for line in said.splitlines() if "fewer than a patch" not in line]
+    assert "going on without it" in line
     with pytest.raises(DataError, match=r"data.cache, or off"):
         open_dataset("folder", folder / "set", "all", cache=str(folder / "file" / "inside"))
 

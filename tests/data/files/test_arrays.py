@@ -68,7 +68,8 @@ def test_npy_orders_and_widths(tmp_path: Path, array: np.ndarray) -> None:
         np.zeros((2, 4, 3)),
         np.zeros((0, 3)),
         np.zeros((4, 3), dtype=bool),
-        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("z", "f4")]),
+        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("t", "f4")]),
+        np.zeros(4, dtype=[("x", "f4"), ("y", "f4"), ("z", "O")]),
     ],
 )
 def test_wrong_dtypes_and_shapes(tmp_path: Path, array: np.ndarray) -> None:
@@ -120,3 +121,56 @@ def test_npz_attributes_that_do_not_fit(tmp_path: Path, extra: dict[str, np.ndar
     content = samples.npz(points=samples.POINTS, **extra)
     with pytest.raises(DataError, match=next(iter(extra))):
         read_point_cloud(samples.write(tmp_path, "a.npz", content))
+
+
+@pytest.mark.parametrize("order", [("x", "y", "z"), ("Z", "I", "Y", "X"), ("label", "x", "nx", "y", "ny", "z", "nz")])
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", "<i2"])
+def test_structured_arrays(tmp_path: Path, order: tuple[str, ...], kind: str) -> None:
+    points = np.round(samples.POINTS * 8)
+    array = np.zeros(5, [(name, kind) for name in order])
+    for place, axis in enumerate("xyz"):
+        array[axis if axis in order else axis.upper()] = points[:, place]
+    samples.write(tmp_path, "a.npy", samples.npy(array))
+    samples.write(tmp_path, "a.npz", samples.npz(cloud=array, other=np.zeros(3)))
+    for name in ("a.npy", "a.npz"):
+        cloud = read_point_cloud(tmp_path / name)
+        np.testing.assert_array_equal(cloud.points, points)
+        assert ("normals" in cloud.attributes) == ("nx" in order)
+        assert (cloud.label_source == "label") == ("label" in order)
+
+
+@pytest.mark.parametrize("shape", [(3, 200), (3, 8), (3, 100_000), (6, 200), (4, 64), (7, 1024)])
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.txt"])
+def test_points_as_columns_are_refused(tmp_path: Path, shape: tuple[int, int], name: str) -> None:
+    if shape[1] > 10_000 and name == "a.txt":
+        pytest.skip("no text has so many columns")
+    table = np.random.default_rng([0]).random(shape)
+    content = {"a.npy": samples.npy(table), "a.npz": samples.npz(points=table), "a.txt": samples.rows(table).encode()}
+    with pytest.raises(
+        DataError, match=rf"store them transposed, as rows of x, y, z: shape \({shape[1]}, {shape[0]}\)"
+    ):
+        read_point_cloud(samples.write(tmp_path, name, content[name]))
+
+
+@pytest.mark.parametrize("name", ["points", "xyz", "pos", "cloud"])
+def test_npz_with_other_arrays_beside(tmp_path: Path, name: str) -> None:
+    beside = {
+        "class_name": np.array(["chair"]),
+        "names": np.array([b"a", b"b"]),
+        "meta": np.array({"a": 1}, dtype=object),
+        "when": np.array(["2020-01-01"], dtype="M8[D]"),
+        "scale": np.array(2.0),
+        "label": samples.LABELS,
+    }
+    if name != "cloud":
+        beside["faces"] = samples.TRIANGLES
+    cloud = read_point_cloud(samples.write(tmp_path, "a.npz", samples.npz(**{name: samples.POINTS}, **beside)))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS)
+    assert set(cloud.attributes) == {"labels"}
+
+
+def test_npz_with_an_array_an_axis(tmp_path: Path) -> None:
+    x, y, z = samples.POINTS.T
+    cloud = read_point_cloud(samples.write(tmp_path, "a.npz", samples.npz(X=x, Z=z, Y=y, intensity=np.arange(5))))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS)
+    np.testing.assert_array_equal(cloud.columns["intensity"], np.arange(5))

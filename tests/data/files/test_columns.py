@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import file_samples as samples
+from pointlora.data.files import LabelChoice
 from pointlora.data.files.columns import cloud_from_columns
 from pointlora.errors import DataError
 
@@ -38,18 +39,25 @@ def test_six_columns_of_bytes_are_colors() -> None:
     assert cloud.attributes["colors"].dtype == np.uint8
 
 
-def test_seven_columns_are_normals_and_a_label() -> None:
-    cloud = cloud_from_columns(PATH, table(samples.POINTS, samples.NORMALS, samples.LABELS))
+def test_seven_columns_are_normals_and_a_label_by_the_layout_alone() -> None:
+    columns = table(samples.POINTS, samples.NORMALS, samples.LABELS)
+    assert set(cloud_from_columns(PATH, columns).attributes) == {"normals", "columns"}
+    cloud = cloud_from_columns(PATH, columns, LabelChoice(layout=True))
+    assert cloud.label_source == "column_7"
     assert cloud.attributes["labels"].dtype == np.int64
     np.testing.assert_array_equal(cloud.attributes["labels"], samples.LABELS)
     np.testing.assert_array_equal(cloud.attributes["normals"], samples.NORMALS)
 
 
-def test_four_columns_are_a_label_only_if_whole() -> None:
-    whole = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS))
+def test_four_columns_are_a_label_by_the_layout_only_if_whole() -> None:
+    assert set(cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS)).attributes) == {"columns"}
+    layout = LabelChoice(layout=True)
+    whole = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS), layout)
     np.testing.assert_array_equal(whole.attributes["labels"], samples.LABELS)
-    broken = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS + 0.25))
+    assert whole.label_source == "column_4"
+    broken = cloud_from_columns(PATH, table(samples.POINTS, samples.LABELS + 0.25), layout)
     assert set(broken.attributes) == {"columns"}
+    assert broken.label_source is None
 
 
 def test_fewer_than_three_columns() -> None:

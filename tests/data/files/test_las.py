@@ -33,7 +33,8 @@ def test_map_coordinates_keep_millimetres(tmp_path: Path, suffix: str) -> None:
     path = samples.write(tmp_path, f"a{suffix}", samples.las(suffix, far))
     cloud = read_point_cloud(path)
     np.testing.assert_allclose(cloud.points + cloud.offset, far, atol=0.0006)
-    np.testing.assert_allclose(cloud.points, far - far.mean(axis=0), atol=0.0011)
+    # Heights of 230 m are near enough to the origin as they are.
+    np.testing.assert_allclose(cloud.offset, [*far.mean(axis=0)[:2], 0], atol=0.0006)
 
 
 def forged(position: int, form: str, value: int) -> bytes:

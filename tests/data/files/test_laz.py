@@ -60,7 +60,11 @@ def test_layer_size_that_lies(tmp_path: Path) -> None:
 def test_items_that_lie(tmp_path: Path, point_format: int) -> None:
     raw = bytearray(samples.las(".laz", point_format=point_format))
     record = raw.index(b"laszip encoded") - 2 + 54
-    for offset, value, words in ((32, 0, "0 compressed items"), (32, 900, "900 compressed"), (36, 9, "don't add up")):
+    for offset, value, words in (
+        (32, 0, "0 compressed items"),
+        (32, 900, "900 compressed"),
+        (36, 9, "of type (6|10) with 9 bytes"),
+    ):
         forged = bytearray(raw)
         struct.pack_into("<H", forged, record + offset, value)
         with pytest.raises(DataError, match=words):
@@ -72,3 +76,23 @@ def test_point_count_beyond_any_compression(tmp_path: Path) -> None:
     struct.pack_into("<I", raw, 107, 400_000_000)
     with pytest.raises(DataError, match="declares 400000000 points"):
         read_point_cloud(samples.write(tmp_path, "a.laz", bytes(raw)))
+
+
+@pytest.mark.parametrize("point_format", FORMATS)
+@pytest.mark.parametrize(
+    ("offset", "value", "words"),
+    [
+        (0, 1, "is packed by LASzip's method 1; rewrite it with a newer program"),
+        (34, 99, "items of type 99, which lazrs doesn't know; rewrite it"),
+        (38, 7, "compression version: 7 is not supported.*; rewrite it"),
+    ],
+)
+def test_what_is_not_supported_is_not_called_damaged(
+    tmp_path: Path, point_format: int, offset: int, value: int, words: str
+) -> None:
+    raw = bytearray(samples.las(".laz", point_format=point_format))
+    record = raw.index(b"laszip encoded") - 2 + 54
+    struct.pack_into("<H", raw, record + offset, value)
+    with pytest.raises(DataError, match=words) as caught:
+        read_point_cloud(samples.write(tmp_path, "a.laz", bytes(raw)))
+    assert "damaged" not in str(caught.value)

@@ -47,7 +47,7 @@ def test_without_faces_and_with_colors(tmp_path: Path) -> None:
         (f"{VERTICES}f 1 2\n", "line 4 is not a face"),
         (f"{VERTICES}f 1 2 x\n", "line 4 is not a face"),
         (f"{VERTICES}f 1/1/1/1 2 3\n", "line 4 is not a face"),
-        (f"{VERTICES}f 1 2 {10**30}\n", "indices of the faces have dtype object"),
+        (f"{VERTICES}f 1 2 {10**30}\n", "line 4 is not a face"),
         (f"{VERTICES}w 0 0 1\nf 1 2 3\n", "line 4 starts with 'w'"),
         ("v 0 0 0\nv 1 0\nv 0 1 0\nf 1 2 3\n", "line 2 has 2 columns"),
         ("v 0 0 0\nv 1 0 o\nv 0 1 0\nf 1 2 3\n", "line 2 has 'o'"),
@@ -57,3 +57,18 @@ def test_without_faces_and_with_colors(tmp_path: Path) -> None:
 def test_errors(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_point_cloud(samples.write(tmp_path, "a.obj", text.encode()))
+
+
+def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
+    text = b"# Ger\xe4t\no M\xfcller\n" + VERTICES.encode() + b"g \xff\xfe\nusemtl H\xf6he\nf 1 2 3\n"
+    assert len(read_point_cloud(samples.write(tmp_path, "a.obj", text), 30)) == 30
+    with pytest.raises(DataError, match="line 1 is not text|is not text"):
+        read_point_cloud(samples.write(tmp_path, "b.obj", b"v 1 2 \xff\n"))
+
+
+def test_vertices_that_no_face_refers_to(tmp_path: Path) -> None:
+    plain = read_point_cloud(samples.write(tmp_path, "a.obj", f"{VERTICES}f 1 2 3\n".encode()), 40).points
+    text = f"v nan nan nan\n{VERTICES}v inf 0 0\nf 2 3 4\n"
+    np.testing.assert_array_equal(read_point_cloud(samples.write(tmp_path, "b.obj", text.encode()), 40).points, plain)
+    with pytest.raises(DataError, match="NaN"):
+        read_point_cloud(samples.write(tmp_path, "c.obj", text.replace("f 2 3 4", "f 1 2 3").encode()))

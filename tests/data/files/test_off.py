@@ -58,3 +58,27 @@ def test_without_faces(tmp_path: Path) -> None:
 def test_errors(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_point_cloud(samples.write(tmp_path, "a.off", text.encode()))
+
+
+@pytest.mark.parametrize(
+    "faces",
+    ["3\n0 1\n2\n", "3 0\n1 2\n", "3 0 1 2 255 0 0\n", "\n# c\n3 0 1\n# d\n2\n", "3 0 1 2\r\n", " 3\t0\t1\t2 "],
+)
+def test_faces_over_several_lines(tmp_path: Path, faces: str) -> None:
+    plain = read_point_cloud(samples.write(tmp_path, "a.off", f"OFF\n3 1 0\n{BODY}3 0 1 2\n".encode()), 40).points
+    found = read_point_cloud(samples.write(tmp_path, "b.off", f"OFF\n3 1 0\n{BODY}{faces}".encode()), 40).points
+    np.testing.assert_array_equal(found, plain)
+
+
+def test_faces_of_different_lengths_and_colors(tmp_path: Path) -> None:
+    faces = "3 0 1 2\n4 0 1 2 3 1 0 0\n3 2\n1 3\n3 0 1 2\n"
+    text = f"off\n4 4 0\n{BODY}1 1 0\n{faces}".replace("4 0 1 2 3", "4 0 1 3 2")
+    assert len(read_point_cloud(samples.write(tmp_path, "a.off", text.encode()), 40)) == 40
+
+
+@pytest.mark.parametrize("mark", ["OFF", "off", "COFF", "NOFF", "CNOFF", "STOFF"])
+def test_points_alone_are_points(tmp_path: Path, mark: str) -> None:
+    lines = "".join(f"{x:g} {y:g} {z:g} 1 0 0 1\n" for x, y, z in samples.POINTS)
+    cloud = read_point_cloud(samples.write(tmp_path, "a.off", f"{mark}\n5 0 0\n{lines}".encode()))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS)
+    assert not cloud.sampled

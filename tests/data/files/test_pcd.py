@@ -71,3 +71,47 @@ def test_counts_that_lie(tmp_path: Path, encoding: str, number: int) -> None:
     raw = raw.replace(b"POINTS 5", f"POINTS {number}".encode())
     with pytest.raises(DataError):
         read_point_cloud(samples.write(tmp_path, "a.pcd", raw))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary", "binary_compressed"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("FIELDS", "COLUMNS")],
+        [("FIELDS x y z", "FIELDS X Y Z")],
+        [("FIELDS x y z", "FIELDS z y x")],
+        [("TYPE F F F U F U I", "TYPE f f f u f u i")],
+        [("FIELDS", "fields"), ("TYPE", "type"), ("DATA", "data")],
+        [("VERSION 0.7\n", ""), ("VIEWPOINT 0 0 0 1 0 0 0\n", "")],
+        [("WIDTH 5\nHEIGHT 1\n", "")],
+        [("VERSION 0.7", "VERSION .5 "), ("v0.7", "v.5")],
+        [("# .PCD", "# Höhe .PCD")],
+        [("POINTS 5", "POINTS  5  \r")],
+    ],
+)
+def test_headers_of_other_times_and_programs(tmp_path: Path, encoding: str, changes: list[tuple[str, str]]) -> None:
+    raw = samples.pcd(encoding)
+    for old, new in changes:
+        assert old.encode() in raw
+        raw = raw.replace(old.encode(), new.encode("latin-1"), 1)
+    cloud = read_point_cloud(samples.write(tmp_path, "a.pcd", raw))
+    wanted = samples.POINTS[:, ::-1] if "z y x" in changes[0][1] else samples.POINTS
+    np.testing.assert_array_equal(cloud.points, wanted)
+    np.testing.assert_array_equal(cloud.attributes["colors"], samples.COLORS)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "binary"])
+def test_an_organised_cloud_with_holes(tmp_path: Path, encoding: str) -> None:
+    points = np.random.default_rng([2]).normal(size=(40, 3)).astype(np.float32)
+    points[::3] = np.nan
+    header = f"FIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH 8\nHEIGHT 5\nPOINTS 40\nDATA {encoding}\n".encode()
+    body = (
+        points.tobytes()
+        if encoding == "binary"
+        else "".join(f"{x!r} {y!r} {z!r}\n" for x, y, z in points.tolist()).encode()
+    )
+    cloud = read_point_cloud(samples.write(tmp_path, "a.pcd", header + body))
+    kept = np.flatnonzero(np.arange(40) % 3)
+    np.testing.assert_array_equal(cloud.points, points[kept])
+    np.testing.assert_array_equal(cloud.kept_rows, kept)
+    assert (cloud.num_dropped, cloud.file_rows) == (14, 40)

@@ -48,7 +48,9 @@ def test_list_lengths_that_lie(tmp_path: Path, kind: str) -> None:
     body = samples.VERTICES.tobytes() + struct.pack(f"<{code}3i", length, 0, 1, 2)
     path = samples.write(tmp_path, "a.ply", header + body)
     tracemalloc.start()
-    with pytest.raises(DataError, match="plyfile cannot read it"):
+    with pytest.raises(
+        DataError, match="a list of 'face' reaches beyond|'property list double int vertex_indices' makes no sense"
+    ):
         read_point_cloud(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import file_samples as samples
@@ -49,3 +50,24 @@ def test_text_errors(tmp_path: Path, old: str, new: str, words: str) -> None:
     assert old.encode() in raw
     with pytest.raises(DataError, match=words):
         read_point_cloud(samples.write(tmp_path, "a.stl", raw.replace(old.encode(), new.encode(), 1)))
+
+
+@pytest.mark.parametrize(
+    "end", ["endsolid", "end solid thing", "END SOLID", "ENDSOLID thing", "endsolid thing\0\0\0", "endsolid\x1a"]
+)
+@pytest.mark.parametrize("loop", ["endloop", "end loop", "ENDLOOP"])
+def test_ends_of_other_programs(tmp_path: Path, end: str, loop: str) -> None:
+    raw = samples.stl_text().replace(b"endsolid thing", end.encode()).replace(b"endloop", loop.encode())
+    plain = read_point_cloud(samples.write_sample(tmp_path, "text.stl"), 40).points
+    for content in (raw, raw.replace(b"\n", b"\r\n"), raw.replace(b" ", b"\t"), b"\xef\xbb\xbf" + raw):
+        np.testing.assert_array_equal(read_point_cloud(samples.write(tmp_path, "a.stl", content), 40).points, plain)
+
+
+@pytest.mark.parametrize("padding", [b"\0", bytes(10), bytes(50), b"\r\n", bytes(4096)])
+def test_padding_behind_binary_triangles(tmp_path: Path, padding: bytes) -> None:
+    plain = read_point_cloud(samples.write_sample(tmp_path, "binary.stl"), 40).points
+    path = samples.write(tmp_path, "a.stl", samples.stl() + padding)
+    np.testing.assert_array_equal(read_point_cloud(path, 40).points, plain)
+    path.write_bytes(samples.stl() + padding + b"more")
+    with pytest.raises(DataError, match="declares 3 triangles"):
+        read_point_cloud(path)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pointlora.checks import check_integer, check_number
 from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.notices import say_of_cloud
 
 
 class FilesDataset(PointCloudDataset):
@@ -71,7 +72,7 @@ class FilesSource(CloudSource):
         mesh_samples: see `FilesDataset`.
     """
 
-    reader = "files 1"
+    reader = "files 2"
 
     def __init__(self, files: Sequence[str], mesh_samples: int | None) -> None:
         self.files, self.options = files, {"mesh_samples": mesh_samples}
@@ -81,6 +82,7 @@ class FilesSource(CloudSource):
         from pointlora.data.files import read_point_cloud
 
         cloud = read_point_cloud(self.files[index], num_samples=self.options["mesh_samples"], seed=0)
+        say_of_cloud(cloud)
         return np.ascontiguousarray(cloud.points, dtype=np.float32)
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pointlora.checks import check_number
+from pointlora.checks import check_choice, check_number
 from pointlora.data.datasets.files import FilesDataset
-from pointlora.data.datasets.folder_layout import LAYOUT, SPLITS, class_files
+from pointlora.data.datasets.folder_layout import LAYOUT, SPLITS, class_files, named_files
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.errors import DataError
 
@@ -16,9 +16,10 @@ from pointlora.errors import DataError
 class FolderDataset(FilesDataset):
     """Files in class folders; labels number the sorted folder names.
 
-    With `train/` or `test/` under the root, the split is the folders'. Otherwise each class is split by the hash of its
-    file names, so that the same files make the same split on every machine. Names that begin with `.` or `__` are left
-    out. The file types are those of `pointlora.data.files`.
+    With `train/` or `test/` (`Train/`, `training/`, `testing/`, …) under the root or under each class, the split is the
+    folders'. Otherwise each class is split by the hash of its file names, so that the same files make the same split on
+    every machine. Names that begin with `.` or `__` are left out; what else isn't read is said on stderr. The file
+    types are those of `pointlora.data.files`.
 
     Args:
         root: the folder.
@@ -26,6 +27,7 @@ class FolderDataset(FilesDataset):
         test_fraction: share of each class for testing when the folders don't say (a class's last file always trains).
         split_seed: chooses that split.
         class_names: names in label order; None takes the sorted folder names of the training part.
+        class_from: `folder`, or `name` for files side by side that are called `<class>_<number>.<kind>`.
         mesh_samples: points to sample from each mesh.
         cache_megabytes: how much to keep in memory.
         cache: the cache on disk, see `open_dataset`.
@@ -42,6 +44,7 @@ class FolderDataset(FilesDataset):
         test_fraction: float = 0.2,
         split_seed: int = 0,
         class_names: Sequence[str] | None = None,
+        class_from: str = "folder",
         mesh_samples: int | None = None,
         cache_megabytes: float = 0.0,
         cache: str = "off",
@@ -52,7 +55,9 @@ class FolderDataset(FilesDataset):
         if not base.is_dir():
             raise DataError(f"{base}: is a file; data set 'folder' expects {LAYOUT}")
         given = None if class_names is None else check_unique(class_names, "class_names")
-        names, files = class_files(base, split, given, test_fraction, split_seed)
+        check_choice("class_from", class_from, ("folder", "name"))
+        find = class_files if class_from == "folder" else named_files
+        names, files = find(base, split, given, test_fraction, split_seed)
         labels = [label for label, members in enumerate(files) for _ in members]
         if not labels:
             raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pointlora.data.datasets.splits import hashed_choice
+from pointlora.data.passed_over import PassedOver, is_visible
 from pointlora.errors import DataError
 from pointlora.names import unknown_name
 
-LAYOUT = "<root>/<class>/<file>, or <root>/train/<class>/<file> and <root>/test/<class>/<file>"
+LAYOUT = (
+    "<root>/<class>/<file>, <root>/train/<class>/<file> and <root>/test/<class>/<file>, or "
+    "<root>/<class>/train/<file> and <root>/<class>/test/<file>"
+)
 SPLITS = ("train", "validation", "test", "all")
-# Other names of a split's folder.
-_ALIASES = {"validation": ("validation", "val")}
+# What a split's folder may be called, in any case.
+_ALIASES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val"),
+    "test": ("test", "testing"),
+    "all": ("all",),
+}
+_PLAIN = ("train", "validation", "val", "test", "all")
+_NUMBERED = re.compile(r"(.+)_\d+$")
 
 
 def class_files(
@@ -20,7 +33,8 @@ def class_files(
 ) -> tuple[tuple[str, ...], list[list[str]]]:
     """Class names, and the files of each class in a split.
 
-    With split folders the split is theirs; otherwise it is drawn by the hash of the file names.
+    With split folders, above or below those of the classes, the split is theirs; otherwise it is drawn by the hash of
+    the file names. What of the folder isn't read is said on stderr.
 
     Args:
         base: the folder.
@@ -30,21 +44,46 @@ def class_files(
         seed: chooses that split.
 
     Raises:
-        DataError: if the layout isn't there, a folder has no usable file, or its class is unknown.
+        DataError: if the layout isn't there, a folder can't be read, a class has no usable file or is unknown. A class
+            that only the training part has is none of these.
     """
     folders = split_folders(base)
     if not folders:
-        _check_drawn(base, split)
         names = given or tuple(_class_folders(base))
-        return names, [_drawn(files, split, test_fraction, seed) for files in _files_by_class(base, names)]
-    parts = _parts(base, folders, split)
+        if _splits_below(base):
+            return names, _files_below(base, names, split)
+        _check_drawn(base, split)
+        return names, [_drawn(members, split, test_fraction, seed) for members in _files_by_class(base, names)]
     # Labels are numbered by the training part, so that a test part with fewer classes numbers them alike.
-    names = given or tuple(_class_folders(folders.get("train", parts[0])))
-    merged: list[list[str]] = [[] for _ in names]
-    for part in parts:
-        for members, found in zip(merged, _files_by_class(part, names), strict=True):
-            members.extend(found)
-    return names, merged
+    names = given or tuple(_class_folders(folders.get("train", next(iter(folders.values())))))
+    files: list[list[str]] = [[] for _ in names]
+    for part in _parts(base, folders, split):
+        found = _files_by_class(part, names, may_lack=part != folders.get("train"))
+        files = [[*members, *more] for members, more in zip(files, found, strict=True)]
+    _say_others(base, {folder.name for folder in folders.values()})
+    return names, files
+
+
+def named_files(
+    base: Path, split: str, given: tuple[str, ...] | None, test_fraction: float, seed: int
+) -> tuple[tuple[str, ...], list[list[str]]]:
+    """`class_files` where files lie side by side and are called `<class>_<number>.<kind>`.
+
+    Raises:
+        DataError: for a file of another name, or a class that isn't known.
+    """
+    folders = split_folders(base)
+    first = folders.get("train", next(iter(folders.values()), base))
+    names = given or tuple(sorted({_class_of(path) for path in _said_files(first)}))
+    if not folders:
+        _check_drawn(base, split)
+    files: list[list[str]] = [[] for _ in names]
+    for part in _parts(base, folders, split) if folders else [base]:
+        for path in _said_files(part):
+            if _class_of(path) not in names:
+                raise DataError(f"{path}: {unknown_name('class', _class_of(path), names)}")
+            files[names.index(_class_of(path))].append(path)
+    return names, files if folders else [_drawn(members, split, test_fraction, seed) for members in files]
 
 
 def flat_files(base: Path, split: str, test_fraction: float, seed: int) -> list[str]:
@@ -52,8 +91,9 @@ def flat_files(base: Path, split: str, test_fraction: float, seed: int) -> list[
     folders = split_folders(base)
     if not folders:
         _check_drawn(base, split)
-        return _drawn(cloud_files(base), split, test_fraction, seed)
-    return [path for part in _parts(base, folders, split) for path in cloud_files(part)]
+        return _drawn(_said_files(base), split, test_fraction, seed)
+    _say_others(base, {folder.name for folder in folders.values()})
+    return [path for part in _parts(base, folders, split) for path in _said_files(part)]
 
 
 def has_class_folders(base: Path) -> bool:
@@ -63,28 +103,75 @@ def has_class_folders(base: Path) -> bool:
 
 
 def split_folders(base: Path) -> dict[str, Path]:
-    """The folders of splits, if there is one for training or testing."""
-    found: dict[str, Path] = {}
-    for split in SPLITS:
-        for name in _ALIASES.get(split, (split,)):
-            if (base / name).is_dir():
-                found.setdefault(split, base / name)
+    """The folders of splits, if there is one for training or testing; of two for one split, the better known name.
+
+    A class may be called Train too: names other than `train`, `validation`, `val`, `test` and `all` count where there
+    are both training and testing, or where they hold no file themselves, but folders.
+    """
+    by_name = {path.name: path for path in sorted(_entries(base), reverse=True) if path.is_dir()}
+    found = {
+        split: by_name[name]
+        for split, names in _ALIASES.items()
+        for name in reversed(names)
+        if name in by_name and name in _PLAIN
+    }
+    folded = {name.lower(): path for name, path in by_name.items()}
+    others = {
+        split: folded[name]
+        for split, names in _ALIASES.items()
+        for name in reversed(names)
+        if split not in found and name in folded
+    }
+    if {"train", "test"} <= found.keys() | others.keys() or all(map(_holds_folders_alone, others.values())):
+        found |= others
+    found = {split: found[split] for split in SPLITS if split in found}
     return found if "train" in found or "test" in found else {}
 
 
-def cloud_files(folder: Path) -> list[str]:
-    """Point-cloud and mesh files directly in a folder, sorted."""
-    from pointlora.data.files import SUPPORTED_SUFFIXES
+def _holds_folders_alone(folder: Path) -> bool:
+    return not cloud_files(folder) and any(path.is_dir() for path in _entries(folder))
 
+
+def has_split(base: Path, split: str) -> bool:
+    """Whether the folders, above or below those of the classes, say which files a split has."""
+    return split in split_folders(base) or any(split in folders for folders in _splits_below(base).values())
+
+
+def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
+    """Point-cloud and mesh files directly in a folder, sorted; `passed` takes what else lies there.
+
+    Raises:
+        DataError: if the folder can't be read.
+    """
+    from pointlora.data.files import SUPPORTED_SUFFIXES, is_supported
+
+    files: list[str] = []
+    others: list[str] = []
     # By strings and scandir: ten times as fast as by Path and stat, and there may be 100,000 files.
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.path
-            for entry in entries
-            if os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
-            and entry.is_file()
-            and _visible(entry.name)
-        )
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_visible(entry.name):
+                    known = os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
+                    good = (known or is_supported(Path(entry.name))) and entry.is_file()
+                    (files if good else others).append(entry.path)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+    if passed is not None:
+        for path in sorted(others):
+            if os.path.isdir(path):
+                passed.add("folder that isn't searched", path)
+            else:
+                passed.add_entry(path)
+    return sorted(files)
+
+
+def _said_files(folder: Path) -> list[str]:
+    """`cloud_files`; what else lies there is said on stderr."""
+    passed = PassedOver()
+    files = cloud_files(folder, passed)
+    passed.say(folder)
+    return files
 
 
 def _parts(base: Path, folders: dict[str, Path], split: str) -> list[Path]:
@@ -107,27 +194,100 @@ def _drawn(files: list[str], split: str, test_fraction: float, seed: int) -> lis
     return [path for path, test in zip(files, is_test, strict=True) if test == (split == "test")]
 
 
+def _entries(folder: Path) -> list[Path]:
+    """What is visible in a folder.
+
+    Raises:
+        DataError: if it can't be read.
+    """
+    try:
+        return [path for path in folder.iterdir() if is_visible(path.name)]
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
 def _class_folders(folder: Path) -> list[str]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and _visible(path.name))
+    names = sorted(path.name for path in _entries(folder) if path.is_dir())
     if not names:
         raise DataError(f"{folder}: holds no class folder; data set 'folder' expects {LAYOUT}")
     return names
 
 
-def _files_by_class(folder: Path, names: tuple[str, ...]) -> list[list[str]]:
-    from pointlora.data.files import SUPPORTED_SUFFIXES
-
+def _files_by_class(folder: Path, names: Sequence[str], may_lack: bool = False) -> list[list[str]]:
     files: list[list[str]] = [[] for _ in names]
-    for class_name in _class_folders(folder):
-        if class_name not in names:
-            raise DataError(f"{folder / class_name}: {unknown_name('class', class_name, names)}")
-        members = cloud_files(folder / class_name)
-        if not members:
-            suffixes = ", ".join(sorted(SUPPORTED_SUFFIXES))
-            raise DataError(f"{folder / class_name}: holds no point-cloud file ({suffixes}); add some or remove it")
-        files[names.index(class_name)] = members
+    passed, found = PassedOver(), _class_folders(folder)
+    for class_name in found:
+        files[_label(folder / class_name, names)] = _members(folder / class_name, passed, may_lack)
+    _add_others(folder, set(found), passed)
+    passed.say(folder)
     return files
 
 
-def _visible(name: str) -> bool:
-    return not name.startswith((".", "__"))
+def _splits_below(base: Path) -> dict[str, dict[str, Path]]:
+    """Class -> its split folders, where files lie in those of each class (ModelNet as it is published); else {}."""
+    found = {path.name: split_folders(path) for path in _entries(base) if path.is_dir() and not cloud_files(path)}
+    return {name: folders for name, folders in sorted(found.items()) if folders}
+
+
+def _files_below(base: Path, names: Sequence[str], split: str) -> list[list[str]]:
+    below, passed = _splits_below(base), PassedOver()
+    first = next(iter(below))
+    if split != "all" and not any(split in folders for folders in below.values()):
+        beside = sorted({name for folders in below.values() for name in folders}, key=SPLITS.index)
+        raise DataError(f"{base / first / split}: no such folder; beside it: {', '.join(beside)}")
+    files: list[list[str]] = [[] for _ in names]
+    for class_name in _class_folders(base):
+        label = _label(base / class_name, names)
+        if class_name not in below:
+            raise DataError(f"{base / class_name}: holds neither train/ nor test/, as {first}/ beside it does")
+        folders = below[class_name]
+        for part in folders if split == "all" else [split] if split in folders else []:
+            files[label] += _members(folders[part], passed, may_lack=part != "train")
+    passed.say(base / "*" / ("*" if split == "all" else split))
+    _say_others(base, set(below))
+    return files
+
+
+def _members(folder: Path, passed: PassedOver, may_lack: bool) -> list[str]:
+    members = cloud_files(folder, passed)
+    if not members and not may_lack:
+        from pointlora.data.files import SUPPORTED_SUFFIXES
+
+        suffixes = ", ".join(sorted(SUPPORTED_SUFFIXES))
+        raise DataError(f"{folder}: holds no point-cloud file ({suffixes}); add some or remove it")
+    return members
+
+
+def _label(folder: Path, names: Sequence[str]) -> int:
+    if folder.name not in names:
+        raise DataError(f"{folder}: {unknown_name('class', folder.name, names)}")
+    return list(names).index(folder.name)
+
+
+def _class_of(path: str) -> str:
+    name = os.path.basename(path).split(".")[0]
+    match = _NUMBERED.match(name)
+    if match is None:
+        raise DataError(f"{path}: is not called <class>_<number>, such as chair_0001.off; the data set asks for that")
+    return match[1]
+
+
+def _add_others(folder: Path, known: set[str], passed: PassedOver) -> None:
+    """What lies beside folders that are searched."""
+    from pointlora.data.files import is_supported
+
+    for path in sorted(_entries(folder)):
+        if path.name in known:
+            continue
+        if path.is_dir():
+            passed.add("folder that isn't searched", str(path))
+        elif is_supported(path) and path.is_file():
+            passed.add("file beside the folders that are searched", str(path))
+        else:
+            passed.add_entry(str(path))
+
+
+def _say_others(folder: Path, known: set[str]) -> None:
+    passed = PassedOver()
+    _add_others(folder, known, passed)
+    passed.say(folder)

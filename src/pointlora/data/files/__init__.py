@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING
 from pointlora.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from pointlora.data.files.labels import LabelChoice
     from pointlora.data.files.ply_writer import write_ply
     from pointlora.data.files.point_cloud import PointCloud
-    from pointlora.data.files.read import SUPPORTED_SUFFIXES, read_point_cloud
+    from pointlora.data.files.read import SUPPORTED_SUFFIXES, file_kind, is_supported, read_point_cloud
 
-__all__ = ["SUPPORTED_SUFFIXES", "PointCloud", "read_point_cloud", "write_ply"]
+__all__ = [
+    "SUPPORTED_SUFFIXES",
+    "LabelChoice",
+    "PointCloud",
+    "file_kind",
+    "is_supported",
+    "read_point_cloud",
+    "write_ply",
+]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "LabelChoice": "labels",
         "PointCloud": "point_cloud",
         "SUPPORTED_SUFFIXES": "read",
+        "file_kind": "read",
+        "is_supported": "read",
         "read_point_cloud": "read",
         "write_ply": "ply_writer",
     },

@@ -9,12 +9,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pointlora.data.files.laz import LASZIP_RECORD, check_laz
-from pointlora.data.files.limits import check_declared, check_rest, damaged, one_line, optional_module
-from pointlora.data.files.point_cloud import PointCloud, build_cloud
+from pointlora.data.files.content import Column, Content
+from pointlora.data.files.laz import LASZIP_RECORD, REWRITE, check_laz
+from pointlora.data.files.limits import check_declared, check_rest, damaged, data_error, one_line, optional_module
+from pointlora.errors import DataError
 
 _VLR_BYTES = 54
-_POINTS_A_READ = 1_000_000
+_POINTS_A_READ = 250_000
+_COLORS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class LasHeader:
     minor_version: int
 
 
-def read_las(path: Path) -> PointCloud:
+def read_las(path: Path) -> Content:
     """Read a LAS or LAZ file.
 
     "labels" is the classification, "colors" the red, green, blue (8 bits of 16 if any exceeds 255); the other
@@ -51,19 +53,18 @@ def read_las(path: Path) -> PointCloud:
     if header.compressed:
         optional_module(path, "lazrs")
     try:
-        pieces = _read_pieces(laspy, path)
+        return _content(_read_records(laspy, path, header))
+    except DataError:
+        raise
     except Exception as error:
+        if "not supported" in str(error):
+            raise data_error(path, f"lazrs cannot unpack it ({one_line(error)})", REWRITE) from error
         raise damaged(path, f"laspy cannot read it ({one_line(error)})") from error
     except BaseException as error:
         # A panic inside lazrs (Rust) arrives as a BaseException of its own, and is only bad data.
         if type(error).__name__ != "PanicException":
             raise
         raise damaged(path, f"lazrs cannot unpack it ({one_line(error)})") from error
-    arrays = {name: np.concatenate([piece[name] for piece in pieces]) for name in (pieces[0] if pieces else ())}
-    points = arrays.pop("xyz", np.zeros((0, 3)))
-    if len(points) != header.num_points:
-        raise damaged(path, f"the header declares {header.num_points} points, {len(points)} could be read")
-    return build_cloud(path, points, _attributes(arrays))
 
 
 def parse_las_header(path: Path, head: bytes) -> LasHeader:
@@ -117,29 +118,51 @@ def _check_plain(path: Path, header: LasHeader, file: BinaryIO, size: int) -> No
         check_rest(path, size - end, file.read(8192))
 
 
-def _read_pieces(laspy: Any, path: Path) -> list[dict[str, np.ndarray]]:
-    """Read a million points at a time, so that a false count fails before it has cost its memory."""
-    backend = laspy.LazBackend.Lazrs
-    pieces = []
-    with laspy.open(path, laz_backend=backend, read_evlrs=False) as reader:
+def _read_records(laspy: Any, path: Path, header: LasHeader) -> Any:
+    """All points as laspy's record with scales and offsets.
+
+    They are read in pieces into an array whose pages the system gives only as they are written, so that a false count
+    fails before it has cost its memory.
+    """
+    with laspy.open(path, laz_backend=laspy.LazBackend.Lazrs, read_evlrs=False) as reader:
         scales, offsets = np.array(reader.header.scales), np.array(reader.header.offsets)
+        record = laspy.ScaleAwarePointRecord.empty(reader.header.point_format, scales=scales, offsets=offsets)
+        points = np.empty(header.num_points, record.array.dtype)
+        done = 0
         for chunk in reader.chunk_iterator(_POINTS_A_READ):
-            raw = np.stack([np.asarray(chunk[axis], dtype=np.float64) for axis in "XYZ"], axis=1)
-            with np.errstate(over="ignore", invalid="ignore"):
-                piece = {"xyz": raw * scales + offsets}
-            for name in chunk.point_format.dimension_names:
-                if name not in ("X", "Y", "Z"):
-                    piece[name] = np.array(chunk[name])
-            pieces.append(piece)
-    return pieces
+            points[done : done + len(chunk)] = chunk.array
+            done += len(chunk)
+    if done != header.num_points:
+        raise damaged(path, f"the header declares {header.num_points} points, {done} could be read")
+    return laspy.ScaleAwarePointRecord(points, record.point_format, scales, offsets)
 
 
-def _attributes(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _content(record: Any) -> Content:
+    def coordinates() -> np.ndarray:
+        points = np.empty((len(record), 3))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for place, axis in enumerate("XYZ"):
+                np.multiply(record[axis], record.scales[place], out=points[:, place])
+                points[:, place] += record.offsets[place]
+        return points
+
+    def column(name: str) -> Column:
+        return lambda: np.array(record[name])
+
+    names = [name for name in record.point_format.dimension_names if name not in ("X", "Y", "Z")]
+    columns = {name: column(name) for name in names}
+
+    def attributes(label: str | None) -> dict[str, np.ndarray]:
+        return _attributes({name: make() for name, make in columns.items()}, label)
+
+    return Content(coordinates, columns, attributes)
+
+
+def _attributes(arrays: dict[str, np.ndarray], label: str | None) -> dict[str, np.ndarray]:
     attributes: dict[str, np.ndarray] = {}
-    bands = [arrays.pop(name) for name in ("red", "green", "blue") if name in arrays]
-    if len(bands) == 3:
-        colors = np.stack(bands, axis=1)
+    if set(_COLORS) <= set(arrays):
+        colors = np.stack([arrays.pop(name) for name in _COLORS], axis=1)
         attributes["colors"] = (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
-    if "classification" in arrays:
-        attributes["labels"] = arrays.pop("classification").astype(np.int64)
+    if label in arrays:
+        attributes["labels"] = arrays.pop(label)
     return attributes | arrays

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import array
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
+from pointlora.data.files.content import Content
 from pointlora.data.files.limits import damaged
-from pointlora.data.files.meshes import cloud_from_mesh, fan_triangles
-from pointlora.data.files.point_cloud import PointCloud
-from pointlora.data.files.text import parse_rows, read_text, text_lines
+from pointlora.data.files.meshes import triangulate
+from pointlora.data.files.text import Line, open_text, parse_rows, text_lines
 
 # A statement that is on neither list is a damaged line: passing over it could lose a vertex in silence.
 _STATEMENTS = (
@@ -15,10 +19,18 @@ _STATEMENTS = (
     "stech cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con call csh"
 )
 _PASSED_OVER = frozenset(_STATEMENTS.split())
+_LARGEST_INDEX = 2**62
 
 
-def read_obj(path: Path, num_samples: int | None = None, seed: int = 0) -> PointCloud:
-    """Read an OBJ mesh and sample it, or take its vertices if it has no faces.
+class _Faces:
+    """Corners of the faces read so far: how many each face has, and the indices of all."""
+
+    def __init__(self) -> None:
+        self.lengths, self.flat, self.num_vertices = array.array("q"), array.array("q"), 0
+
+
+def read_obj(path: Path) -> Content:
+    """Read an OBJ mesh, or the points that its vertices are if it has no faces.
 
     Negative indices count back from the vertices read so far, as the format says. An OBJ file carries no counts: one
     that was cut inside its last number or between two lines can't be told from a whole one, unless a face refers to
@@ -27,29 +39,62 @@ def read_obj(path: Path, num_samples: int | None = None, seed: int = 0) -> Point
     Raises:
         DataError: an unknown statement, a malformed vertex or face, indices out of range, no vertices.
     """
-    text = read_text(path).replace("\\\n", " ")
-    vertex_lines: list[tuple[int, str]] = []
-    faces: list[list[int]] = []
-    for number, line in text_lines(path, text):
+    faces = _Faces()
+    with open_text(path) as file:
+        lines = text_lines(_joined(file))
+        vertices = parse_rows(path, _vertex_lines(path, lines, faces), use_columns=(0, 1, 2))
+    triangles = None
+    if faces.lengths:
+        triangles = triangulate(path, vertices, np.array(faces.lengths), np.array(faces.flat))
+    return Content(lambda: vertices, triangles=triangles)
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Lines, each joined with the next where it ends in a backslash; empty ones in their stead keep the numbers."""
+    held, number = "", 0
+    for line in lines:
+        if line.endswith("\\\n"):
+            held, number = held + line[:-2] + " ", number + 1
+            continue
+        yield held + line if held else line
+        for _ in range(number):
+            yield ""
+        held, number = "", 0
+    if held:
+        yield held
+
+
+def _vertex_lines(path: Path, lines: Iterable[Line], faces: _Faces) -> Iterator[Line]:
+    """Yield what stands in lines `v`; faces are gathered on the way."""
+    for number, line in lines:
         keyword, _, rest = line.replace("\t", " ").partition(" ")
         if keyword == "v":
-            vertex_lines.append((number, rest.strip()))
+            if not rest:
+                raise damaged(path, f"line {number} is a vertex without coordinates")
+            faces.num_vertices += 1
+            yield number, rest
         elif keyword == "f":
-            faces.append(_parse_face(path, number, rest, len(vertex_lines)))
+            _add_face(path, number, rest, faces)
         elif keyword not in _PASSED_OVER:
             raise damaged(path, f"line {number} starts with {keyword[:40]!r}, which is no OBJ statement")
-    vertices = parse_rows(path, vertex_lines, use_columns=(0, 1, 2))
-    return cloud_from_mesh(path, vertices, fan_triangles(path, faces), num_samples, seed)
 
 
-def _parse_face(path: Path, number: int, text: str, num_vertices: int) -> list[int]:
-    """Return the vertex indices, from 0, of corners like `7`, `7/1`, `7//3`, `7/1/3` or `-1`."""
+def _add_face(path: Path, number: int, text: str, faces: _Faces) -> None:
+    """Add the vertex indices, from 0, of corners like `7`, `7/1`, `7//3`, `7/1/3` or `-1`."""
     tokens = text.split()
     try:
-        # All parts are parsed, though only the first counts: a damaged one must not pass.
-        corners = [[int(part or "0") for part in token.split("/")] for token in tokens]
+        if "/" in text:
+            # All parts are parsed, though only the first counts: a damaged one must not pass.
+            corners = [[int(part or "0") for part in token.split("/")] for token in tokens]
+            if max(map(len, corners), default=0) > 3:
+                raise ValueError
+            indices = [corner[0] for corner in corners]
+        else:
+            indices = [int(token) for token in tokens]
+        if len(indices) < 3 or 0 in indices or max(map(abs, indices)) > _LARGEST_INDEX:
+            raise ValueError
     except ValueError as error:
-        raise damaged(path, f"line {number} is not a face: {text[:40]!r}") from error
-    if len(corners) < 3 or any(len(corner) > 3 or corner[0] == 0 for corner in corners):
-        raise damaged(path, f"line {number} is not a face of three or more vertices: {text[:40]!r}")
-    return [corner[0] - 1 if corner[0] > 0 else corner[0] + num_vertices for corner in corners]
+        raise damaged(path, f"line {number} is not a face of three or more vertices: {text[:40]!r}") from error
+    count = faces.num_vertices
+    faces.lengths.append(len(indices))
+    faces.flat.extend([index - 1 if index > 0 else index + count for index in indices])

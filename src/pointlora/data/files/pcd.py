@@ -4,53 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from pointlora.data.files.columns import attributes_by_name
+from pointlora.data.files.content import Column, Content
 from pointlora.data.files.limits import check_declared, check_rest, damaged, data_error, one_line
 from pointlora.data.files.lzf import MAX_LZF_RATIO, lzf_decompress
-from pointlora.data.files.point_cloud import PointCloud, as_labels, build_cloud
-from pointlora.data.files.text import parse_rows, text_lines
+from pointlora.data.files.names import find_axes
+from pointlora.data.files.text import open_text, parse_rows, text_lines
 
 _MAX_HEADER_BYTES = 1 << 16
 _TYPES = {
     f"{kind}{size}" for kind, sizes in {"F": (4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}.items() for size in sizes
 }
-_NORMALS = ("normal_x", "normal_y", "normal_z")
 
 
 @dataclass(frozen=True)
 class PcdHeader:
-    """What the header declares: the dtype of a point, the number of points, the encoding, where the data start."""
+    """What the header declares: dtype of a point, number of points, encoding, where the data start, lines before."""
 
     dtype: np.dtype
     num_points: int
     encoding: str
     data_start: int
+    num_lines: int
 
 
-def read_pcd(path: Path) -> PointCloud:
+def read_pcd(path: Path) -> Content:
     """Read a PCD file.
 
     Fields normal_x, normal_y, normal_z become "normals", rgb or rgba (packed) "colors", label "labels"; padding fields
-    `_` are dropped, all others keep their name and dtype.
+    `_` are dropped, all others keep their name and dtype. Words of old headers (COLUMNS for FIELDS, types in lower
+    case) are understood.
 
     Raises:
-        DataError: a header that contradicts itself or the size of the file, damaged data, NaN coordinates.
+        DataError: a header that contradicts itself or the size of the file, damaged data.
     """
-    raw = path.read_bytes()
-    header = parse_header(path, raw)
-    body = raw[header.data_start :]
-    size = header.num_points * header.dtype.itemsize
-    if header.encoding == "ascii":
-        records = _read_ascii(path, header, body)
-    elif header.encoding == "binary":
-        check_declared(path, "points", header.num_points, header.dtype.itemsize, len(body))
-        check_rest(path, len(body) - size, body[size:])
-        records = np.frombuffer(body, header.dtype, header.num_points)
-    else:
-        records = _read_compressed(path, header, body)
-    return _cloud(path, records)
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        header = parse_header(path, file.read(_MAX_HEADER_BYTES))
+        available = size - header.data_start
+        if header.encoding == "ascii":
+            return _content(_read_ascii(path, header, available))
+        file.seek(header.data_start)
+        if header.encoding == "binary":
+            return _content(_read_binary(path, header, file, available))
+        return _content(_read_compressed(path, header, file.read()))
 
 
 def parse_header(path: Path, raw: bytes) -> PcdHeader:
@@ -60,21 +61,22 @@ def parse_header(path: Path, raw: bytes) -> PcdHeader:
         DataError: a line is missing or makes no sense.
     """
     entries: dict[str, list[str]] = {}
-    position = 0
+    position, num_lines = 0, 0
     while "DATA" not in entries:
         end = raw.find(b"\n", position, _MAX_HEADER_BYTES)
         if end < 0:
             raise damaged(path, "the PCD header has no line DATA")
-        words = raw[position:end].decode("ascii", errors="replace").partition("#")[0].split()
-        position = end + 1
+        words = raw[position:end].decode("latin-1").lstrip("ï»¿").partition("#")[0].split()
+        position, num_lines = end + 1, num_lines + 1
         if words:
             entries[words[0].upper()] = words[1:]
     try:
-        names = entries["FIELDS"]
+        names = entries["FIELDS"] if "FIELDS" in entries else entries["COLUMNS"]
         counts = [int(count) for count in entries.get("COUNT", ["1"] * len(names))]
-        kinds = [f"{kind}{int(size)}" for kind, size in zip(entries["TYPE"], entries["SIZE"], strict=True)]
+        kinds = [f"{kind.upper()}{int(size)}" for kind, size in zip(entries["TYPE"], entries["SIZE"], strict=True)]
         fields = list(zip(names, kinds, counts, strict=True))
-        (width,), (height,), (number,) = (map(int, entries[key]) for key in ("WIDTH", "HEIGHT", "POINTS"))
+        (number,) = map(int, entries["POINTS"])
+        (width,), (height,) = (map(int, entries.get(key, [other])) for key, other in (("WIDTH", number), ("HEIGHT", 1)))
         (encoding,) = entries["DATA"]
     except (KeyError, ValueError) as error:
         raise damaged(path, f"the PCD header is not valid ({one_line(error)})") from error
@@ -82,7 +84,7 @@ def parse_header(path: Path, raw: bytes) -> PcdHeader:
         raise data_error(path, f"unknown DATA {encoding!r}", "use ascii, binary or binary_compressed")
     if number != width * height:
         raise damaged(path, f"the header declares {number} POINTS but {width} x {height} WIDTH x HEIGHT")
-    return PcdHeader(_record_dtype(path, fields), number, encoding.lower(), position)
+    return PcdHeader(_record_dtype(path, fields), number, encoding.lower(), position, num_lines)
 
 
 def _record_dtype(path: Path, fields: list[tuple[str, str, int]]) -> np.dtype:
@@ -95,20 +97,25 @@ def _record_dtype(path: Path, fields: list[tuple[str, str, int]]) -> np.dtype:
             raise damaged(path, f"field {name!r} is declared twice")
         parts.append((key, f"<{kind.lower()}", () if count == 1 else (count,)))
     present = [part[0] for part in parts if not part[2]]
-    if not {"x", "y", "z"} <= set(present):
+    if find_axes(present) is None:
         raise data_error(path, f"its fields are {' '.join(present)}", "a point cloud needs the fields x y z")
     return np.dtype(parts)
 
 
-def _read_ascii(path: Path, header: PcdHeader, body: bytes) -> np.ndarray:
-    check_declared(path, "points", header.num_points, 2 * len(header.dtype.names or ()), len(body) + 1)
-    try:
-        lines = text_lines(path, body.decode("ascii"))
-    except UnicodeDecodeError as error:
-        raise damaged(path, "DATA is ascii, but the data are not text") from error
-    if len(lines) != header.num_points:
-        raise damaged(path, f"the header declares {header.num_points} points, {len(lines)} lines follow")
-    return parse_rows(path, lines, header.dtype)
+def _read_ascii(path: Path, header: PcdHeader, available: int) -> np.ndarray:
+    check_declared(path, "points", header.num_points, 2 * len(header.dtype.names or ()), available + 1)
+    with open_text(path, header.data_start) as file:
+        records = parse_rows(path, text_lines(file, first=header.num_lines + 1), header.dtype)
+    if len(records) != header.num_points:
+        raise damaged(path, f"the header declares {header.num_points} points, {len(records)} lines follow")
+    return records
+
+
+def _read_binary(path: Path, header: PcdHeader, file: BinaryIO, available: int) -> np.ndarray:
+    check_declared(path, "points", header.num_points, header.dtype.itemsize, available)
+    records = np.fromfile(file, header.dtype, header.num_points)
+    check_rest(path, available - records.nbytes, file.read(8192))
+    return records
 
 
 def _read_compressed(path: Path, header: PcdHeader, body: bytes) -> np.ndarray:
@@ -132,20 +139,20 @@ def _read_compressed(path: Path, header: PcdHeader, body: bytes) -> np.ndarray:
     return records
 
 
-def _cloud(path: Path, records: np.ndarray) -> PointCloud:
-    names = [name for name in records.dtype.names or () if name not in ("x", "y", "z") and not name.startswith("_")]
-    attributes: dict[str, np.ndarray] = {}
-    for name in names:
-        values = np.ascontiguousarray(records[name])
-        packed = name in ("rgb", "rgba") and values.ndim == 1 and values.itemsize == 4
-        if name in _NORMALS and set(_NORMALS) <= set(names):
-            normals = [records[part].astype(np.float32) for part in _NORMALS]
-            attributes.setdefault("normals", np.stack(normals, axis=1))
-        elif packed and "colors" not in attributes:
-            bits = values.view(np.uint32)
-            attributes["colors"] = np.stack([bits >> 16, bits >> 8, bits], axis=1).astype(np.uint8)
-        elif name == "label" and (labels := as_labels(values)) is not None:
-            attributes["labels"] = labels
-        else:
-            attributes[name] = values
-    return build_cloud(path, np.stack([records[axis] for axis in "xyz"], axis=1), attributes)
+def _content(records: np.ndarray) -> Content:
+    names = [name for name in records.dtype.names or () if not name.startswith("_")]
+    axes = find_axes(names)
+    assert axes is not None
+    further = {name: _column(records, name) for place, name in enumerate(names) if place not in axes}
+
+    def coordinates() -> np.ndarray:
+        return np.stack([records[names[place]] for place in axes], axis=1)
+
+    def attributes(label: str | None) -> dict[str, np.ndarray]:
+        return attributes_by_name({name: column() for name, column in further.items()}, label, packed=True)
+
+    return Content(coordinates, further, attributes)
+
+
+def _column(records: np.ndarray, name: str) -> Column:
+    return lambda: np.ascontiguousarray(records[name])

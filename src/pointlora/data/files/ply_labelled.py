@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.files.limits import damaged
-from pointlora.data.files.ply import open_ply, scalar_names
+from pointlora.data.files.ply import find_element, open_ply, scalar_columns
+from pointlora.data.files.ply_elements import PlyElement
 from pointlora.data.files.ply_writer import ply_columns, write_columns
 from pointlora.data.files.point_cloud import PointCloud
 
@@ -27,37 +27,41 @@ def write_labelled_ply(
     colors: NDArray[np.uint8],
     names: Mapping[int, str] | None = None,
 ) -> Path:
-    """Write a cloud as binary PLY with a colour and a label at each point, whole or not at all.
+    """Write a cloud as binary PLY with a colour and a label at each point of its file, whole or not at all.
 
     The new properties are red, green, blue and label. What the file says already under these names is kept as
     original_red and so on, everything else under its own name: bit for bit what a PLY file has, other elements (faces)
-    included, of other formats what `read_point_cloud` returns. List properties of vertices are left out, and of other
-    formats arrays that aren't numbers in one or two dimensions.
+    included, of other formats the coordinates in their own precision and what `read_point_cloud` returns. Rows of the
+    file without a point (NaN) stay where they are, black and with label -1. List properties of vertices are left out,
+    and of other formats arrays that aren't numbers in one or two dimensions.
 
     Args:
         target: the file; its folder must exist.
         cloud: from `read_point_cloud`, or `read_ply_vertices` where the file is a PLY with faces.
-        labels: (N,).
+        labels: (N,), of the cloud's points.
         colors: (N, 3).
         names: label -> what it means, for comments in the header; they replace those of an earlier time.
 
     Raises:
-        DataError: plyfile is missing, the cloud's own file has changed, or `target` cannot be written.
+        DataError: the cloud's own file has changed, or `target` cannot be written.
     """
-    elements: list[Any] = []
+    elements: list[PlyElement] = []
     notes, info = [f"{_COMMENT} {label} {_plain(name)}" for label, name in (names or {}).items()], []
+    labels, colors = cloud.spread(labels, -1), cloud.spread(colors, 0)
     if cloud.path.suffix.lower() == ".ply":
-        header, data = open_ply(cloud.path)
-        vertices = data["vertex"].data
-        if len(vertices) != len(cloud):
-            raise damaged(cloud.path, f"has {len(vertices)} vertices, and had {len(cloud)} when it was read")
-        old = {name: vertices[name] for name in scalar_names(header)}
-        elements = [element for element in data.elements if element.name != "vertex"]
-        kept = [comment for comment in data.comments if not comment.startswith(f"{_COMMENT} ")]
-        notes, info = [*kept, *notes], list(data.obj_info)
+        header, elements = open_ply(cloud.path)
+        old = scalar_columns(find_element(elements, "vertex"))
+        number = len(next(iter(old.values())))
+        if number != len(labels):
+            raise damaged(cloud.path, f"has {number} vertices, and had {len(labels)} when it was read")
+        elements = [element for element in elements if element.header.name != "vertex"]
+        kept = [comment for comment in header.comments if not comment.startswith(f"{_COMMENT} ")]
+        notes, info = [*kept, *notes], header.obj_info
+    elif cloud.content is None or cloud.sampled:
+        old = ply_columns(target, cloud.original(), _attributes(cloud.attributes))
     else:
-        points = cloud.points + cloud.offset if cloud.offset.any() else cloud.points
-        old = ply_columns(target, points, _attributes(cloud))
+        points, attributes = cloud.content.coordinates(), cloud.content.attributes(cloud.label_source)
+        old = ply_columns(target, points, _attributes(attributes))
     new = {**dict(zip(_NEW[:3], colors.T, strict=True)), "label": labels.astype(np.int32)}
     return write_columns(target, {**_renamed(old), **new}, elements, notes, info)
 
@@ -75,23 +79,23 @@ def _renamed(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return found
 
 
-def _attributes(cloud: PointCloud) -> dict[str, np.ndarray]:
+def _attributes(attributes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The attributes that a PLY file can hold, under names that it can hold."""
     found: dict[str, np.ndarray] = {}
-    for name, values in cloud.attributes.items():
+    for name, values in attributes.items():
         if name == "columns":
-            found |= _further_columns(cloud, values)
+            found |= _further_columns(attributes, values)
         elif values.ndim <= 2 and values.dtype.kind in "biuf":
             found[re.sub(r"[^!-~]", "_", name) or "_"] = _storable(values)
     return found
 
 
-def _further_columns(cloud: PointCloud, table: np.ndarray) -> dict[str, np.ndarray]:
+def _further_columns(attributes: Mapping[str, np.ndarray], table: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of a table behind x, y, z that are no normal, colour or label, by their place from 1 on."""
     rest = set(range(3, table.shape[1]))
     places = {"normals": slice(3, 6), "colors": slice(3, 6), "labels": slice(table.shape[1] - 1, None)}
     for name, place in places.items():
-        values = cloud.attributes.get(name)
+        values = attributes.get(name)
         if values is not None and np.array_equal(table[:, place].astype(values.dtype), values.reshape(len(table), -1)):
             rest -= set(range(table.shape[1])[place])
     return {f"column_{place + 1}": _storable(table[:, place]) for place in sorted(rest)}

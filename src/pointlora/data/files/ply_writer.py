@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 
 from pointlora.atomic import write_atomically
-from pointlora.data.files.limits import data_error, one_line, optional_module
-from pointlora.data.files.point_cloud import check_coordinates
+from pointlora.data.files.coordinates import check_coordinates
+from pointlora.data.files.limits import data_error, one_line
+from pointlora.data.files.ply_elements import PlyElement, pack_element
 
 _PARTS = {"normals": ("nx", "ny", "nz"), "colors": ("red", "green", "blue")}
 # PLY knows no booleans, half floats or 64-bit integers.
 _NARROWED = {"b1": "u1", "f2": "f4", "i8": "i4", "u8": "u4"}
-_PLY_TYPES = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
+_TYPE_NAMES = {
+    **{"i1": "char", "u1": "uchar", "i2": "short", "u2": "ushort"},
+    **{"i4": "int", "u4": "uint", "f4": "float", "f8": "double"},
+}
 
 
 def write_ply(
@@ -42,7 +46,7 @@ def write_ply(
         The path.
 
     Raises:
-        DataError: plyfile is missing, shapes or dtypes that don't fit, values that int32 can't hold, a file that cannot
+        DataError: shapes or dtypes that don't fit, values that int32 can't hold, a file that cannot
             be written.
     """
     path = Path(path)
@@ -67,26 +71,49 @@ def ply_columns(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndar
 def write_columns(
     path: Path,
     columns: Mapping[str, np.ndarray],
-    elements: Sequence[Any] = (),
+    elements: Sequence[PlyElement] = (),
     comments: Sequence[str] = (),
     obj_info: Sequence[str] = (),
 ) -> Path:
-    """Write vertex properties (N,) by name, and plyfile's elements behind them, as `write_ply` does.
+    """Write vertex properties (N,) by name, and other elements behind them, as `write_ply` does.
 
     Raises:
-        DataError: plyfile is missing, or the file cannot be written.
+        DataError: the file cannot be written.
     """
-    plyfile = optional_module(path, "plyfile")
     number = len(next(iter(columns.values())))
     records = np.empty(number, [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()])
     for name, column in columns.items():
         records[name] = column
+    lines = ["ply", "format binary_little_endian 1.0"]
+    lines += [f"comment {line}" for line in comments] + [f"obj_info {line}" for line in obj_info]
+    lines.append(f"element vertex {number}")
+    lines += [f"property {_TYPE_NAMES[_kind(column)]} {name}" for name, column in columns.items()]
+    for element in elements:
+        lines += _declaration(element)
+    header = "".join(f"{line}\n" for line in [*lines, "end_header"]).encode()
+
+    def write(file: BinaryIO) -> None:
+        file.write(header)
+        file.write(records.data)
+        for element in elements:
+            file.write(pack_element(element))
+
     try:
-        vertex = plyfile.PlyElement.describe(records, "vertex")
-        data = plyfile.PlyData([vertex, *elements], byte_order="<", comments=comments, obj_info=obj_info)
-        return write_atomically(path, data.write)
+        return write_atomically(path, write)
     except OSError as error:
         raise data_error(path, f"cannot be written ({one_line(error)})", "check the folder and the disk") from error
+
+
+def _declaration(element: PlyElement) -> list[str]:
+    lines = [f"element {element.header.name} {element.header.count}"]
+    for part in element.header.properties:
+        length = f"list {_TYPE_NAMES[part.length_kind]} " if part.length_kind is not None else ""
+        lines.append(f"property {length}{_TYPE_NAMES[part.kind]} {part.name}")
+    return lines
+
+
+def _kind(values: np.ndarray) -> str:
+    return f"{values.dtype.kind}{values.dtype.itemsize}"
 
 
 def _columns(path: Path, name: str, values: np.ndarray, number: int) -> dict[str, np.ndarray]:
@@ -105,8 +132,8 @@ def _columns(path: Path, name: str, values: np.ndarray, number: int) -> dict[str
 
 
 def _narrow(path: Path, name: str, values: np.ndarray) -> np.ndarray:
-    kind = f"{values.dtype.kind}{values.dtype.itemsize}"
-    target = np.dtype(_NARROWED.get(kind, kind if kind in _PLY_TYPES else "V"))
+    kind = _kind(values)
+    target = np.dtype(_NARROWED.get(kind, kind if kind in _TYPE_NAMES else "V"))
     if target.kind == "V":
         raise data_error(path, f"{name!r} has dtype {values.dtype}", "PLY stores integers and floats only")
     if kind in ("i8", "u8") and len(values) and not _fits(values, target):

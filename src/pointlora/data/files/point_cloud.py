@@ -1,17 +1,22 @@
-"""What a reader returns: points in float32, their attributes, and the shift that kept their precision."""
+"""What a reader returns: points in float32, their attributes, and what the file has beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pointlora.data.files.content import Attributes, Columns, Content, rows
+from pointlora.data.files.coordinates import finite_rows, float32_offset
+from pointlora.data.files.doubts import cloud_warnings
+from pointlora.data.files.labels import LabelChoice, as_labels, find_labels
 from pointlora.data.files.limits import data_error
 
-# float32 has 24 bits: beyond this ratio a coordinate keeps fewer than 10 bits of the object's own extent.
-MAX_DISTANCE_IN_EXTENTS = 1e4
+__all__ = ["PointCloud", "as_labels", "build_cloud", "cloud_from_content"]
 
 
 @dataclass(frozen=True)
@@ -21,21 +26,71 @@ class PointCloud:
     Attributes:
         points: (N, 3) float32, in the units of the file; add `offset` to get the coordinates of the file.
         attributes: per-point arrays by name, each with N rows: "normals" (N, 3) float32, "colors" (N, 3) uint8 and
-            "labels" (N,) int64 where the file has them, other properties under their own name and dtype.
+            "labels" (N,) int64 where the file has them, other properties under their own name and dtype. They are made
+            when the first of them is asked for.
         path: the file.
-        offset: (3,) float64, what was subtracted before the cast to float32; zeros unless the cloud lies further
-            from the origin than 10^4 times its own extent (map coordinates) and float32 cannot hold it exactly.
+        offset: (3,) float64, what was subtracted before the cast to float32; zero along each axis where float32 holds
+            the coordinates to a millionth of the cloud's extent.
         sampled: whether the points were drawn from the surface of a mesh; otherwise they are those of the file.
+        kept_rows: (N,) int64, the rows of the file that the points are, ascending; None if all R rows have a point.
+        file_rows: R, the number of points or vertices in the file.
+        label_source: the column that "labels" come from, None without labels.
+        content: everything the file has for all of its R rows; None where it was not read from one.
     """
 
     points: np.ndarray
-    attributes: dict[str, np.ndarray]
+    attributes: Mapping[str, np.ndarray]
     path: Path
-    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     sampled: bool = False
+    kept_rows: NDArray[np.int64] | None = None
+    file_rows: int = 0
+    label_source: str | None = None
+    content: Content | None = None
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def num_dropped(self) -> int:
+        """Number of rows of the file that hold no point (NaN)."""
+        return 0 if self.kept_rows is None else self.file_rows - len(self.kept_rows)
+
+    @property
+    def columns(self) -> Mapping[str, np.ndarray]:
+        """Arrays of N rows under the names that the file gives them, x, y, z left out; each made when asked for."""
+        if self.content is None or self.sampled:
+            return {}
+        return Columns(self.content.columns, self.kept_rows)
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,) labels, None where the file has none."""
+        return None if self.label_source is None else self.attributes["labels"]
+
+    @cached_property
+    def label_values(self) -> NDArray[np.int64] | None:
+        """The labels that occur, ascending; None where the file has none."""
+        return None if self.labels is None else np.unique(self.labels)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Lines for the user about what is odd, each naming the file; they are found when they are asked for."""
+        return cloud_warnings(self.path, self.points, self.offset, self.num_dropped, self.file_rows)
+
+    def original(self) -> np.ndarray:
+        """(N, 3) coordinates in the file's own precision: its dtype, of LAS the doubles that its integers stand for."""
+        if self.content is None or self.sampled:
+            return self.points + self.offset if self.offset.any() else self.points
+        return rows(self.content.coordinates(), self.kept_rows)
+
+    def spread(self, values: np.ndarray, fill: int) -> np.ndarray:
+        """Values (N, ...) of the points as values (R, ...) of the file's rows, `fill` where a row has no point."""
+        if self.kept_rows is None:
+            return values
+        spread = np.full((self.file_rows, *values.shape[1:]), fill, values.dtype)
+        spread[self.kept_rows] = values
+        return spread
 
 
 def build_cloud(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndarray] | None = None) -> PointCloud:
@@ -47,60 +102,49 @@ def build_cloud(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndar
         attributes: arrays of N rows by name.
 
     Raises:
-        DataError: wrong shape or dtype, no points, NaN or infinite coordinates, an attribute of another length.
+        DataError: wrong shape or dtype, no points, infinite coordinates, an attribute of another length.
     """
-    points = check_coordinates(path, points)
-    attributes = dict(attributes or {})
-    for name, values in attributes.items():
+    given = dict(attributes or {})
+    for name, values in given.items():
         if values.shape[:1] != (len(points),):
             problem = f"{name!r} has shape {values.shape} for {len(points)} points"
             raise data_error(path, problem, "store one row a point")
-    offset = _offset(points)
+    columns = {name: lambda values=values: values for name, values in given.items()}
+    return cloud_from_content(path, Content(lambda: points, columns, lambda label: given))
+
+
+def cloud_from_content(path: Path, content: Content, choice: LabelChoice | None = None) -> PointCloud:
+    """Make a PointCloud of what a reader found; rows without a point (NaN) are left out.
+
+    Args:
+        path: the file.
+        content: of it; its triangles are passed over.
+        choice: which column is the label.
+
+    Raises:
+        DataError: wrong shape or dtype of the coordinates, no points, infinite ones, labels that aren't there.
+    """
+    raw = content.coordinates()
+    points, kept = finite_rows(path, raw)
+    offset = float32_offset(points)
     # Without a shift the cast is done directly, so that float32 input comes back bit for bit (-0.0 included).
     shifted = points - offset if offset.any() else points
-    return PointCloud(np.ascontiguousarray(shifted, dtype=np.float32), attributes, path, offset)
+    found = find_labels(path, content, kept, choice or LabelChoice())
+    source = None if found is None else found[0]
 
+    def attributes() -> dict[str, np.ndarray]:
+        made = {name: rows(values, kept) for name, values in content.attributes(source).items()}
+        if found is not None:
+            made["labels"] = found[1]
+        return made
 
-def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
-    """Return (N, 3) coordinates as float32 or float64 after checking that all are finite; see `build_cloud`."""
-    points = np.asarray(points)
-    if points.dtype.kind not in "fiu":
-        raise data_error(path, f"coordinates have dtype {points.dtype}", "store real numbers, e.g. float32")
-    if points.ndim != 2 or points.shape[1] != 3:
-        raise data_error(path, f"coordinates have shape {points.shape}", "store an array of shape (N, 3)")
-    if len(points) == 0:
-        raise data_error(path, "there are no points", "one point is the least")
-    if points.dtype.newbyteorder("=") not in (np.float16, np.float32):
-        points = points.astype(np.float64)
-    bad = ~(np.abs(points) <= np.finfo(np.float32).max).all(axis=1)
-    if bad.any():
-        number, first = int(bad.sum()), int(bad.argmax())
-        problem = f"{number} of {len(points)} points are NaN, infinite or above 3.4e38, the first has index {first}"
-        raise data_error(path, problem, "remove those points")
-    return points
-
-
-def as_labels(values: np.ndarray) -> np.ndarray | None:
-    """Return whole numbers of any dtype as (N,) int64, or None where `values` are something else."""
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1 or values.dtype.kind not in "biuf":
-        return None
-    if values.dtype.kind == "f":
-        whole = np.abs(values) < 2.0**53
-        whole &= np.where(whole, values, 0.5) % 1 == 0
-        if not whole.all():
-            return None
-    elif values.dtype.kind == "u" and len(values) and values.max() > np.iinfo(np.int64).max:
-        return None
-    return values.astype(np.int64)
-
-
-def _offset(points: np.ndarray) -> np.ndarray:
-    """Return the (3,) float64 centroid where float32 would lose the shape of a far-away cloud, else zeros."""
-    if points.dtype != np.float64 or (points.astype(np.float32) == points).all():
-        return np.zeros(3)
-    extent = float(np.ptp(points, axis=0).max())
-    if float(np.abs(points).max()) <= MAX_DISTANCE_IN_EXTENTS * extent:
-        return np.zeros(3)
-    return points.mean(axis=0)
+    return PointCloud(
+        np.ascontiguousarray(shifted, dtype=np.float32),
+        Attributes(attributes),
+        path,
+        offset,
+        kept_rows=kept,
+        file_rows=len(raw),
+        label_source=source,
+        content=content,
+    )

@@ -43,6 +43,10 @@ class PartDataset(PointCloudDataset):
     def subset(self, indices: Iterable[int], split: str | None = None) -> PartDataset:
         return PartSubset(self, indices, split)
 
+    def in_space(self, space: PartSpace) -> PartDataset:
+        """The same clouds, with their parts counted as in another space that has the same numbers."""
+        return self if space.numbers == self.space.numbers else RenumberedParts(self, space)
+
 
 class PartSubset(SubsetDataset, PartDataset):
     """A view of some clouds of another data set with part labels."""
@@ -58,3 +62,27 @@ class PartSubset(SubsetDataset, PartDataset):
 
     def subset(self, indices: Iterable[int], split: str | None = None) -> PartDataset:
         return PartSubset(self, indices, split)
+
+
+class RenumberedParts(PartDataset):
+    """A data set with its parts counted as in another space, by the numbers that they have in the files.
+
+    Args:
+        parent: the data set.
+        space: with all of its numbers.
+    """
+
+    def __init__(self, parent: PartDataset, space: PartSpace) -> None:
+        super().__init__(parent.name, parent.split, parent.class_names, parent.labels, parent.sources)
+        self.generated, self.parent, self._space = parent.generated, parent, space
+        # The last entry is found by -1, what doesn't count.
+        numbers = np.array(parent.space.numbers, dtype=np.int64)
+        self._table = np.append(space.parts_from(numbers), UNCOUNTED)
+
+    @property
+    def space(self) -> PartSpace:
+        return self._space
+
+    def labelled_cloud(self, index: int) -> LabelledCloud:
+        points, parts = self.parent.labelled_cloud(index)
+        return points, self._table[parts]

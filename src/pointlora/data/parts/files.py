@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
+from pointlora.data.notices import say, say_of_cloud
 from pointlora.data.parts.base import LabelledCloud, PartDataset
-from pointlora.data.parts.space import PartSpace
+from pointlora.data.parts.space import MOST_PARTS, PartSpace
 from pointlora.errors import DataError
 
-# A float32 column of the cache holds every label up to this one exactly.
-MOST_PARTS = 65_536
-WHERE = "property 'label' of a PLY, the fourth or seventh column of a text file, array 'labels' of an .npz"
+if TYPE_CHECKING:
+    from pointlora.data.files import PointCloud
+
+WHERE = (
+    "a property, dimension, column or array called label, labels or classification; the fourth column of four, or the "
+    "seventh behind x y z and a normal of length 1, where columns have no names; any other by data.label_name or "
+    "data.label_column"
+)
 
 
 class PartSource(CloudSource):
@@ -23,12 +31,13 @@ class PartSource(CloudSource):
 
     Args:
         files: one path a cloud.
+        label_name, label_column: where the labels are, see `LabelChoice`; by default by their name, or by `WHERE`.
     """
 
-    reader = "parts 1"
+    reader = "parts 2"
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self.files, self.options = files, {}
+    def __init__(self, files: Sequence[str], label_name: str | None = None, label_column: int | None = None) -> None:
+        self.files, self.options = files, {"label_name": label_name, "label_column": label_column}
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         """Read one file to (N, 4).
@@ -36,21 +45,35 @@ class PartSource(CloudSource):
         Raises:
             DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
         """
-        from pointlora.data.files import read_point_cloud
-        from pointlora.data.files.point_cloud import as_labels
-
-        path = self.files[index]
-        cloud = read_point_cloud(path)
-        values = cloud.attributes.get("labels")
-        labels = None if values is None else as_labels(values)
+        cloud = _read(self.files[index], self.options["label_name"], self.options["label_column"])
+        labels = cloud.labels
         if labels is None:
-            raise DataError(f"{path}: has no part label, a whole number, at each point ({WHERE})")
+            raise DataError(f"{self.files[index]}: has no part label, a whole number, at each point ({WHERE})")
         wrong = np.flatnonzero((labels < 0) | (labels >= MOST_PARTS))
         if len(wrong):
             raise DataError(
-                f"{path}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to {MOST_PARTS - 1}"
+                f"{self.files[index]}: point {wrong[0]} has label {labels[wrong[0]]}; parts are numbered from 0 to "
+                f"{MOST_PARTS - 1}"
             )
+        say_of_cloud(cloud)
         return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
+
+    def say_sources(self, place: object) -> None:
+        """One line on stderr: which column the labels are taken from, as the first file of each kind has it.
+
+        Raises:
+            DataError: if one of these files can't be read.
+        """
+        from pointlora.data.files import file_kind
+
+        first: dict[str, int] = {}
+        for index, path in enumerate(self.files):
+            first.setdefault(file_kind(Path(path)), index)
+        told = self.options["label_name"], self.options["label_column"]
+        found = {kind: _label_source(self.files[index], *told) for kind, index in first.items()}
+        taken = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
+        if taken:
+            say(f"{place}: labels are {taken}; data.label_name or data.label_column chooses another column")
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
         return ((self.cloud(index), -1) for index in range(len(self.files)))
@@ -59,16 +82,37 @@ class PartSource(CloudSource):
         return self.files[index]
 
 
+def _read(path: str, label_name: str | None, label_column: int | None) -> PointCloud:
+    from pointlora.data.files import read_point_cloud
+    from pointlora.data.files.labels import LabelChoice
+
+    by_layout = label_name is None and label_column is None
+    return read_point_cloud(path, labels=LabelChoice(label_name, label_column, by_layout))
+
+
+@lru_cache(maxsize=1024)
+def _label_source(path: str, label_name: str | None, label_column: int | None) -> str | None:
+    """Where a file's labels are; kept, since every split of a data set asks for it."""
+    return _read(path, label_name, label_column).label_source
+
+
 class PartFiles:
     """Clouds of labelled files, from the cache on disk where there is one.
 
     Args:
         files: one path a cloud.
         cache: see `pointlora.data.cache.open_cache`.
+        label_name, label_column: see `PartSource`.
     """
 
-    def __init__(self, files: Sequence[str | Path], cache: str = "off") -> None:
-        self.source = PartSource([str(path) for path in files])
+    def __init__(
+        self,
+        files: Sequence[str | Path],
+        cache: str = "off",
+        label_name: str | None = None,
+        label_column: int | None = None,
+    ) -> None:
+        self.source = PartSource([str(path) for path in files], label_name, label_column)
         self.disk = open_cache(self.source, cache)
 
     def rows(self, index: int) -> NDArray[np.float32]:
@@ -104,19 +148,18 @@ class PartFilesDataset(PartDataset):
     def labelled_cloud(self, index: int) -> LabelledCloud:
         rows = self._files.rows(index)
         labels = rows[:, 3].astype(np.int64)
-        category = int(self.labels[index])
-        known = labels < self._space.num_parts
-        known[known] = self._allowed[category][labels[known]]
+        parts = self._space.parts_from(labels)
+        known = (parts >= 0) & self._allowed[int(self.labels[index])][parts]
         if not known.all():
             self._refuse(index, int(np.argmin(known)), labels)
-        return np.ascontiguousarray(rows[:, :3]), labels
+        return np.ascontiguousarray(rows[:, :3]), parts
 
     def checked_sizes(self) -> NDArray[np.int64] | None:
         # The cache vouches for coordinates, not for labels, which depend on the parts that are known.
         return None
 
     def _refuse(self, index: int, point: int, labels: NDArray[np.int64]) -> None:
-        parts = self._space.parts_of[int(self.labels[index])]
+        parts = [self._space.numbers[part] for part in self._space.parts_of[int(self.labels[index])]]
         shown = ", ".join(map(str, parts[:12])) + (", …" if len(parts) > 12 else "")
         of = f" of {self.class_names[int(self.labels[index])]}" if self._space.categories else ""
         raise DataError(f"{self.sources[index]}: point {point} has label {labels[point]}; the parts{of} are {shown}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,11 @@ from pointlora.data.datasets.folder_layout import SPLITS, class_files, flat_file
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.files import PartFiles, PartFilesDataset
-from pointlora.data.parts.space import PartSpace
+from pointlora.data.parts.space import UNNAMED, PartSpace
 from pointlora.data.progress import Progress
-from pointlora.errors import DataError
+from pointlora.errors import ConfigError, DataError
+
+PartNames = Sequence[str] | Mapping[int, str]
 
 LAYOUT = "<root>/<file>, <root>/<category>/<file>, or either in <root>/train/ and <root>/test/"
 
@@ -26,14 +28,16 @@ def open_part_folder(
     test_fraction: float = 0.2,
     split_seed: int = 0,
     categories: Sequence[str] | None = None,
-    part_names: Sequence[str] | None = None,
+    part_names: PartNames | None = None,
+    label_name: str | None = None,
+    label_column: int | None = None,
     cache: str = "off",
 ) -> PartDataset:
-    """Labelled clouds in a folder; a file's label array is found as `pointlora.data.files` reads it.
+    """Labelled clouds in a folder; which column of the files is the label is said on stderr.
 
     Where the clouds lie in sub-folders (of the root, or of train/ and test/), these are object categories: the network
-    is told which one a cloud is of, and predicts that category's parts only. What a category's parts are is read from
-    all files, of every split.
+    is told which one a cloud is of, and predicts that category's parts only. The labels that occur in the files, of
+    every split, are the parts, whatever their numbers: no others are trained or counted.
 
     Args:
         root: the folder.
@@ -41,7 +45,9 @@ def open_part_folder(
         test_fraction: share of the files for testing when the folders don't say.
         split_seed: chooses that split.
         categories: names of the categories in label order; None takes the sorted folder names.
-        part_names: names in the order of the labels; None numbers as many as there are.
+        part_names: names of the labels 0, 1, 2, …, or a mapping of label -> name; None calls them by their numbers.
+        label_name: name of the column (property, dimension, array) with the labels; by default one whose name says so.
+        label_column: its place in a table, from 1 on.
         cache: the cache on disk, see `open_dataset`; all splits share it.
 
     Raises:
@@ -59,7 +65,8 @@ def open_part_folder(
     if not wanted:
         raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
     labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
-    files = PartFiles(paths, cache)
+    files = PartFiles(paths, cache, label_name, label_column)
+    files.source.say_sources(base)
     space = _find_space(files, labels, names, part_names)
     every = PartFilesDataset("folder", "all", space, labels, files)
     return every.subset([index for index, path in enumerate(paths) if path in wanted], split)
@@ -76,20 +83,40 @@ def _groups(
 
 
 def _find_space(
-    files: PartFiles, labels: NDArray[np.int64], names: tuple[str, ...], part_names: Sequence[str] | None
+    files: PartFiles, labels: NDArray[np.int64], names: tuple[str, ...], part_names: PartNames | None
 ) -> PartSpace:
     """The parts that occur, of each category; reads every file once."""
     found: list[set[int]] = [set() for _ in names or ("",)]
+    named = _by_number(part_names)
     with Progress("reading the labels of every cloud once", len(labels)) as progress:
         for index in progress.over(range(len(labels))):
             own = set(np.unique(files.labels(index)).tolist())
-            if part_names is not None and max(own) >= len(part_names):
+            nameless = sorted(own - named.keys()) if part_names is not None else []
+            if nameless:
                 raise DataError(
-                    f"{files.source.files[index]}: has label {max(own)}, but there are {len(part_names)} part names"
+                    f"{files.source.files[index]}: has label {nameless[-1]}, but there are {len(named)} part names, of "
+                    f"{_shown(sorted(named))}; name parts by number, such as {{{nameless[-1]}: name}}"
                 )
             found[labels[index]] |= own
-    if part_names is None:
-        part_names = [f"part {number}" for number in range(1 + max(max(own) for own in found if own))]
+    numbers = sorted(set().union(*found))
+    place = {number: part for part, number in enumerate(numbers)}
     # A category without a file, of a given list, has the parts of all.
-    every = tuple(range(len(part_names)))
-    return PartSpace(tuple(part_names), names, tuple(tuple(own) or every for own in found) if names else (every,))
+    parts_of = tuple(tuple(place[number] for number in sorted(own or numbers)) for own in found)
+    return PartSpace(
+        tuple(named.get(number, UNNAMED.format(number)) for number in numbers), names, parts_of, tuple(numbers)
+    )
+
+
+def _by_number(part_names: PartNames | None) -> dict[int, str]:
+    """Number -> name; a list names the numbers from 0 on."""
+    if not isinstance(part_names, Mapping):
+        return dict(enumerate(part_names or ()))
+    try:
+        return {int(number): str(name) for number, name in part_names.items()}
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"part_names is {part_names!r}, but its keys must be the numbers of labels") from error
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    """The numbers, the last of many left out."""
+    return ", ".join(map(str, numbers[:12])) + (", …" if len(numbers) > 12 else "")

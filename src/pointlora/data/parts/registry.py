@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from pointlora.data.datasets.folder_layout import split_folders
+from pointlora.data.datasets.folder_layout import has_split
 from pointlora.data.datasets.paths import Root
 from pointlora.data.datasets.registry import Table, open_from
 from pointlora.data.parts.base import PartDataset
@@ -41,5 +41,5 @@ def open_part_dataset(name: str, root: Root = None, split: str = "train", **opti
 def has_own_validation(name: str, root: Root) -> bool:
     """Whether a data set comes with a validation split; of others a part of the training split is taken."""
     if name == "folder" and root is not None and Path(root).expanduser().is_dir():
-        return "validation" in split_folders(Path(root).expanduser())
+        return has_split(Path(root).expanduser(), "validation")
     return name == "shapenetpart"

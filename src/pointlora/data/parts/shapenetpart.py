@@ -88,7 +88,8 @@ def open_shapenetpart(root: Root, split: str = "train", cache: str = "off") -> P
             categories.append(numbers[synset])
             wanted.append(name in _LISTS[split])
     labels = np.array(categories, dtype=np.int64)
-    every = PartFilesDataset("shapenetpart", "all", shapenetpart_space(), labels, PartFiles(files, cache))
+    read_as = PartFiles(files, cache, label_column=7)
+    every = PartFilesDataset("shapenetpart", "all", shapenetpart_space(), labels, read_as)
     return every.subset(np.flatnonzero(wanted), split)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pointlora.checks import check_integer
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.loading import PartBatch, make_part_loader, part_voting_batches
-from pointlora.data.parts.space import PartSpace
+from pointlora.data.parts.space import UNNAMED, PartSpace
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import DataError
 from pointlora.randomness import isolated_randomness
@@ -98,14 +98,27 @@ def check_space(expected: PartSpace, dataset: PartDataset, what: str) -> None:
     if found.categories != expected.categories:
         ours, theirs = (", ".join(names) or "none" for names in (expected.categories, found.categories))
         raise DataError(f"{what} knows the categories {ours}; the data set {dataset.name} has {theirs}")
-    if found.part_names != expected.part_names[: found.num_parts]:
-        wrong = next(
-            (name for name, own in zip(found.part_names, expected.part_names, strict=False) if name != own),
-            found.part_names[-1],
-        )
-        raise DataError(f"{what} doesn't know part {wrong!r} of the data set {dataset.name}")
-    for number, (theirs_of, ours_of) in enumerate(zip(found.parts_of, expected.parts_of, strict=True)):
-        more = np.setdiff1d(theirs_of, ours_of)
-        if len(more) and (dataset.labels == number).any():
-            name = found.part_names[int(more[0])]
-            raise DataError(f"{what} doesn't know {name!r} as a part of {found.class_names[number]}")
+    known = dict(zip(expected.numbers, expected.part_names, strict=True))
+    for number, name in zip(found.numbers, found.part_names, strict=True):
+        if number not in known or (known[number] != name and UNNAMED.format(number) not in (known[number], name)):
+            raise DataError(f"{what} doesn't know part {name!r} of the data set {dataset.name}")
+    for category, (theirs_of, ours_of) in enumerate(zip(found.parts_of, expected.parts_of, strict=True)):
+        ours_numbers = {expected.numbers[part] for part in ours_of}
+        more = [part for part in theirs_of if found.numbers[part] not in ours_numbers]
+        if more and (dataset.labels == category).any():
+            name = found.part_names[more[0]]
+            raise DataError(f"{what} doesn't know {name!r} as a part of {found.class_names[category]}")
+
+
+def counted_space(parts: Mapping[str, Any], space: PartSpace, dataset: PartDataset) -> PartSpace:
+    """The parts that count in the figures of an adapter: those that it was trained on.
+
+    Earlier releases took every number up to the largest label for a part, and wrote no numbers: of such an adapter
+    without categories only the parts count that the data set has.
+
+    Args:
+        parts: what the adapter's `adapter_config.json` says about them.
+        space: made of it.
+        dataset: to measure on; `check_space` has passed it.
+    """
+    return space if "numbers" in parts else space.restricted(dataset.space.numbers)

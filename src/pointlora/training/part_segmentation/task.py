@@ -96,10 +96,12 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             label_seed=seed,
             cache=data.cache,
             **data.options,
+            **data.labels,
         )
 
     whole = protocol != "validation" and data.name == "shapenetpart"
     train: PointCloudDataset = opened("trainval" if whole else "train")
+    _check_parts(_parts(train))
     test = opened("test") if recipe.training.measure_test else None
     selection: PointCloudDataset | None = test if protocol == "paper" else None
     if protocol == "validation":
@@ -111,6 +113,21 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
     return Splits(train, selection, reported)
+
+
+def _check_parts(train: PartDataset) -> None:
+    """Where each category has one part, nothing is left to tell apart.
+
+    Raises:
+        DataError: naming it.
+    """
+    space = train.space
+    if max(map(len, space.parts_of)) < 2:
+        of = " of each category" if space.categories else ""
+        raise DataError(
+            f"data set {train.name}: every point{of} has the same label, {space.numbers[space.parts_of[0][0]]}: one "
+            "part teaches nothing, give at least two"
+        )
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:

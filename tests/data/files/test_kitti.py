@@ -1,0 +1,40 @@
+"""KITTI scans, and other files called .bin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import file_samples as samples
+from pointlora.data.files import read_point_cloud
+from pointlora.errors import DataError
+
+
+def test_four_values_and_five(tmp_path: Path) -> None:
+    cloud = read_point_cloud(samples.write_sample(tmp_path, "scan.bin"))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS)
+    np.testing.assert_array_equal(cloud.columns["intensity"], np.arange(5, dtype=np.float32) / 4)
+    rings = np.column_stack([samples.POINTS, np.arange(5) * 50, np.arange(5)]).astype("<f4")
+    cloud = read_point_cloud(samples.write(tmp_path, "a.pcd.bin", rings.tobytes()))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS)
+    np.testing.assert_array_equal(cloud.columns["ring"], np.arange(5))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (samples.kitti()[:-1], "79 bytes are no multiple of 16"),
+        (bytes(320), "no coordinates and intensities"),
+        (b"hello world, sixteen bytes each " * 10, "no coordinates and intensities"),
+        (np.random.default_rng([0]).bytes(3200), "no coordinates and intensities"),
+        (np.arange(400, dtype="<i4").tobytes(), "no coordinates and intensities"),
+        (np.random.default_rng([0]).normal(size=400).astype("<f4").tobytes(), "no coordinates and intensities"),
+        (np.random.default_rng([0]).normal(size=400).tobytes(), "no coordinates and intensities"),
+        (samples.npz(points=samples.POINTS).ljust(800, b"\0"), "no coordinates and intensities"),
+    ],
+)
+def test_other_bytes_are_no_scan(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        read_point_cloud(samples.write(tmp_path, "a.bin", content))
