@@ -83,6 +83,23 @@ def test_table_json_and_csv_agree(
     assert sum(float(rows[0][f"probability_{rank}"]) for rank in (1, 2, 3)) == pytest.approx(1)
 
 
+def test_json_counts_the_rows_without_a_point(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = np.random.default_rng([2]).normal(size=(60, 3))
+    points[[5, 59]] = np.nan
+    np.save(tmp_path / "a.npy", points)
+    (tmp_path / "b.docx").write_text("x")
+    assert main(["predict", "--adapter", str(adapter), str(tmp_path), "--json"]) == 0
+    captured = capsys.readouterr()
+    (entry,) = json.loads(captured.out)["predictions"]
+    assert (entry["points"], entry["dropped_points"]) == (58, 2)
+    assert captured.err.splitlines() == [
+        f"{tmp_path}: passed over 1 file of an unsupported kind (.docx 1; such as {tmp_path / 'b.docx'})",
+        f"{tmp_path / 'a.npy'}: 2 of 60 points have no coordinates (NaN) and were left out",
+    ]
+
+
 def test_bad_files_are_named_and_the_others_classified(
     adapter: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

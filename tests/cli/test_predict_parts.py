@@ -72,6 +72,24 @@ def test_files_table_and_json_agree(
     assert {path: path.read_bytes() for path in scans.rglob("*.ply")} == before
 
 
+def test_json_counts_the_rows_without_a_point(
+    adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = np.random.default_rng([2]).normal(size=(60, 3))
+    points[[5, 6, 59]] = np.nan
+    np.save(tmp_path / "a.npy", points)
+    words = ["--adapter", str(adapter), "--category", "mug", "--output", str(tmp_path / "out"), "--pictures", "1"]
+    assert main(["predict", str(tmp_path / "a.npy"), *words, "--json"]) == 0
+    captured = capsys.readouterr()
+    (entry,) = json.loads(captured.out)["predictions"]
+    assert (entry["points"], entry["dropped_points"]) == (57, 3)
+    assert entry["numbers"] == {"mug body": 3, "mug $x$": 4}
+    labels = np.load(entry["labels"])
+    assert np.flatnonzero(labels == -1).tolist() == [5, 6, 59]
+    assert entry["shares"]["mug body"] == (labels == 3).sum() / 57
+    assert captured.err == f"{tmp_path / 'a.npy'}: 3 of 60 points have no coordinates (NaN) and were left out\n"
+
+
 def test_bad_files_are_named_and_the_others_labelled(
     adapter: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

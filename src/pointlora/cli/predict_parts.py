@@ -35,9 +35,12 @@ class LabelledFile:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        paths = {"file": str(self.source), "category": self.category, "points": self.points, "labelled": self.labelled}
         return {
-            **paths,
+            "file": str(self.source),
+            "category": self.category,
+            "points": self.points,
+            "dropped_points": self.dropped,
+            "labelled": self.labelled,
             "shares": self.shares,
             "numbers": self.numbers,
             "cloud": str(self.cloud),
