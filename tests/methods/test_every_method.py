@@ -30,7 +30,7 @@ SIZES = {
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 # Settings that fit these sizes, where a method's own don't.
-SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}}
+SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}, "ppt": {"hidden": 12}}
 # PointLoRA and the methods that only choose what is trained have tests of their own.
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
 # A patch of PointGPT sees only those before it.
