@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 import file_samples as samples
-from pointlora.data.files import LabelChoice
-from pointlora.data.files.columns import cloud_from_columns
+from pointlora.data.files import LabelChoice, PointCloud
+from pointlora.data.files.columns import content_from_table
+from pointlora.data.files.point_cloud import cloud_from_content
 from pointlora.errors import DataError
 
 PATH = Path("table.txt")
+
+
+def cloud_from_columns(path: Path, columns: np.ndarray, choice: LabelChoice | None = None) -> PointCloud:
+    return cloud_from_content(path, content_from_table(path, columns), choice)
 
 
 def table(*parts: np.ndarray) -> np.ndarray:

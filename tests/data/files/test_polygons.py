@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import file_samples as samples
 from pointlora.data.files import read_point_cloud
 from pointlora.data.files.mesh_sampling import triangle_areas
 from pointlora.data.files.meshes import triangulate
+from pointlora.errors import DataError
 
 ARROW = [[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]]
 COMB = [[0, 0], [7, 0], [7, 5], [6, 5], [6, 1], [5, 1], [5, 5], [4, 5], [4, 1], [3, 1], [3, 5], [2, 5], [2, 1], [0, 1]]
@@ -94,3 +96,23 @@ def test_a_polygon_that_crosses_itself_is_no_crash() -> None:
     for face in ([0, 1, 2, 3], [0, 1, 2, 3, 0], [0, 0, 0, 0], [0, 1, 4, 2, 3], [5, 0, 5, 0, 5, 1]):
         triangles = triangulate(Path("a.obj"), vertices, np.array([len(face)]), np.array(face))
         assert triangles.shape[1] == 3
+
+
+def test_what_would_take_minutes_is_refused() -> None:
+    shape = np.pad(np.random.default_rng([0]).random((30_000, 2)), ((0, 0), (0, 1)))
+    with pytest.raises(DataError, match="has concave faces of up to 30000 corners; export it with triangles"):
+        triangulate(Path("a.obj"), shape, np.array([30_000]), np.arange(30_000))
+
+
+def test_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mapbox_earcut", None)
+
+    def split(name: str) -> int:
+        shape = np.pad(np.array(SHAPES[name], float), ((0, 0), (0, 1)))
+        return len(triangulate(Path("a.obj"), shape, np.array([len(shape)]), np.arange(len(shape))))
+
+    # A quadrangle needs no library, and the fan of this L is right as it is.
+    assert (split("dart"), split("dart from the notch"), split("L")) == (2, 2, 4)
+    for name in ("arrow", "comb"):
+        with pytest.raises(DataError, match=r"needs the library mapbox_earcut; pip install 'pointlora\[io\]'"):
+            split(name)

@@ -8,18 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from pointlora.data.files.content import Column, Content
-from pointlora.data.files.labels import LabelChoice
 from pointlora.data.files.limits import data_error
-from pointlora.data.files.point_cloud import PointCloud, cloud_from_content
 
 _NORMALS = (("nx", "ny", "nz"), ("normal_x", "normal_y", "normal_z"), ("normalx", "normaly", "normalz"))
 _COLORS = (("red", "green", "blue"), ("r", "g", "b"))
 _PACKED_COLORS = ("rgb", "rgba")
-
-
-def cloud_from_columns(path: Path, columns: np.ndarray, choice: LabelChoice | None = None) -> PointCloud:
-    """Make a PointCloud of a table (N, C >= 3) without names; see `content_from_table`."""
-    return cloud_from_content(path, content_from_table(path, columns), choice)
 
 
 def content_from_table(path: Path, table: np.ndarray) -> Content:

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from pointlora.data.files.content import Attributes, Columns, Content, rows
 from pointlora.data.files.coordinates import finite_rows, float32_offset
 from pointlora.data.files.doubts import cloud_warnings
-from pointlora.data.files.labels import LabelChoice, as_labels, find_labels
+from pointlora.data.files.labels import LabelChoice, find_labels
 from pointlora.data.files.limits import data_error
-
-__all__ = ["PointCloud", "as_labels", "build_cloud", "cloud_from_content"]
 
 
 @dataclass(frozen=True)

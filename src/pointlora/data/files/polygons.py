@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.files.limits import optional_module
+from pointlora.data.files.limits import data_error, optional_module
 
 # Beyond this share of the polygon's area a fan that turns back is more than rounding.
 _TOLERANCE = 1e-9
+# Polygons that cross themselves take time in proportion to the square of their corners: a second for 10^8.
+_MAX_WORK = 400_000_000
 
 
 def split_concave(
@@ -34,7 +36,7 @@ def split_concave(
         area.
 
     Raises:
-        DataError: a polygon is concave and mapbox_earcut isn't installed.
+        DataError: a polygon is concave and mapbox_earcut isn't installed, or they would take too long.
     """
     corners: NDArray[np.float64] = vertices.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -52,6 +54,9 @@ def split_concave(
     concave, fans = _turn_quads(corners, normals, lengths, fans, concave)
     if not len(concave):
         return fans
+    if int((lengths[concave] ** 2).sum()) > _MAX_WORK:
+        problem = f"has concave faces of up to {int(lengths[concave].max())} corners"
+        raise data_error(path, problem, "export it with triangles")
     earcut = optional_module(path, "mapbox_earcut")
     ends = np.cumsum(lengths)
     fan_ends = np.cumsum(lengths - 2)
