@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,20 @@ def test_every_kind_packed(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("make", "words"),
     [
-        (samples.rows(samples.POINTS).encode(), "not a whole gzip file"),
-        (gzip.compress(samples.rows(samples.POINTS).encode())[:-3], "not a whole gzip file"),
-        (gzip.compress(samples.rows(samples.POINTS).encode())[:-8] + bytes(8), "not a whole gzip file"),
-        (gzip.compress(b""), "the file is empty"),
-        (gzip.compress(b"1 2 3\n4 x 6\n"), "line 2 has 'x'"),
-        (gzip.compress(gzip.compress(b"1 2 3\n")), "is not text|where a number"),
-        (gzip.compress(b"1 2 3\n" * 10_000_000), "unpacks to more than 17"),
+        (lambda: samples.rows(samples.POINTS).encode(), "not a whole gzip file"),
+        (lambda: gzip.compress(samples.rows(samples.POINTS).encode())[:-3], "not a whole gzip file"),
+        (lambda: gzip.compress(samples.rows(samples.POINTS).encode())[:-8] + bytes(8), "not a whole gzip file"),
+        (lambda: gzip.compress(b""), "the file is empty"),
+        (lambda: gzip.compress(b"1 2 3\n4 x 6\n"), "line 2 has 'x'"),
+        (lambda: gzip.compress(gzip.compress(b"1 2 3\n")), "is not text|where a number"),
+        (lambda: gzip.compress(b"1 2 3\n" * 10_000_000), "unpacks to more than 17"),
     ],
+    ids=["text", "cut", "wrong checksum", "nothing inside", "a word inside", "packed twice", "too large"],
 )
-def test_errors_name_the_packed_file(tmp_path: Path, content: bytes, words: str) -> None:
-    path = samples.write(tmp_path, "a.xyz.gz", content)
+def test_errors_name_the_packed_file(tmp_path: Path, make: Callable[[], bytes], words: str) -> None:
+    path = samples.write(tmp_path, "a.xyz.gz", make())
     with pytest.raises(DataError, match=words) as caught:
         read_point_cloud(path)
     assert str(caught.value).startswith(f"{path}: ")
