@@ -1,6 +1,7 @@
 """`pointlora benchmark`: measure this library against a plain implementation and against the machine's limits.
 
-The measurements lie in `benchmarks/` at the root of the source tree, where `python -m benchmarks` runs the same command.
+The measurements lie in `benchmarks/` at the root of the source tree, where `python -m benchmarks` runs the same
+command.
 """
 
 from __future__ import annotations
