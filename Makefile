@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist
 .PHONY: help setup demo test test-slow lint format bench clean
 
 help:
-	@echo "make demo       up to three minutes: adapt to scans in three ways, draw predictions (runs/demo)"
+	@echo "make demo       up to four minutes: adapt to scans in three ways, draw predictions (runs/demo)"
 	@echo "make test       format, lint, types and the fast tests, on all cores (four minutes on two)"
 	@echo "make test-slow  the tests that take minutes: whole products, other processors, random kills"
 	@echo "make lint       format, lint and types only"

@@ -1,6 +1,6 @@
 """The demonstration: adapt the backbone that comes with the package to scans with few labels, and look at the result.
 
-The scans are made on the spot, so it needs no download; it takes up to three minutes on two CPU cores. Each method is
+The scans are made on the spot, so it needs no download; it takes up to four minutes on two CPU cores. Each method is
 an ordinary run (`pointlora train` does the same) in a folder of its own. One that is finished is kept, so a second call
 shows the result at once, and an interrupted one goes on.
 """
@@ -41,7 +41,7 @@ class DemoSize:
         test_per_class: scans a class to measure on.
     """
 
-    epochs: int = 16
+    epochs: int = 9
     train_per_class: int = TRAIN_PER_CLASS
     test_per_class: int = TEST_PER_CLASS
 
@@ -116,8 +116,8 @@ def train_recipe(method: str, output: Path, scans: Path, seed: int, size: DemoSi
         model=ModelConfig("point_mae_tiny", checkpoint=PRETRAINED),
         method={"name": method, **SETTINGS.get(method, {})},
         data=DataConfig("npz", root=str(scans), validation_fraction=0.2, **_preparation()),
-        optimizer=OptimizerConfig(lr=LEARNING_RATES[method], warmup_epochs=2, warmup_lr=1e-4),
-        training=TrainingConfig(epochs=size.epochs, batch_size=32, seed=seed, workers=0, tensorboard=False),
+        optimizer=OptimizerConfig(lr=LEARNING_RATES[method], warmup_epochs=1, warmup_lr=1e-4),
+        training=TrainingConfig(epochs=size.epochs, batch_size=20, seed=seed, workers=0, tensorboard=False),
         output=str(output),
     )
 

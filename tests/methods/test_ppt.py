@@ -9,6 +9,7 @@ from goldens import load_golden
 from pointlora import apply_method, count_parameters, create_model, load_checkpoint, method_config
 from pointlora.errors import ConfigError
 from pointlora.inspection.weights import describe_weights
+from pointlora.models.tokenizer import Tokenizer
 
 SIZES = {"embed_dim": 24, "depth": 2, "num_heads": 3, "num_groups": 16, "group_size": 8}
 
@@ -33,7 +34,7 @@ def test_the_budget_at_full_size():
     assert (count.trainable, count.total) == (1_042_191, 22_783_375)
 
 
-def test_the_prompts_are_the_patches_tokenized_once_and_the_statistics_move_twice():
+def test_the_prompts_are_the_patches_tokenized_once_and_the_statistics_move_twice(monkeypatch):
     torch.manual_seed(0)
     plain = create_model("point_mae", **SIZES).train()
     before = plain.tokenizer.first_conv[1].running_mean.clone()
@@ -43,8 +44,10 @@ def test_the_prompts_are_the_patches_tokenized_once_and_the_statistics_move_twic
     twice = plain.tokenizer.first_conv[1].running_mean.clone()
     plain.tokenizer.first_conv[1].running_mean.copy_(before)
     model = apply_method(plain, "ppt").train()
-    model.tokenizer.register_forward_hook(lambda module, inputs, output: calls.append(output.shape))
-    own, prompts = model.embed(model.group(points))
+    forward = Tokenizer.forward
+    with monkeypatch.context() as patched:
+        patched.setattr(Tokenizer, "forward", lambda self, x: calls.append(x.shape) or forward(self, x))
+        own, prompts = model.embed(model.group(points))
     assert len(calls) == 1
     assert torch.equal(own.tokens, prompts.tokens)
     torch.testing.assert_close(model.tokenizer.first_conv[1].running_mean, twice)

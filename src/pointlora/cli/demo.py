@@ -10,7 +10,7 @@ from pointlora.cli.arguments import Parser
 
 DESCRIPTION = """\
 Adapt the small backbone that comes with the package to procedural scans with a few labels: with PointLoRA, with the
-head alone and with full fine-tuning, for the same epochs, and draw some predictions. Takes up to three minutes on two
+head alone and with full fine-tuning, for the same epochs, and draw some predictions. Takes up to four minutes on two
 CPU cores and needs no download. The same seed gives the same figures on the same machine.
 """
 
