@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from pointlora import apply_method, count_parameters, create_model
 from pointlora.comparison.plan import check_plan, search_cells, seed_cells
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import dotted_keys, find_recipe, from_mapping, list_recipes, read_mapping
@@ -42,3 +43,11 @@ def test_commands_and_columns_exist() -> None:
         assert name.split(",")[0] in documented, name
     for target in re.findall(r"\]\(([^)#\s]+)", PAGE):
         assert (ROOT / "docs" / target).exists()
+
+
+def test_the_numbers_of_trained_parameters_are_right() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+    assert {"full", "pointlora", "idpt", "dapt"} <= {name for name, _ in rows}
+    for name, count in rows:
+        model = apply_method(create_model("point_mae", num_classes=15), name)
+        assert f"{count_parameters(model).trainable:,}" == count, name

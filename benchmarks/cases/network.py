@@ -55,7 +55,7 @@ def head(context: Context) -> Case:
     sequence = _sequence(pair.ours, points)
 
     def ours(tokens: Tensor) -> Tensor:
-        return pair.ours.head(pair.ours.pool(pair.ours.norm(tokens), sequence))
+        return pair.ours.head(pair.ours.pool(sequence._replace(tokens=pair.ours.norm(tokens))))
 
     tokens = sequence.tokens
     variants = {
@@ -89,4 +89,4 @@ def _forward(context: Context, points: Tensor, apart: bool = False) -> Case:
 def _sequence(model: Any, points: Tensor) -> Any:
     with torch.no_grad():
         own, *others = model.embed(model.group(points))
-        return model.method.extend(model.assemble(own), others)[0]
+        return model.method.extend(model.assemble(own), others)

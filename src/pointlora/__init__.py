@@ -10,8 +10,9 @@ from pointlora.version import __version__
 if TYPE_CHECKING:
     from pointlora.adapters.folder import load_adapter, save_adapter
     from pointlora.methods.lora import merge_lora, unmerge_lora
-    from pointlora.methods.registry import apply_method, list_methods
-    from pointlora.methods.settings import PointLoraConfig
+    from pointlora.methods.registry import apply_method
+    from pointlora.methods.settings.pointlora import PointLoraConfig
+    from pointlora.methods.table import list_methods, method_config
     from pointlora.models.checkpoints import LoadReport, load_checkpoint
     from pointlora.models.create import create_model
     from pointlora.models.parameters import count_parameters
@@ -31,6 +32,7 @@ __all__ = [
     "load_adapter",
     "load_checkpoint",
     "merge_lora",
+    "method_config",
     "save_adapter",
     "unmerge_lora",
 ]
@@ -39,16 +41,17 @@ __getattr__ = lazy_names(
     __name__,
     {
         "LoadReport": "models.checkpoints",
-        "PointLoraConfig": "methods.settings",
+        "PointLoraConfig": "methods.settings.pointlora",
         "apply_method": "methods.registry",
         "count_parameters": "models.parameters",
         "create_model": "models.create",
-        "list_methods": "methods.registry",
+        "list_methods": "methods.table",
         "list_models": "models.registry",
         "list_pretrained": "models.pretrained",
         "load_adapter": "adapters.folder",
         "load_checkpoint": "models.checkpoints",
         "merge_lora": "methods.lora",
+        "method_config": "methods.table",
         "save_adapter": "adapters.folder",
         "unmerge_lora": "methods.lora",
     },

@@ -105,10 +105,10 @@ def test_blocks_have_prompts_of_their_own():
     with torch.no_grad():
         second.patch.last.bias += torch.arange(24) * 0.1
     tokens = torch.randn(2, 17, 24)
-    sequence = model.assemble(model.embed(model.group(points))[0])
-    shifted = model.method.before_block(1, tokens, sequence) - tokens
+    sequence = model.assemble(model.embed(model.group(points))[0])._replace(tokens=tokens)
+    shifted = model.method.before_block(1, sequence).tokens - tokens
     assert shifted[:, 1:, -1].mean() > 2
-    assert model.method.before_block(0, tokens, sequence)[:, 1:].sub(tokens[:, 1:]).abs().max() < 1
+    assert model.method.before_block(0, sequence).tokens[:, 1:].sub(tokens[:, 1:]).abs().max() < 1
     assert not torch.equal(model(points).logits, before)
 
 

@@ -23,7 +23,7 @@ def test_stacked_branches_equal_their_sum_with_gradients(layer):
     x = torch.randn(4, 5, 12, requires_grad=True)
     branches = list(layer.branches.values())
     trained = [x, branches[0].A, branches[0].B, *branches[1]._shared[0].parameters()]
-    together, apart = stacked(branches, x), branches[0](x) + branches[1](x)
+    together, apart = stacked(branches, x), branches[1](x, branches[0].added(x))
     torch.testing.assert_close(together, apart)
     for own, other in zip(*(torch.autograd.grad(y.sin().sum(), trained) for y in (together, apart)), strict=True):
         torch.testing.assert_close(own, other, atol=1e-5, rtol=1e-4)

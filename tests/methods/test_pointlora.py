@@ -170,7 +170,7 @@ def test_selected_tokens_are_the_best_scored_and_follow_the_patches():
     model = apply_method(create_model("point_mae_tiny", **TINY), PointLoraConfig(scales=scales)).eval()
     points = random_clouds(2, 100)
     own, *others = model.embed(model.group(points))
-    sequence, _ = model.method.extend(model.assemble(own), others)
+    sequence = model.method.extend(model.assemble(own), others)
     assert sequence.tokens.shape[1] == 1 + 32 + 3 + 2 + 5
     assert [centers.shape[1] for centers in sequence.selected] == [3, 2, 5]
     scores = model.method.scorer(others[0].tokens)

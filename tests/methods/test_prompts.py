@@ -10,7 +10,7 @@ def test_each_kind_of_token_gets_its_own_prompt():
     prompts = SharedPrompts(12, 4, {"qkv": 36}, zero_init=False)
     tokens = torch.randn(2, 1 + 5 + 3, 12)
     sequence = TokenSequence(tokens, torch.zeros_like(tokens), num_prefix=1, num_patches=5)
-    found = prompts(tokens, sequence)
+    found = prompts(sequence)
     assert torch.equal(found[:, :1], tokens[:, :1])
     torch.testing.assert_close(found[:, 1:6], tokens[:, 1:6] + prompts.patch(tokens[:, 1:6]))
     torch.testing.assert_close(found[:, 6:], tokens[:, 6:] + prompts.selected(tokens[:, 6:]))
@@ -31,8 +31,8 @@ def test_a_branch_is_gate_times_the_shared_mlp_and_owns_only_the_gate():
     torch.manual_seed(0)
     mlp, x = PromptMlp(6, 4, 10, zero_init=False), torch.randn(3, 6)
     branch = PromptBranch(mlp)
-    torch.testing.assert_close(branch(x), mlp(x))
+    torch.testing.assert_close(branch.added(x), mlp(x))
     torch.nn.init.constant_(branch.gate, 0.25)
-    torch.testing.assert_close(branch(x), 0.25 * mlp(x))
+    torch.testing.assert_close(branch(x, torch.ones(3, 10)), 1 + 0.25 * mlp(x))
     assert [name for name, _ in branch.named_parameters()] == ["gate"]
     assert not branch.gate.requires_grad

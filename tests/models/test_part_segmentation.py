@@ -109,11 +109,12 @@ def test_only_patch_tokens_carry_points_and_the_summary():
     with torch.no_grad():
         model(points, category)
         own, *others = model.embed(model.group(points))
-        outputs, sequence, _ = model.encode_tokens(own, others, model.levels)
+        outputs = model.encode_tokens(own, others, model.levels)
+    sequence = outputs[-1]
     _, centers, levels, summary, _ = seen["inputs"]
     assert sequence.tokens.shape[1] == 16 + 4 + 1
     assert centers.shape[1] == levels.shape[1] == sequence.num_patches == 16
-    assert torch.equal(levels, torch.cat(outputs, -1)[:, :16])
+    assert torch.equal(levels, torch.cat([output.tokens for output in outputs], -1)[:, :16])
     assert torch.equal(summary, torch.cat([levels.amax(1), levels.mean(1)], -1))
 
 
@@ -161,7 +162,7 @@ def test_recons_summary_has_the_maximum_over_its_three_tokens():
     torch.manual_seed(0)
     model = create_model("recon", "part_segmentation", **SIZES).eval()
     patches, prefix = random_clouds(1, 2, seed=1).repeat(1, 8, 48), torch.randn(1, 3, 144)
-    summary = model.summarize(patches, prefix)
+    summary = torch.cat(model.summarize(patches, prefix), -1)
     assert summary.shape == (1, 3 * 144)
     assert torch.equal(summary[:, -144:], prefix.amax(1))
     seen = {}
@@ -183,9 +184,9 @@ def test_pointgpts_patches_keep_their_centers_when_they_are_ordered():
         _, centers, levels, _, _ = seen["inputs"]
         assert torch.equal(centers, own.centers)
         torch.testing.assert_close(model.tokenizer((model.group(points)[0]).neighborhoods).sum(1), own.tokens.sum(1))
-        outputs, sequence, _ = model.encode_tokens(own, [], model.levels)
-    assert sequence.num_prefix == 2
-    assert torch.equal(levels, torch.cat(outputs, -1)[:, 2:])
+        outputs = model.encode_tokens(own, [], model.levels)
+    assert outputs[0].num_prefix == 2
+    assert torch.equal(levels, torch.cat([output.tokens for output in outputs], -1)[:, 2:])
 
 
 def test_export():

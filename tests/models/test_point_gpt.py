@@ -97,12 +97,12 @@ def test_patches_see_what_is_before_them_and_selected_tokens_see_all_patches():
     torch.manual_seed(0)
     model = apply_method(create_model("point_gpt_s", **SMALL), "pointlora").eval()
     own, *others = model.embed(model.group(random_clouds(1, 64)))
-    sequence, _ = model.method.extend(model.assemble(own), others)
+    sequence = model.method.extend(model.assemble(own), others)
     assert (sequence.num_prefix, sequence.num_patches, sequence.tokens.shape[1]) == (2, 16, 2 + 16 + 4 + 1)
     tokens = sequence.tokens.detach().requires_grad_()
-    (outputs,) = model.run_blocks(sequence._replace(tokens=tokens), (1,))
+    (output,) = model.run_blocks(sequence._replace(tokens=tokens), (1,))
     for position in (2, 9, 17, 18, 22):
-        (gradient,) = torch.autograd.grad(outputs[0, position].square().sum(), tokens, retain_graph=True)
+        (gradient,) = torch.autograd.grad(output.tokens[0, position].square().sum(), tokens, retain_graph=True)
         seen = gradient[0].abs().amax(-1) > 0
         assert seen[: position + 1].all()
         assert not seen[position + 1 :].any()
@@ -121,8 +121,8 @@ def test_selected_tokens_reach_the_head_and_do_not_disturb_the_generator():
     tokens = torch.zeros(1, 23, 48)
     tokens[0, 22, 0] = 50.0
     own, *others = model.embed(model.group(points[:1]))
-    sequence, _ = model.method.extend(model.assemble(own), others)
-    assert model.pool(tokens, sequence)[0, 48] > 5
+    sequence = model.method.extend(model.assemble(own), others)
+    assert model.pool(sequence._replace(tokens=tokens))[0, 48] > 5
 
 
 def test_generation_loss_is_made_in_training_or_when_asked():

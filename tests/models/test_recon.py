@@ -94,7 +94,7 @@ def test_selected_tokens_go_with_the_patches():
     sizes = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 16, "group_size": 8}
     model = apply_method(create_model("recon", **sizes), "pointlora").eval()
     own, *others = model.embed(model.group(random_clouds(2, 64)))
-    sequence, _ = model.method.extend(model.assemble(own), others)
+    sequence = model.method.extend(model.assemble(own), others)
     assert (sequence.num_prefix, sequence.num_patches, sequence.tokens.shape[1]) == (3, 16, 3 + 16 + 4 + 1)
-    pooled = model.pool(sequence.tokens, sequence)
+    pooled = model.pool(sequence)
     assert torch.equal(pooled[:, -48:], sequence.tokens[:, 3:].amax(1))

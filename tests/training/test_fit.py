@@ -175,7 +175,7 @@ def test_the_first_of_equal_epochs_is_kept():
     from pointlora.training.classification.module import ClassificationModule
 
     layer = torch.nn.Linear(1, 1)
-    module = ClassificationModule(layer, OptimizerConfig(), TrainingConfig(), ("a",), 0.0)
+    module = ClassificationModule(layer, OptimizerConfig(), TrainingConfig(), ("a",))
     best = BestEpoch()
     for epoch, accuracy in enumerate([0.5, 0.7, 0.7, 0.6]):
         Trainer.current_epoch, module.selection = epoch, {"accuracy": accuracy}

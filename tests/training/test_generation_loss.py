@@ -24,6 +24,6 @@ def test_generation_loss_is_added_with_its_weight(name, weight):
     output = model(batch.points)
     expected = functional.cross_entropy(output.logits, batch.labels) + 0.004 * output.auxiliary_loss
     expected = expected + weight * output.generation_loss
-    trained = ClassificationModule(model, OptimizerConfig(), TrainingConfig(), ("a", "b", "c", "d"), 0.004)
+    trained = ClassificationModule(model, OptimizerConfig(), TrainingConfig(), ("a", "b", "c", "d"))
     torch.testing.assert_close(trained.training_step(batch, 0), expected)
     assert (output.generation_loss > 0) == (weight > 0)

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from pointlora.errors import AdapterError, ConfigError
-from pointlora.methods.branches import BranchedLinear
-from pointlora.methods.settings import PRESETS, MethodConfig, PointLoraConfig, TunedPartsConfig
+from pointlora.methods.settings.base import MethodConfig
+from pointlora.methods.table import PRESETS, SPECS, load_entry_points, spec_of
 from pointlora.models.backbone import Backbone
 from pointlora.version import __version__
 
@@ -21,7 +19,6 @@ WEIGHTS_FILE = "adapter_model.safetensors"
 FORMAT = "pointlora-adapter"
 FORMAT_VERSION = 1
 
-_KINDS: dict[str, type[MethodConfig]] = {"pointlora": PointLoraConfig, "tuned_parts": TunedPartsConfig}
 _REQUIRED = ("method", "base_model", "weights_sha256")
 
 
@@ -55,7 +52,7 @@ def describe(
         },
         "class_names": list(class_names) if class_names is not None else None,
         "preprocessing": preprocessing or {},
-        **_peft_fields(model, config, base_checkpoint),
+        **_fields_of_method(model, base_checkpoint),
     }
 
 
@@ -99,7 +96,7 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 def method_to_dict(config: MethodConfig) -> dict[str, Any]:
     """Settings as plain values, with the kind of method and the preset's name where they are a preset's."""
-    kind = next(kind for kind, cls in _KINDS.items() if isinstance(config, cls))
+    kind = spec_of(config).kind
     name = next((name for name, preset in PRESETS.items() if preset.config == config), "custom")
     return {"name": name, "kind": kind, **config.as_dict()}
 
@@ -108,32 +105,24 @@ def method_from_dict(values: dict[str, Any], source: str | os.PathLike[str]) -> 
     """The settings that `method_to_dict` wrote.
 
     Raises:
-        AdapterError: an unknown kind, name or value.
+        AdapterError: a method that isn't known here, with what to do, or a wrong value.
     """
     settings = {key: value for key, value in values.items() if key not in ("name", "kind")}
     kind = values.get("kind")
-    if kind not in _KINDS:
-        raise AdapterError(f"{source} was made by an unknown method {kind!r}; known: {', '.join(_KINDS)}")
+    if kind not in SPECS:
+        load_entry_points(str(kind))
+    if kind not in SPECS:
+        raise AdapterError(
+            f"{source} needs the tuning method {kind!r}, which isn't known here: name the Python file that registers "
+            "it with --plugins (in Python: pointlora.methods.load_plugins), or install the package that brings it"
+        )
     try:
-        return _KINDS[kind](**settings)
+        return SPECS[kind].settings(**settings)
     except (TypeError, ConfigError) as error:
         raise AdapterError(f"{source} has wrong settings of its method: {error}") from error
 
 
-def _peft_fields(model: nn.Module, config: MethodConfig, base_checkpoint: str | None) -> dict[str, Any]:
-    """What stock peft needs to read the LoRA part."""
-    if not isinstance(config, PointLoraConfig) or not config.rank:
-        return {}
-    targets = [n for n, m in model.named_modules() if isinstance(m, BranchedLinear) and "lora" in m.branches]
-    return {
-        "peft_type": "LORA",
-        "task_type": None,
-        "base_model_name_or_path": base_checkpoint,
-        "inference_mode": True,
-        "r": config.rank,
-        "lora_alpha": config.rank if config.alpha is None else config.alpha,
-        "lora_dropout": config.dropout,
-        "use_rslora": config.rslora,
-        "bias": "none",
-        "target_modules": targets,
-    }
+def _fields_of_method(model: Backbone, base_checkpoint: str | None) -> dict[str, Any]:
+    """What the method says to other programs, such as stock peft."""
+    fields = model.method.adapter_fields(model)
+    return {"base_model_name_or_path": base_checkpoint, **fields} if fields else {}

@@ -6,20 +6,26 @@ import re
 
 from torch import Tensor, nn
 
+from pointlora.models.backbone import Backbone
+from pointlora.models.method import ADDED_PARTS
+
 # peft wraps a model twice, and keeps A and B as bias-free linear layers.
 _PREFIX = "base_model.model."
 _LORA = re.compile(r"(.*)\.branches\.lora\.([AB])$")
+_ADDED = re.compile("|".join(ADDED_PARTS))
 _PEFT_LORA = re.compile(r"(.*)\.lora_([AB])\.weight$")
 
 
 def adapter_state(model: nn.Module) -> dict[str, Tensor]:
-    """Everything that training changed, by the model's names: trained parameters, added ones, and all buffers.
+    """Everything that differs from the backbone's file, by the model's names: trained parameters, those that a method
+    added or a task makes anew, trained or not (they may be random), and all buffers.
 
     Buffers are small, and a BatchNorm's running statistics drift even where its weights are frozen.
     """
     state: dict[str, Tensor] = {}
+    anew = {id(parameter) for parameter in model.task_parameters()} if isinstance(model, Backbone) else set()
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad or is_added(name):
+        if parameter.requires_grad or id(parameter) in anew or is_added(name):
             state[name] = parameter.detach()
     state.update((name, buffer.detach()) for name, buffer in model.named_buffers())
     return state
@@ -33,7 +39,7 @@ def base_state(model: nn.Module) -> dict[str, Tensor]:
 
 def is_added(name: str) -> bool:
     """Whether a parameter was added by a method."""
-    return name.startswith("method.") or ".branches." in name
+    return bool(_ADDED.match(name))
 
 
 def to_file_key(name: str) -> str:

@@ -46,6 +46,17 @@ class Parser(argparse.ArgumentParser):
         return self.parse_args(list(arguments))
 
 
+def add_plugins(parser: argparse.ArgumentParser) -> None:
+    """The option `--plugins`, which `pointlora.methods.plugins.load_plugins` takes."""
+    parser.add_argument(
+        "--plugins",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="Python file that registers the tuning method of an adapter; it is run (may be given several times)",
+    )
+
+
 def positive_integer(text: str) -> int:
     """An argparse type: an integer of at least 1."""
     return _integer(text, 1)

@@ -11,6 +11,7 @@ from typing import Any
 from pointlora.checks import check_choice, check_integer
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
+from pointlora.methods.plugins import load_plugins
 from pointlora.recipes.protocols import describe_selection
 
 
@@ -54,6 +55,8 @@ class EvaluateConfig:
         workers: processes that load data.
         accelerator: auto, cpu or cuda.
         precision: 32, or bf16 where the processor computes in it.
+        plugins: Python files that register the adapter's tuning method, where it isn't one of this library. They are
+            run.
     """
 
     adapter: str | None = None
@@ -65,8 +68,10 @@ class EvaluateConfig:
     workers: int = 0
     accelerator: str = "auto"
     precision: int | str = "32"
+    plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        load_plugins(self.plugins)
         check_integer("votes", self.votes, 1, 10**4)
         check_integer("seed", self.seed, 0, 2**32 - 1)
         check_integer("batch_size", self.batch_size, 1)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pointlora.cli.arguments import Parser
+from pointlora.cli.arguments import Parser, add_plugins
+from pointlora.methods.plugins import load_plugins
 
 DESCRIPTION = """\
 Say what a file or folder is: weights (whose, of what stage, which sizes), an adapter, a run, a recipe, a point cloud,
@@ -21,6 +22,7 @@ Without a file it lists the models, tuning methods, data sets and recipes that t
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
+    load_plugins(options.plugins)
     content = catalogue() if options.path is None else _described(options.path)
     if options.json:
         print(json.dumps(content, indent=2, ensure_ascii=False))
@@ -34,6 +36,7 @@ def make_parser() -> Parser:
     parser = Parser("info", DESCRIPTION)
     parser.add_argument("path", nargs="?", metavar="FILE", help="file or folder to look at")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_plugins(parser)
     return parser
 
 
@@ -41,10 +44,11 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Models, methods, data sets and recipes, each with a line on what it is."""
     from pointlora.data.datasets.registry import list_datasets
     from pointlora.data.parts.registry import list_part_datasets
-    from pointlora.methods.settings import PRESETS
+    from pointlora.methods.table import PRESETS, load_entry_points
     from pointlora.models.registry import get_family, list_models
     from pointlora.recipes.files import find_recipe, list_recipes
 
+    load_entry_points()
     return {
         "models": {name: get_family(name).description for name in list_models()},
         "methods": {name: preset.description for name, preset in PRESETS.items()},

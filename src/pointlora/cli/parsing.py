@@ -69,10 +69,13 @@ def make_parser(kind: type, command: str, flags: dict[str, str], recipe: str | N
 
 
 def split_equals(arguments: Sequence[str]) -> list[str]:
-    """`--key=value` as two words."""
+    """`--key=value` as two words; `--plugins FILE` as jsonargparse adds to a list, so that it may come again."""
     words: list[str] = []
     for word in arguments:
         words += word.split("=", 1) if re.match(r"--[\w.]+=", word) else [word]
+    for number, word in enumerate(words[1:]):
+        if words[number] == "--plugins" and not word.startswith("["):
+            words[number] = "--plugins+"
     return words
 
 

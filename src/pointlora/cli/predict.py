@@ -9,9 +9,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pointlora.cli.arguments import Parser, natural_number, positive_integer
+from pointlora.cli.arguments import Parser, add_plugins, natural_number, positive_integer
 from pointlora.cli.errors import USER_ERROR, report
 from pointlora.errors import AdapterError, ConfigError, DataError
+from pointlora.methods.plugins import load_plugins
 
 if TYPE_CHECKING:
     from pointlora.prediction import Prediction
@@ -37,6 +38,7 @@ _OF = {"top": CLASSIFICATION, "batch_size": CLASSIFICATION, "category": SEGMENTA
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
+    load_plugins(options.plugins)
     if find_task(options) == SEGMENTATION:
         from pointlora.cli.predict_parts import run_parts
 
@@ -97,6 +99,7 @@ def make_parser() -> Parser:
         metavar="CKPT",
         help="weights of the backbone (by default the file that the adapter names, from here or from its folder)",
     )
+    add_plugins(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--output",

@@ -114,7 +114,7 @@ def cell_recipe(recipe: CompareRecipe, label: str, folder: str, changes: Mapping
     """
     base = to_mapping(recipe)
     method = dict(base["methods"][label])
-    mapping: dict[str, Any] = {section: base[section] for section in ("data", *OWN_SECTIONS)}
+    mapping: dict[str, Any] = {section: base[section] for section in ("data", "plugins", *OWN_SECTIONS)}
     method.pop("search", None)
     for section in OWN_SECTIONS:
         mapping[section] |= method.pop(section, {})

@@ -104,7 +104,8 @@ def check_folder(recipe: CompareRecipe) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file: choose another --output")
     if path.is_file():
-        _check_same(recipe, from_mapping(CompareRecipe, read_mapping(path), f"{path}: "), folder)
+        before = {**read_mapping(path), "plugins": []}  # those of `recipe` are loaded
+        _check_same(recipe, from_mapping(CompareRecipe, before, f"{path}: "), folder)
     elif folder.is_dir() and not all(map(is_leftover, folder.iterdir())):
         raise ConfigError(f"{folder} is not empty and holds no comparison: choose another --output")
 

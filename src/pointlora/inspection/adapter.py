@@ -58,7 +58,7 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
     """Trained and total parameters of an adapted model, counted on a model without memory.
 
     Raises:
-        AdapterError: if the configuration names no model that can be built.
+        AdapterError: if the configuration names no model that can be built, or a method that isn't known here.
     """
     import torch
 
@@ -66,11 +66,11 @@ def count_adapted(folder: Path, config: dict[str, Any]) -> tuple[int, int]:
     from pointlora.models.create import create_model
     from pointlora.models.parameters import count_parameters
 
-    base = config["base_model"]
+    base, method = config["base_model"], method_from_dict(config["method"], folder)
     try:
         with torch.device("meta"):
             model = create_model(base["name"], base["task"], **base["sizes"], **base["options"])
-            apply_method(model, method_from_dict(config["method"], folder))
+            apply_method(model, method)
     except (PointLoraError, TypeError) as error:
         raise AdapterError(f"{folder / CONFIG_FILE} describes no model of this release: {error}") from error
     counts = count_parameters(model)

@@ -102,12 +102,18 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if it isn't YAML, or no recipe of this library.
     """
+    from pointlora.methods.table import PRESETS
     from pointlora.recipes.comparison import CompareRecipe
     from pointlora.recipes.fewshot import FewShotRecipe, is_fewshot
     from pointlora.recipes.files import from_mapping, read_mapping
     from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
 
     mapping = read_mapping(path)
+    # Plugins are code: what they bring is shown by its name, and not run.
+    plugins, method = mapping.pop("plugins", None), (mapping.get("method") or {})
+    foreign = bool(plugins) and isinstance(method, dict) and method.get("name") not in PRESETS
+    if foreign:
+        del mapping["method"]
     # What all recipes have is not enough to tell them apart; these only one of them has.
     if "methods" in mapping:
         command = "compare"
@@ -126,12 +132,14 @@ def describe_recipe(path: Path) -> dict[str, Any]:
         described["task"] = recipe.task
     described["model"] = recipe.model.name
     if command in ("train", "fewshot"):
-        described["method"] = recipe.method["name"]
+        described["method"] = method["name"] if foreign else recipe.method["name"]
     if command == "compare":
         described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
     if command == "fewshot":
         described |= {key: getattr(recipe, key) for key in ("ways", "shots", "folds")}
     described |= {"data": recipe.data.name, "epochs": recipe.training.epochs, "output": recipe.output}
+    if plugins:
+        described["plugins"] = plugins
     return described
 
 

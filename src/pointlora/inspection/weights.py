@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from pointlora.errors import CheckpointError
+from pointlora.methods.table import SPECS
 from pointlora.models.checkpoints import models_reading, recognize
 from pointlora.models.layouts import Layout
 from pointlora.models.registry import list_models
@@ -17,7 +18,6 @@ from pointlora.models.weight_files import read_file, read_weights
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 _LIGHTNING = {"state_dict", "loops", "optimizer_states"}
-_TUNED = re.compile(r"lora_[AB]|branches\.lora|prompt|lora_mask_predictor|method\.scorer")
 _HEAD_WIDTH = 64  # of an attention head, in every published model of this kind
 
 
@@ -49,10 +49,11 @@ def describe_weights(path: Path) -> dict[str, Any]:
     described |= guess_sizes(weights, layout)
     described["parameters"] = count_weights(weights)
     described["tensors"] = len(weights)
-    tuned = sorted(key for key in weights if _TUNED.search(key))
-    if tuned:
-        described["tuning"] = "PointLoRA" if any("prompt" in key for key in tuned) else "LoRA"
-        described["lora_rank"] = _lora_rank(weights)
+    rank, method = _lora_rank(weights), _method_of(weights)
+    if method or rank:
+        described["tuning"] = method or "LoRA"
+    if rank:
+        described["lora_rank"] = rank
     described["reads_into"] = [name for name in list_models() if own] or models_reading(weights)
     if own:
         del described["reads_into"]
@@ -114,6 +115,14 @@ def _layer_widths(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> list[in
         if match and len(shape) >= 2:
             found[int(match[1])] = shape[0]
     return [found[index] for index in sorted(found)]
+
+
+def _method_of(weights: Mapping[str, Tensor]) -> str | None:
+    """The tuning method of a whole checkpoint, where its keys tell."""
+    for spec in SPECS.values():
+        if spec.keys is not None and any(re.search(spec.keys, key) for key in weights):
+            return spec.title or spec.kind
+    return None
 
 
 def _lora_rank(weights: Mapping[str, Tensor]) -> int | None:

@@ -1,13 +1,14 @@
-"""A linear layer with branches beside it, which keeps the name of its own weight.
+"""Branches beside and behind a layer, whose weights keep their names.
 
-Replacing a layer in place (its weight stays `….qkv.weight`) means that checkpoints, fingerprints and other methods see
+Putting them in place (a layer's weight stays `….qkv.weight`) means that checkpoints, fingerprints and other methods see
 the same backbone before and after a method is applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,43 +16,86 @@ from torch import Tensor, nn
 from pointlora.layers.linear import linear
 
 
-class BranchedLinear(nn.Linear):
-    """y = W x + b + the sum of the branches of x.
-
-    Args:
-        linear: the layer to replace; its weight and bias are taken over, not copied.
-    """
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
-        self.weight = linear.weight
-        self.bias = linear.bias
-        self.branches = nn.ModuleDict()
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = linear(x, self.weight, self.bias)
-        branches = [cast(Branch, branch) for branch in self.branches.values() if branch.active]
-        if len(branches) > 1 and all(branch.stacks for branch in branches):
-            return _add(y, stacked(branches, x))
-        for branch in branches:
-            y = _add(y, branch(x))
-        return y
-
-
-def _add(y: Tensor, more: Tensor) -> Tensor:
-    """Their sum, in place where the type stays the same: nothing else holds y, which a layer has just computed."""
-    return y.add_(more) if y.dtype == more.dtype else y + more
-
-
 class Branch(nn.Module):
-    """A branch up(activate(down(x))) beside a linear layer, down and up linear.
+    """Something beside or behind a layer: a function of its input x and its output y that takes the place of y.
+
+    Several branches of a layer follow one another, each with the same x and the last one's result as y.
+
+    A branch that has something to `tell` its method, beside what it returns, tells it to whoever did `listen` before
+    the layer was called, who then hears it with `heard`: each thread its own, and once a forward.
 
     Attributes:
-        active: whether it adds anything at present.
-        stacks: whether its first layer may be stacked on that of other branches, because it reads x itself.
+        active: whether it does anything at present.
     """
 
     active = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard: dict[int, list[Tensor]] = {}
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def listen(self) -> None:
+        """Before the layer is called: keep what it tells."""
+        self._heard[_thread()] = []
+
+    def tell(self, value: Tensor) -> None:
+        """Within `forward`: hand a tensor to whoever listens."""
+        # What gradient checkpointing computes again, in the backward, nobody listens to.
+        listening = self._heard.get(_thread())
+        if listening is not None:
+            listening.append(value)
+
+    def heard(self) -> Tensor:
+        """After the layer was called: what it told."""
+        (value,) = self._heard.pop(_thread())
+        return value
+
+
+def _thread() -> int:
+    return 0 if torch.compiler.is_compiling() else threading.get_ident()
+
+
+class Tap(Branch):
+    """Tells what goes into a layer, and changes nothing."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        self.tell(x)
+        return y
+
+
+class Scale(Branch):
+    """y * gamma + beta, a factor and a summand per channel, near one and zero at the start.
+
+    Lian et al., "Scaling & shifting your features", NeurIPS 2022.
+
+    Args:
+        width: of y.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.empty(width)), nn.Parameter(torch.empty(width))
+        nn.init.normal_(self.gamma, mean=1.0, std=0.02)
+        nn.init.normal_(self.beta, std=0.02)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.scaled(y)
+
+    def scaled(self, y: Tensor) -> Tensor:
+        """y * gamma + beta on (..., width)."""
+        return torch.addcmul(self.beta.to(y.dtype), y, self.gamma.to(y.dtype))
+
+
+class BottleneckBranch(Branch):
+    """y + up(activate(down(x))) beside a linear layer, down and up linear.
+
+    Attributes:
+        stacks: whether its first layer may be stacked on that of other branches, because it reads x itself.
+    """
+
     stacks = True
 
     def down(self) -> tuple[Tensor, Tensor | None]:
@@ -66,12 +110,51 @@ class Branch(nn.Module):
         """Weight (out, r) and bias (out,) of the last layer."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor) -> Tensor:
+    def added(self, x: Tensor) -> Tensor:
+        """What it adds to y."""
         return linear(self.activate(linear(x, *self.down())), *self.up())
 
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return y + self.added(x)
 
-def stacked(branches: Sequence[Branch], x: Tensor) -> Tensor:
-    """The sum of branches of the same x, with one matrix product for all first layers and one for all last ones."""
+
+class BranchedLinear(nn.Linear):
+    """y = W x + b, and then its branches.
+
+    Args:
+        linear: the layer to replace; its weight and bias are taken over, not copied.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        self.weight = linear.weight
+        self.bias = linear.bias
+        self.branches = nn.ModuleDict()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _follow(self.branches.values(), x, linear(x, self.weight, self.bias), fresh=True)
+
+
+def _follow(branches: Iterable[nn.Module], x: Tensor, y: Tensor, fresh: bool = False) -> Tensor:
+    """What the active ones of the branches of a layer make of its input and output.
+
+    Args:
+        branches: in their order.
+        x, y: input and output.
+        fresh: nothing else holds y, nor needs it in the backward: it may be added to in place.
+    """
+    active = [cast(Branch, branch) for branch in branches if branch.active]
+    stacking = [branch for branch in active if isinstance(branch, BottleneckBranch) and branch.stacks]
+    if len(active) == len(stacking) and active:
+        more = stacked(stacking, x) if len(stacking) > 1 else stacking[0].added(x)
+        return y.add_(more) if fresh and y.dtype == more.dtype else y + more
+    for branch in active:
+        y = branch(x, y)
+    return y
+
+
+def stacked(branches: Sequence[BottleneckBranch], x: Tensor) -> Tensor:
+    """What branches of the same x add, with one matrix product for all first layers and one for all last ones."""
     downs, ups = [branch.down() for branch in branches], [branch.up() for branch in branches]
     sizes = [len(weight) for weight, _ in downs]
     biases = [weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in downs]
@@ -90,12 +173,21 @@ def find_linears(model: nn.Module, targets: tuple[str, ...]) -> Iterator[tuple[s
             yield name, module
 
 
-def add_branch(model: nn.Module, name: str, branch_name: str, branch: nn.Module) -> None:
-    """Hang a branch on the linear layer of that name, replacing a plain layer by a branched one first."""
-    layer = model.get_submodule(name)
-    if not isinstance(layer, BranchedLinear):
-        assert isinstance(layer, nn.Linear)
+def add_branch(model: nn.Module, name: str, branch_name: str, branch: Branch) -> None:
+    """Hang a branch on the layer of that name: a linear one, a norm, an MLP, an attention, any that has one input.
+
+    A linear layer is replaced by a branched one; all others call their branches by a hook.
+    """
+    layer: Any = model.get_submodule(name)
+    if isinstance(layer, nn.Linear) and not isinstance(layer, BranchedLinear):
         parent, _, last = name.rpartition(".")
         layer = BranchedLinear(layer)
         setattr(model.get_submodule(parent), last, layer)
+    elif not hasattr(layer, "branches"):
+        layer.branches = nn.ModuleDict()
+        layer.register_forward_hook(_follow_layer)
     layer.branches[branch_name] = branch
+
+
+def _follow_layer(layer: Any, inputs: tuple[Any, ...], y: Tensor) -> Tensor:
+    return _follow(layer.branches.values(), inputs[0], y)

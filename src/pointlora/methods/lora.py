@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.errors import AdapterError, ConfigError
-from pointlora.methods.branches import Branch, BranchedLinear, add_branch, find_linears
+from pointlora.methods.branches import BottleneckBranch, BranchedLinear, add_branch, find_linears
 
 
-class LoraBranch(Branch):
+class LoraBranch(BottleneckBranch):
     """scaling * B A dropout(x): A (r, in) starts Kaiming-uniform, B (out, r) at zero, so the branch starts at zero.
 
     Args:
@@ -44,8 +44,8 @@ class LoraBranch(Branch):
     def up(self) -> tuple[Tensor, None]:
         return (self.B if self.scaling == 1 else self.B * self.scaling), None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(self.dropout(x))
+    def added(self, x: Tensor) -> Tensor:
+        return super().added(self.dropout(x))
 
     def delta(self) -> Tensor:
         """The update of the weight, (out, in)."""

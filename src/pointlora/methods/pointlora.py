@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pointlora.methods.branches import add_branch, find_linears
+from pointlora.methods.branches import BranchedLinear, add_branch, find_linears
 from pointlora.methods.lora import add_lora
 from pointlora.methods.prompts import PromptBranch, PromptMlp, SharedPrompts
 from pointlora.methods.selection import RandomScorer, TokenScorer, mask_loss, select_tokens
-from pointlora.methods.settings import PROMPTED_LAYERS, PointLoraConfig
-from pointlora.methods.tuned_parts import TunedMethod, train_only
+from pointlora.methods.settings.pointlora import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.models.backbone import Backbone
-from pointlora.models.method import TokenSequence, TokenSet
-from pointlora.models.sizes import Sizes
+from pointlora.models.method import Method, ParameterGroup, TokenSequence, TokenSet, rename_keys
 from pointlora.ops.grouping import Scale
 
 # The release's names for its own parts, and ours.
@@ -33,17 +30,20 @@ _RELEASE_KEYS = (
 _RELEASE_MARK = r"blocks\.blocks\.0\.attn\.qkv\.linear\.weight$"
 
 
-class PointLora(TunedMethod):
+class PointLora(Method):
     """The parts of PointLoRA that act on the sequence; its LoRA branches hang on the backbone's own layers.
 
     Args:
         config: see `PointLoraConfig`.
-        sizes: of the backbone.
-        layers: last name -> output width of the linear layers that get a prompt.
+        model: the backbone.
     """
 
-    def __init__(self, config: PointLoraConfig, sizes: Sizes, layers: dict[str, int]) -> None:
-        super().__init__(config)
+    config: PointLoraConfig
+
+    def __init__(self, config: PointLoraConfig, model: Backbone) -> None:
+        super().__init__(config, model)
+        sizes = model.sizes
+        self.loss_weight = config.mask_loss_weight
         self.selection = config.scales_for(sizes.num_groups, sizes.group_size)
         self.mask_loss, self.straight_through = config.mask_loss, config.straight_through
         if config.scorer == "random":
@@ -53,66 +53,79 @@ class PointLora(TunedMethod):
             self.scorer = TokenScorer(sizes.embed_dim) if config.scorer == "learned" else RandomScorer(counts)
         # One set of prompts for all blocks, or one for each.
         sets = {"shared": 1, "per_block": sizes.depth, "none": 0}[config.prompts]
-        zero = config.prompt_init == "zero"
-        made = [SharedPrompts(sizes.embed_dim, config.prompt_dim, layers, zero) for _ in range(sets)]
+        self.has_prompts, zero = sets > 0, config.prompt_init == "zero"
+        widths = {name.rsplit(".", 1)[-1]: layer.out_features for name, layer in self._prompted(model).items()}
+        made = [SharedPrompts(sizes.embed_dim, config.prompt_dim, widths, zero) for _ in range(sets)]
         self.prompts = made[0] if config.prompts == "shared" else nn.ModuleList(made)
-        self.has_prompts = bool(made)
+        self._freeze_what_no_loss_reaches(made)
+
+    def _prompted(self, model: Backbone) -> dict[str, nn.Linear]:
+        """The linear layers that get a prompt, by their names."""
+        return dict(find_linears(model, PROMPTED_LAYERS)) if self.has_prompts else {}
+
+    def _freeze_what_no_loss_reaches(self, prompts: Sequence[SharedPrompts]) -> None:
+        """Parameters that would be trained in vain with these settings."""
+        if self.selection and not self.straight_through and self.mask_loss == "none":
+            self.scorer.requires_grad_(False)
+        for each in () if self.selection else prompts:
+            each.selected.requires_grad_(False)
+
+    def attach(self, model: Backbone) -> None:
+        config, prompted = self.config, self._prompted(model)
+        if config.rank:
+            add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
+        for name in prompted:
+            mlp = self.prompts_of(int(name.split(".")[1])).layers[name.rsplit(".", 1)[-1]]
+            add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, mlp)))
+
+    def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+        groups = super().parameter_groups(model)
+        return [*groups, ParameterGroup(model.embedding_parameters())] if self.config.train_embedding else groups
 
     @property
     def scales(self) -> Sequence[Scale]:
         return [Scale(scale.num_groups, scale.group_size) for scale in self.selection]
 
-    def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> tuple[TokenSequence, Tensor]:
+    def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> TokenSequence:
         if not self.selection:
-            return super().extend(sequence, scales)
+            return sequence
         scores = [self.scorer(scale.tokens) for scale in scales]
         chosen = [
             select_tokens(scale, score, setting.keep, self.straight_through)
             for scale, score, setting in zip(scales, scores, self.selection, strict=True)
         ]
-        extended = sequence._replace(
-            tokens=torch.cat([sequence.tokens, *(scale.tokens for scale in chosen)], 1),
-            positions=torch.cat([sequence.positions, *(scale.positions for scale in chosen)], 1),
-            selected=tuple(scale.centers for scale in chosen),
-        )
-        return extended, mask_loss(scores, self.selection, self.mask_loss)
+        extended = sequence.with_others([scale.tokens for scale in chosen], [scale.positions for scale in chosen])
+        loss = mask_loss(scores, self.selection, self.mask_loss)
+        return extended._replace(selected=tuple(scale.centers for scale in chosen), auxiliary_loss=loss)
 
-    def before_block(self, index: int, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        return self.prompts_of(index)(tokens, sequence) if self.has_prompts else tokens
+    def before_block(self, index: int, sequence: TokenSequence) -> TokenSequence:
+        return sequence._replace(tokens=self.prompts_of(index)(sequence)) if self.has_prompts else sequence
 
     def prompts_of(self, index: int) -> SharedPrompts:
         """The prompts of block `index`."""
         return cast(SharedPrompts, self.prompts[index] if isinstance(self.prompts, nn.ModuleList) else self.prompts)
 
-    def without_gradient(self) -> Sequence[str]:
-        """Patterns of its parameters that no loss reaches with these settings; training them would be in vain."""
-        idle = [] if self.selection else [r"method\.prompts\.(\d+\.)?selected\."]
-        return idle if self.straight_through or self.mask_loss != "none" else [*idle, r"method\.scorer\."]
-
-    def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str]:
+    def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str | None]:
         keys = list(keys)
         # An adapted layer of the release has its weight under `.linear.weight`; `.weight` is then the gate.
         if not any(re.match(_RELEASE_MARK, key) for key in keys):
             return {}
-        found = {}
-        for key in keys:
-            for pattern, replacement in _RELEASE_KEYS:
-                match = re.match(pattern, key)
-                if match:
-                    found[key] = match.expand(replacement)
-        return found
+        return rename_keys(keys, _RELEASE_KEYS)
 
-
-def apply_pointlora(model: Backbone, config: PointLoraConfig) -> None:
-    """Put PointLoRA into a backbone, in place, and freeze everything that it doesn't train."""
-    prompted = dict(find_linears(model, PROMPTED_LAYERS if config.prompts != "none" else ()))
-    layers = {name.rsplit(".", 1)[-1]: layer.out_features for name, layer in prompted.items()}
-    method = PointLora(config, model.sizes, layers)
-    if config.rank:
-        add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
-    for name in prompted:
-        prompts = method.prompts_of(int(name.split(".")[1]))
-        add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, prompts.layers[name.rsplit(".", 1)[-1]])))
-    model.method = method
-    parts = (*model.task_parts, r"method\.", r".*\.branches\.lora\.")
-    train_only(model, (*parts, *model.embedding_parts) if config.train_embedding else parts, method.without_gradient())
+    def adapter_fields(self, model: Backbone) -> dict[str, Any]:
+        """What stock peft needs to read the LoRA part."""
+        config = self.config
+        if not config.rank:
+            return {}
+        targets = [n for n, m in model.named_modules() if isinstance(m, BranchedLinear) and "lora" in m.branches]
+        return {
+            "peft_type": "LORA",
+            "task_type": None,
+            "inference_mode": True,
+            "r": config.rank,
+            "lora_alpha": config.rank if config.alpha is None else config.alpha,
+            "lora_dropout": config.dropout,
+            "use_rslora": config.rslora,
+            "bias": "none",
+            "target_modules": targets,
+        }

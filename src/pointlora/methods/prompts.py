@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.layers.linear import Linear, linear_gelu
-from pointlora.methods.branches import Branch
+from pointlora.methods.branches import BottleneckBranch
 from pointlora.models.method import TokenSequence
 
 
@@ -55,17 +55,16 @@ class SharedPrompts(nn.Module):
         self.selected = PromptMlp(dim, hidden, dim, zero_init)
         self.layers = nn.ModuleDict({name: PromptMlp(dim, hidden, width, zero_init) for name, width in layers.items()})
 
-    def forward(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Add the prompts to patch tokens and to selected tokens; tokens before the patches stay as they are."""
-        sizes = [sequence.num_prefix, sequence.num_patches]
-        prefix, patches, selected = tokens.split([*sizes, tokens.shape[1] - sum(sizes)], 1)
-        parts = [prefix, patches + self.patch(patches)]
+    def forward(self, sequence: TokenSequence) -> Tensor:
+        """Tokens with the prompts added to patches and selected tokens; those before the patches stay as they are."""
+        before, patches, selected = sequence.tokens[:, : sequence.first_patch], sequence.patches, sequence.others
+        parts = [before, patches + self.patch(patches)]
         if selected.shape[1]:
             parts.append(selected + self.selected(selected))
         return torch.cat(parts, 1)
 
 
-class PromptBranch(Branch):
+class PromptBranch(BottleneckBranch):
     """gate * mlp(x) beside a linear layer; the MLP is shared, the gate a frozen scalar of 1 of the release.
 
     The MLP is registered once, in `SharedPrompts`; here it is only referred to.

@@ -1,49 +1,23 @@
-"""Which parameters a method trains, and the methods that add nothing and only choose among them."""
+"""Methods that add nothing and choose which parameters are trained: all, the head, the biases and the head."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
-from torch import nn
-
-from pointlora.errors import AdapterError
-from pointlora.methods.settings import MethodConfig, TunedPartsConfig
+from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
-from pointlora.models.method import Method
+from pointlora.models.method import Method, ParameterGroup
 
 
-class TunedMethod(Method):
-    """A method that remembers its settings and may keep the tokenizer's statistics frozen.
+class TunedParts(Method):
+    """Train the head and the class token, and with them nothing, the biases, or everything.
 
-    Attributes:
-        config: the settings that it was made from.
+    Args:
+        config: see `TunedPartsConfig`.
+        model: the backbone.
     """
 
-    def __init__(self, config: MethodConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.freezes_statistics = config.tokenizer_batchnorm == "frozen"
+    config: TunedPartsConfig
 
-
-def train_only(model: nn.Module, patterns: Iterable[str], except_for: Iterable[str] = ()) -> None:
-    """Freeze every parameter whose name doesn't begin with one of the patterns, and train the others.
-
-    Gates of prompt branches stay frozen whatever the patterns say, and so does what begins with one of `except_for`.
-
-    Raises:
-        AdapterError: when nothing would be trained.
-    """
-    trained = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
-    frozen = re.compile("|".join((r".*\.gate$", *except_for)))
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(bool(trained.match(name)) and not frozen.match(name))
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise AdapterError(f"no parameter of the model matches {trained.pattern}: nothing would be trained")
-
-
-def apply_tuned_parts(model: Backbone, config: TunedPartsConfig) -> None:
-    """Train the head, the biases and the head, or everything."""
-    model.method = TunedMethod(config)
-    extra = {"all": (".*",), "head": (), "biases": (r".*\.bias$",)}[config.parts]
-    train_only(model, (*model.task_parts, *extra))
+    def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+        ends = {"all": "", "head": None, "biases": ".bias"}[self.config.parts]
+        more = [p for name, p in model.named_parameters() if ends is not None and name.endswith(ends)]
+        return [ParameterGroup(model.task_parameters()), ParameterGroup(more)]

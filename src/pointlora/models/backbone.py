@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from pointlora.errors import ShapeError
 from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
-from pointlora.models.method import Method, TokenSequence, TokenSet
+from pointlora.models.method import ADDED_PARTS, Method, TokenSequence, TokenSet
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
@@ -38,6 +39,7 @@ class Backbone(nn.Module):
             holds them is read without them.
         embedding_parts: patterns of parameters that take in points: the tokenizer's first stage, the positions.
         attention_layers: last names of the linear layers of every attention in the blocks.
+        causal: whether a token sees only those before it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Backbone(nn.Module):
     spare_parts: tuple[str, ...] = ()
     embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
     attention_layers: tuple[str, ...] = ("qkv", "proj")
+    causal = False
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -86,6 +89,10 @@ class Backbone(nn.Module):
         empty = self.norm.weight.new_zeros(batch, 0, self.sizes.embed_dim)
         return empty, empty
 
+    def make_head(self, more: int = 0) -> None:
+        """A new head, which reads `more` features than the backbone's own. Networks of a task have one."""
+        raise NotImplementedError
+
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
         check_points(points)
@@ -118,33 +125,53 @@ class Backbone(nn.Module):
             torch.cat([positions.to(own.positions.dtype), own.positions], 1),
             num_prefix=tokens.shape[1],
             num_patches=own.tokens.shape[1],
+            centers=own.centers,
+            auxiliary_loss=own.tokens.new_zeros(()),
         )
 
-    def encode(self, points: Tensor, levels: Sequence[int] = ()) -> tuple[list[Tensor], TokenSequence, Tensor]:
-        """Run the blocks.
+    def encode(self, points: Tensor, levels: Sequence[int] = ()) -> list[TokenSequence]:
+        """Group, tokenize, extend, run the blocks.
 
         Args:
             points: (B, N, 3).
             levels: indices of blocks whose outputs are wanted; by default the last.
 
         Returns:
-            the normalised outputs (B, T, C) of those blocks, the sequence that went in, and the auxiliary loss.
+            the sequences that left those blocks, normalised.
         """
         own, *others = self.embed(self.group(points))
         return self.encode_tokens(self.arrange(own), others, levels)
 
     def encode_tokens(
         self, own: TokenSet, others: Sequence[TokenSet], levels: Sequence[int] = ()
-    ) -> tuple[list[Tensor], TokenSequence, Tensor]:
+    ) -> list[TokenSequence]:
         """`encode` from the backbone's own patches on and those of the method's scales."""
-        sequence, auxiliary_loss = self.method.extend(self.assemble(own), others)
-        return self.run_blocks(sequence, levels or (len(self.blocks) - 1,)), sequence, auxiliary_loss
+        sequence = self.method.extend(self.assemble(own), others)
+        return self.run_blocks(sequence, levels or (len(self.blocks) - 1,))
 
-    def run_blocks(self, sequence: TokenSequence, levels: Sequence[int]) -> list[Tensor]:
-        """Normalised outputs of the blocks named in `levels`."""
-        tokens, outputs = sequence.tokens, []
+    def run_blocks(self, sequence: TokenSequence, levels: Sequence[int]) -> list[TokenSequence]:
+        """The sequences that left the blocks named in `levels`, normalised."""
+        outputs = []
         for index, block in enumerate(self.blocks):
-            tokens = block(self.method.before_block(index, tokens + sequence.positions, sequence))
+            sequence = sequence._replace(tokens=sequence.tokens + sequence.positions)
+            sequence = self.method.before_block(index, sequence)
+            sequence = self.method.after_block(index, sequence._replace(tokens=block(sequence.tokens)))
             if index in levels:
-                outputs.append(self.norm(tokens))
+                outputs.append(sequence._replace(tokens=self.norm(sequence.tokens)))
         return outputs
+
+    def task_parameters(self) -> list[nn.Parameter]:
+        """Parameters that every task makes anew."""
+        return self._matching(self.task_parts)
+
+    def embedding_parameters(self) -> list[nn.Parameter]:
+        """Parameters that take in points."""
+        return self._matching(self.embedding_parts)
+
+    def added_parameters(self) -> list[nn.Parameter]:
+        """Parameters that the method added and that aren't frozen."""
+        return [parameter for parameter in self._matching(ADDED_PARTS) if parameter.requires_grad]
+
+    def _matching(self, patterns: Iterable[str]) -> list[nn.Parameter]:
+        wanted = re.compile("|".join(patterns))
+        return [parameter for name, parameter in self.named_parameters() if wanted.match(name)]

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from pointlora.errors import CheckpointError
 from pointlora.models.backbone import Backbone
 from pointlora.models.layouts import OWN, Layout
+from pointlora.models.method import ADDED_PARTS
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.weight_files import read_weights
 
-# Parts of a tuning method.
-_ADDED = (r"method\.", r".*\.branches\.")
 _HEAD = re.compile(r"head\.")
 _FIRST_NORM = re.compile(r"\b(norm1|ln_1)\.weight$")
 
@@ -77,7 +76,7 @@ def load_checkpoint(
     _check_family(model, layout, weights, name)
     _check_task(model, layout, name, head)
     report = LoadReport(layout.family, layout.stage)
-    renamed = _rename(model, weights, layout, name, report)
+    renamed = _rename(model, weights, layout, report)
     if not head:
         renamed = {key: value for key, value in renamed.items() if not _HEAD.match(key)}
     fitting = _fit(model, renamed, name, report)
@@ -123,7 +122,7 @@ def _check_task(model: nn.Module, layout: Layout, name: str, head: bool) -> None
 def _made_anew(model: nn.Module) -> re.Pattern[str]:
     """What may be absent from a pre-trained file: it is made anew for each task, and trained."""
     parts = model.task_parts if isinstance(model, Backbone) else Backbone.task_parts
-    return re.compile("|".join((*parts, *_ADDED)))
+    return re.compile("|".join((*parts, *ADDED_PARTS)))
 
 
 def _spare(model: nn.Module) -> re.Pattern[str] | None:
@@ -132,17 +131,13 @@ def _spare(model: nn.Module) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-def _rename(
-    model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, name: str, report: LoadReport
-) -> dict[str, Tensor]:
+def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, report: LoadReport) -> dict[str, Tensor]:
     """Keys as the model has them; what the model has no place for goes into the report."""
     renamed: dict[str, Tensor] = {}
     places, spare = model.state_dict().keys(), _spare(model)
     owned = model.method.checkpoint_keys(weights) if isinstance(model, Backbone) else {}
-    if not owned and any("lora_" in key for key in weights):
-        raise CheckpointError(f"{name} holds PointLoRA's own weights too: call apply_method(model, 'pointlora') first")
     for key, value in weights.items():
-        new = owned.get(key) or layout.rename(key)
+        new = owned[key] if key in owned else layout.rename(key)
         if new is not None and layout.stage == "pre-trained" and model.task != "pretraining":
             if new.startswith("encoder."):
                 new = new.removeprefix("encoder.")
@@ -163,18 +158,20 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
     """The weights that the model has a place for, in its shapes; nothing is loaded yet."""
     own = model.state_dict()
     fitting: dict[str, Tensor] = {}
+    report.unexpected = [key for key in renamed if key not in own]
     for key, value in renamed.items():
         if key not in own:
-            report.unexpected.append(key)
             continue
-        # Convolutions of kernel 1 are linear layers here: (out, in, 1) becomes (out, in).
-        value = value.squeeze(-1) if value.ndim == own[key].ndim + 1 and value.shape[-1] == 1 else value
+        # Convolutions of kernel 1 are linear layers here: (out, in, 1) or (out, in, 1, 1) becomes (out, in).
+        while value.ndim > own[key].ndim and value.shape[-1] == 1:
+            value = value.squeeze(-1)
         if value.shape != own[key].shape:
             raise CheckpointError(
                 f"{name}: {key} has shape {tuple(value.shape)}, but the model wants {tuple(own[key].shape)}: "
                 "create the model with the sizes (and num_classes or num_parts) of the file; "
                 "`pointlora info FILE` shows them"
                 + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")
+                + _hint(report.unexpected)
             )
         fitting[key] = value
     report.loaded = sorted(fitting)
@@ -195,5 +192,12 @@ def _check_complete(model: nn.Module, layout: Layout, report: LoadReport, name: 
     if report.unexpected:
         raise CheckpointError(
             f"{name} has {len(report.unexpected)} weights that the {model.name} model has no place for, "
-            f"the first is {report.unexpected[0]}"
+            f"the first is {report.unexpected[0]}{_hint(report.unexpected)}"
         )
+
+
+def _hint(unexpected: Sequence[str]) -> str:
+    """What to do where a file holds more than the model."""
+    if not unexpected:
+        return ""
+    return f"; if {unexpected[0]} belongs to a tuning method, call apply_method(model, …) with it first"

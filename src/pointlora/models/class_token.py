@@ -23,6 +23,12 @@ class ClassTokenBackbone(Backbone):
     def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
         return self.cls_token.expand(batch, -1, -1), self.cls_position.expand(batch, -1, -1)
 
-    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Tokens (B, T, C) to [class token, maximum over all tokens after the prefix], (B, 2C)."""
-        return torch.cat([tokens[:, 0], maximum(tokens[:, sequence.num_prefix :])], -1)
+    def pool(self, sequence: TokenSequence) -> Tensor:
+        """What the head reads: [class token, maximum over the patches and what follows them], (B, 2C), or what a method
+        makes of it.
+        """
+        return torch.cat([*self.method.pool(self.features(sequence), sequence)], -1)
+
+    def features(self, sequence: TokenSequence) -> list[Tensor]:
+        """Pooled features (B, ·) of a sequence that left the blocks, without a method's."""
+        return [sequence.tokens[:, 0], maximum(sequence.tokens[:, sequence.first_patch :])]

@@ -18,7 +18,8 @@ class ClassifierOutput(NamedTuple):
 
     Attributes:
         logits: (B, classes) float32.
-        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted; 0 without a method.
+        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted by `model.method.loss_weight`; 0
+            without a method.
         generation_loss: the backbone's own second loss, a scalar, not yet weighted by the model's
             `generation_weight`; 0 for all families but PointGPT.
         selected: centers (B, K, 3) of the selected patches, a tensor a scale.
@@ -49,11 +50,21 @@ class PointClassifier(ClassTokenBackbone):
         check_integer("num_classes", num_classes, 1)
         self.num_classes = num_classes
         self.build_prefix()
-        self.head = self.build_head()
-        self.head.apply(initialize_weights)
+        self.make_head()
 
-    def build_head(self) -> nn.Module:
-        return classification_head(2 * self.sizes.embed_dim, self.num_classes)
+    @property
+    def pooled_width(self) -> int:
+        """Width of the backbone's own pooled features."""
+        return 2 * self.sizes.embed_dim
+
+    def build_head(self, width: int) -> nn.Module:
+        """Pooled features (B, width) to logits (B, classes)."""
+        return classification_head(width, self.num_classes)
+
+    def make_head(self, more: int = 0) -> None:
+        """A new head, which reads `more` features than the backbone's own."""
+        self.head = self.build_head(self.pooled_width + more)
+        self.head.apply(initialize_weights)
 
     def forward(self, points: Tensor) -> ClassifierOutput:
         """Classify clouds.
@@ -64,6 +75,6 @@ class PointClassifier(ClassTokenBackbone):
         Raises:
             ShapeError: for a wrong shape, or clouds too small for the patches.
         """
-        (tokens,), sequence, auxiliary_loss = self.encode(points)
-        logits = self.head(self.pool(tokens, sequence)).float()
-        return ClassifierOutput(logits, auxiliary_loss.float(), logits.new_zeros(()), sequence.selected)
+        (sequence,) = self.encode(points)
+        logits = self.head(self.pool(sequence)).float()
+        return ClassifierOutput(logits, sequence.auxiliary_loss.float(), logits.new_zeros(()), sequence.selected)

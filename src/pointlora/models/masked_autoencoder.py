@@ -127,16 +127,15 @@ class MaskedAutoencoder(nn.Module):
         else:
             num_masked = check_mask(mask, patches.centers.shape[:2], num_masked)
         visible, masked = split_patches(patches, mask.to(points.device), num_masked)
-        tokens, sequence = self.encode_visible(visible)
-        loss, rebuilt = self.rebuild_masked(tokens[:, sequence.num_prefix :], visible, masked)
+        loss, rebuilt = self.rebuild_masked(self.encode_visible(visible).patches, visible, masked)
         return PretrainingOutput(loss, rebuilt, mask, patches.centers)
 
-    def encode_visible(self, visible: Patches) -> tuple[Tensor, TokenSequence]:
-        """The sequence of the visible patches, and its tokens (B, P + V, C) after all blocks and the final norm."""
+    def encode_visible(self, visible: Patches) -> TokenSequence:
+        """The sequence of the visible patches after all blocks and the final norm."""
         encoder = self.encoder
         own = TokenSet(encoder.tokenizer(visible.neighborhoods), encoder.position(visible.centers), visible.centers)
         sequence = encoder.assemble(own)
-        return encoder.run_blocks(sequence, (len(encoder.blocks) - 1,))[0], sequence
+        return encoder.run_blocks(sequence, (len(encoder.blocks) - 1,))[0]
 
     def rebuild_masked(self, encoded: Tensor, visible: Patches, masked: Patches) -> tuple[Tensor, Tensor]:
         """The loss, and the rebuilt patches (B, M, K, 3), from encoded visible patches (B, V, C)."""

@@ -1,17 +1,25 @@
 """The few places where a tuning method may act on a backbone; the base class acts nowhere.
 
-A backbone holds one `Method` and calls it; what the method is, it never asks. Methods also replace a block's linear
-layers, which needs no cooperation from the backbone.
+A backbone holds one `Method` and calls it; what the method is, it never asks. Inside a block a method acts by branches
+beside its layers, which need no cooperation from the backbone (`pointlora.methods.branches`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from pointlora.ops.grouping import Scale
+
+if TYPE_CHECKING:
+    from pointlora.models.backbone import Backbone
+
+# Names of what a method adds: its own parts, and its branches beside the backbone's layers.
+ADDED_PARTS = (r"method\.", r".*\.branches\.")
 
 
 class TokenSet(NamedTuple):
@@ -23,14 +31,18 @@ class TokenSet(NamedTuple):
 
 
 class TokenSequence(NamedTuple):
-    """What the blocks see: [prefix tokens | patches | tokens that a method added].
+    """The tokens on their way through the blocks: [prefix | prompts | patches | others].
 
     Attributes:
         tokens: (B, T, C).
-        positions: (B, T, C), added before every block.
-        num_prefix: tokens before the patches (the class token and the like).
+        positions: (B, T, C), or (B, 1, C) or smaller where it is the same for all; added before every block.
+        num_prefix: tokens before the patches that the backbone brings (the class token and the like).
         num_patches: patch tokens; whatever follows them was added by the method.
         selected: centers (B, K, 3) of the patches that a method selected, a tensor a scale; for pictures.
+        num_prompts: tokens that the method put between prefix and patches.
+        centers: (B, G, 3) of the patches.
+        auxiliary_loss: the method's own loss so far, a scalar, not weighted.
+        memory: whatever the method hands on to its later calls.
     """
 
     tokens: Tensor
@@ -38,38 +50,148 @@ class TokenSequence(NamedTuple):
     num_prefix: int
     num_patches: int
     selected: tuple[Tensor, ...] = ()
+    num_prompts: int = 0
+    centers: Tensor = torch.empty(0)
+    auxiliary_loss: Tensor = torch.zeros(())
+    memory: Any = None
+
+    @property
+    def prefix(self) -> Tensor:
+        """Tokens (B, P, C) before prompts and patches."""
+        return self.tokens[:, : self.num_prefix]
+
+    @property
+    def prompts(self) -> Tensor:
+        """Tokens (B, P, C) between prefix and patches."""
+        return self.tokens[:, self.num_prefix : self.first_patch]
+
+    @property
+    def patches(self) -> Tensor:
+        """Tokens (B, G, C) of the patches."""
+        return self.tokens[:, self.first_patch : self.first_patch + self.num_patches]
+
+    @property
+    def others(self) -> Tensor:
+        """Tokens (B, K, C) behind the patches."""
+        return self.tokens[:, self.first_patch + self.num_patches :]
+
+    @property
+    def first_patch(self) -> int:
+        """Index of the first patch."""
+        return self.num_prefix + self.num_prompts
+
+    def with_prompts(self, tokens: Tensor, positions: Tensor | None = None) -> TokenSequence:
+        """The sequence with more prompts (B, P, C) right behind the prefix, before older ones.
+
+        Args:
+            tokens: of the prompts.
+            positions: theirs, (B, P, C); None where those of the sequence are the same for all tokens.
+        """
+        own = self.positions if positions is None else _insert(self.positions, self.num_prefix, positions)
+        count = self.num_prompts + tokens.shape[1]
+        return self._replace(
+            tokens=_insert(self.tokens, self.num_prefix, tokens.to(self.tokens.dtype)), positions=own, num_prompts=count
+        )
+
+    def with_others(self, tokens: Sequence[Tensor], positions: Sequence[Tensor]) -> TokenSequence:
+        """The sequence with more tokens at its end, given as one or more (B, K, C) with as many positions."""
+        return self._replace(
+            tokens=torch.cat([self.tokens, *tokens], 1), positions=torch.cat([self.positions, *positions], 1)
+        )
+
+
+def _insert(tokens: Tensor, place: int, more: Tensor) -> Tensor:
+    return torch.cat([tokens[:, :place], more, tokens[:, place:]], 1)
+
+
+class ParameterGroup(NamedTuple):
+    """Parameters that are trained, and by which factor their learning rate differs from the run's."""
+
+    parameters: Iterable[nn.Parameter]
+    lr_factor: float = 1.0
 
 
 class Method(nn.Module):
     """A tuning method; override what it needs.
 
+    It is made for one model (`Method(config, model)`), then told to `attach`. Its own parameters, and those of its
+    branches, are trained where they are made with `requires_grad`, and belong to its adapter in any case.
+
+    Args:
+        config: its settings, a frozen dataclass.
+        model: the model that it will be put into.
+
     Attributes:
-        freezes_statistics: keep the tokenizer's BatchNorm in evaluation mode while the model trains.
+        loss_weight: weight of `TokenSequence.auxiliary_loss` in the training loss.
+        freezes_statistics: keep the tokenizer's BatchNorm in evaluation mode while the model trains; by default where
+            the settings have `tokenizer_batchnorm: frozen`.
     """
 
-    freezes_statistics = False
+    loss_weight = 0.0
+
+    def __init__(self, config: Any = None, model: Backbone | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.freezes_statistics = getattr(config, "tokenizer_batchnorm", "batch") == "frozen"
+
+    def attach(self, model: Backbone) -> None:
+        """Put branches into the model, and another head if `pool` returns other features."""
+
+    def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+        """What is trained; everything else is frozen. By default what every task makes anew (the head, the class
+        token), and what the method added.
+        """
+        return [ParameterGroup(model.task_parameters()), ParameterGroup(model.added_parameters())]
 
     @property
     def scales(self) -> Sequence[Scale]:
         """Groupings wanted besides the backbone's own; all are made in one pass."""
         return ()
 
-    def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> tuple[TokenSequence, Tensor]:
-        """Add to the sequence before the first block.
+    def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> TokenSequence:
+        """Change the sequence before the first block; positions aren't added yet.
 
         Args:
             sequence: what the backbone made of its own patches.
             scales: one `TokenSet` for each of `self.scales`.
-
-        Returns:
-            the sequence to use, and the method's auxiliary loss (a scalar).
         """
-        return sequence, sequence.tokens.new_zeros(())
+        return sequence
 
-    def before_block(self, index: int, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Change the tokens (B, T, C), positions already added, that go into block `index`."""
-        return tokens
+    def before_block(self, index: int, sequence: TokenSequence) -> TokenSequence:
+        """Change what goes into block `index`; positions have been added to the tokens."""
+        return sequence
 
-    def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str]:
-        """Our names for those keys of a published checkpoint that belong to the method."""
+    def after_block(self, index: int, sequence: TokenSequence) -> TokenSequence:
+        """Change what came out of block `index`."""
+        return sequence
+
+    def pool(self, features: Sequence[Tensor], sequence: TokenSequence) -> Sequence[Tensor]:
+        """What the head reads, side by side; where its width isn't that of `features`, `attach` makes another head.
+
+        Args:
+            features: the backbone's own, (B, ·) each. Classification: what stands before the patches (the class
+                token), maximum over the patches and what follows them. Part segmentation: the parts of the cloud's
+                summary.
+            sequence: as it left the last block that is read, normalised.
+        """
+        return features
+
+    def checkpoint_keys(self, keys: Iterable[str]) -> dict[str, str | None]:
+        """Our names for those keys of a published checkpoint that belong to the method; None for one not used."""
         return {}
+
+    def adapter_fields(self, model: Backbone) -> dict[str, Any]:
+        """More fields of `adapter_config.json`, for other programs that read the adapter."""
+        return {}
+
+
+def rename_keys(keys: Iterable[str], rules: Sequence[tuple[str, str | None]]) -> dict[str, str | None]:
+    """Those of the keys that a (pattern, replacement) rule matches from their beginning, with their new names."""
+    found: dict[str, str | None] = {}
+    for key in keys:
+        for pattern, replacement in rules:
+            match = re.match(pattern, key)
+            if match:
+                found[key] = None if replacement is None else match.expand(replacement)
+                break
+    return found

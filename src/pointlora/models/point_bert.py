@@ -42,11 +42,8 @@ class PointBert(Backbone):
 class PointBertClassifier(PointBert, PointClassifier):
     """Head on [class token, maximum over all other tokens]: 2C -> 256, ReLU, dropout, -> classes."""
 
-    def build_head(self) -> nn.Module:
-        width = self.sizes.embed_dim
-        return nn.Sequential(
-            Linear(2 * width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, self.num_classes)
-        )
+    def build_head(self, width: int) -> nn.Module:
+        return nn.Sequential(Linear(width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, self.num_classes))
 
 
 class PointBertSegmenter(PointBert, ClassTokenBackbone, PartSegmenter):

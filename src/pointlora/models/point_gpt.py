@@ -30,6 +30,8 @@ class PointGpt(ClassTokenBackbone):
     Tokens that a method adds follow the patches: they see every patch, and no patch sees them.
     """
 
+    causal = True
+
     def build_position(self) -> nn.Module:
         return SineCode(self.sizes.embed_dim)
 
@@ -71,9 +73,11 @@ class PointGptClassifier(PointGpt, PointClassifier):
         self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
         self.generator.apply(initialize_weights)
 
-    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        tokens = self.cls_norm(tokens)
-        return torch.cat([tokens[:, 1], maximum(tokens[:, sequence.num_prefix :])], -1)
+    def pool(self, sequence: TokenSequence) -> Tensor:
+        return super().pool(sequence._replace(tokens=self.cls_norm(sequence.tokens)))
+
+    def features(self, sequence: TokenSequence) -> list[Tensor]:
+        return [sequence.tokens[:, 1], maximum(sequence.tokens[:, sequence.first_patch :])]
 
     def forward(self, points: Tensor, generate: bool | None = None) -> ClassifierOutput:
         """Classify clouds.
@@ -88,12 +92,12 @@ class PointGptClassifier(PointGpt, PointClassifier):
         patches = self.group(points)
         own, *others = self.embed(patches)
         order = greedy_order(own.centers)
-        (tokens,), sequence, auxiliary_loss = self.encode_tokens(_in_order(own, order), others)
-        logits = self.head(self.pool(tokens, sequence)).float()
+        (sequence,) = self.encode_tokens(_in_order(own, order), others)
+        logits = self.head(self.pool(sequence)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
-            loss = self.generator.loss(_before_each_patch(tokens, sequence), _reorder(patches[0], order))
-        return ClassifierOutput(logits, auxiliary_loss.float(), loss, sequence.selected)
+            loss = self.generator.loss(_before_each_patch(sequence), _reorder(patches[0], order))
+        return ClassifierOutput(logits, sequence.auxiliary_loss.float(), loss, sequence.selected)
 
 
 class PointGptSegmenter(PointGpt, PartSegmenter):
@@ -110,10 +114,9 @@ def _in_order(tokens: TokenSet, order: Tensor) -> TokenSet:
     return TokenSet(*(gather_points(part, order) for part in tokens))
 
 
-def _before_each_patch(tokens: Tensor, sequence: TokenSequence) -> Tensor:
+def _before_each_patch(sequence: TokenSequence) -> Tensor:
     """Outputs (B, G, C) from which each patch is predicted: the start token's, then those of the patches before it."""
-    end = sequence.num_prefix + sequence.num_patches
-    return torch.cat([tokens[:, :1], tokens[:, sequence.num_prefix : end - 1]], 1)
+    return torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
 
 
 def _reorder(patches: Patches, order: Tensor) -> Patches:

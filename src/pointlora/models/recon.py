@@ -17,7 +17,6 @@ from pointlora.layers.mlp import Mlp
 from pointlora.models.backbone import Backbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.heads import classification_head
 from pointlora.models.layouts import (
     PART_HEAD_KEYS,
     PART_HEAD_RULES,
@@ -103,13 +102,12 @@ class Recon(Backbone):
 class ReconClassifier(Recon, PointClassifier):
     """Head on [class, image and text token, maximum over all other tokens]."""
 
-    def build_head(self) -> nn.Module:
-        return classification_head((len(GLOBAL_TOKENS) + 1) * self.sizes.embed_dim, self.num_classes)
+    @property
+    def pooled_width(self) -> int:
+        return (len(GLOBAL_TOKENS) + 1) * self.sizes.embed_dim
 
-    def pool(self, tokens: Tensor, sequence: TokenSequence) -> Tensor:
-        """Tokens (B, T, C) to the head's input (B, 4C)."""
-        patches = tokens[:, sequence.num_prefix :]
-        return torch.cat([tokens[:, : sequence.num_prefix].flatten(1), maximum(patches)], -1)
+    def features(self, sequence: TokenSequence) -> list[Tensor]:
+        return [sequence.prefix.flatten(1), maximum(sequence.tokens[:, sequence.first_patch :])]
 
 
 class ReconSegmenter(Recon, PartSegmenter):
@@ -117,8 +115,8 @@ class ReconSegmenter(Recon, PartSegmenter):
 
     num_summaries = 3
 
-    def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
-        return torch.cat([super().summarize(patches, prefix), maximum(prefix)], -1)
+    def summarize(self, patches: Tensor, prefix: Tensor) -> list[Tensor]:
+        return [*super().summarize(patches, prefix), maximum(prefix)]
 
 
 # The decoder, the projections to the teachers, and the teachers themselves.

@@ -22,7 +22,8 @@ class SegmenterOutput(NamedTuple):
 
     Attributes:
         logits: (B, M, parts) float32, a row a query; a row a point of the cloud without queries of their own.
-        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted; 0 without a method.
+        auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted by `model.method.loss_weight`; 0
+            without a method.
         selected: centers (B, K, 3) of the selected patches, a tensor a scale.
     """
 
@@ -80,15 +81,27 @@ class PartSegmenter(Backbone):
             raise ConfigError(f"head_dims is {list(head_dims)}, but it needs four widths")
         for width in head_dims:
             check_width("each of head_dims", width)
-        self.num_parts, self.num_categories = num_parts, num_categories
+        self.num_parts, self.num_categories, self.head_dims = num_parts, num_categories, tuple(head_dims)
         self.levels = feature_levels(sizes.depth)
-        width = len(self.levels) * sizes.embed_dim
         self.build_prefix()
-        self.head = PartHead(width, self.num_summaries * width, num_parts, num_categories, head_dims)
+        self.make_head()
 
-    def summarize(self, patches: Tensor, prefix: Tensor) -> Tensor:
-        """The summary of a cloud (B, S) from its patches (B, G, L) and the tokens before them (B, P, L)."""
-        return torch.cat([maximum(patches), patches.mean(1)], -1)
+    @property
+    def level_width(self) -> int:
+        """Width L of a patch's features, of all levels."""
+        return len(self.levels) * self.sizes.embed_dim
+
+    def make_head(self, more: int = 0) -> None:
+        """A new head, which reads `more` features of a cloud than the backbone's own."""
+        summary = self.num_summaries * self.level_width + more
+        self.head = PartHead(self.level_width, summary, self.num_parts, self.num_categories, self.head_dims)
+
+    def summarize(self, patches: Tensor, prefix: Tensor) -> list[Tensor]:
+        """The parts of a cloud's summary, (B, L) each, from its patches (B, G, L) and the tokens before them (B, P, L).
+
+        A method may change them.
+        """
+        return [maximum(patches), patches.mean(1)]
 
     def forward(self, points: Tensor, category: Tensor | None = None, queries: Tensor | None = None) -> SegmenterOutput:
         """Score the parts at each point.
@@ -112,13 +125,12 @@ class PartSegmenter(Backbone):
     def encode_clouds(self, points: Tensor, category: Tensor | None = None) -> CloudFeatures:
         """The half of `forward` that knows nothing of the queries; arguments and errors are the same."""
         category = self._check_category(category, len(points))
-        own, *others = self.embed(self.group(points))
-        own = self.arrange(own)
-        outputs, sequence, auxiliary_loss = self.encode_tokens(own, others, self.levels)
-        levels = torch.cat(outputs, -1)
-        prefix, patches, _ = levels.tensor_split([sequence.num_prefix, sequence.num_prefix + sequence.num_patches], 1)
-        summary = self.summarize(patches, prefix)
-        return CloudFeatures(own.centers, patches, summary, category, auxiliary_loss, sequence.selected)
+        levels = self.encode(points, self.levels)
+        patches = torch.cat([level.patches for level in levels], -1)
+        prefix = torch.cat([level.prefix for level in levels], -1)
+        last = levels[-1]
+        summary = torch.cat([*self.method.pool(self.summarize(patches, prefix), last)], -1)
+        return CloudFeatures(last.centers, patches, summary, category, last.auxiliary_loss, last.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
         """Logits (B, M, parts) float32 of queries (B, M, 3): the other half, for some of them at a time if need be."""

@@ -118,11 +118,10 @@ class TwoViewAutoencoder(MaskedAutoencoder):
         both = Patches(
             torch.cat([first.centers, second.centers]), torch.cat([first.neighborhoods, second.neighborhoods])
         )
-        tokens, sequence = self.encode_visible(both)
-        batch = len(points)
-        loss, _ = self.rebuild_masked(tokens[:batch, sequence.num_prefix :], first, masked)
+        sequence = self.encode_visible(both)
+        loss, _ = self.rebuild_masked(sequence.patches[: len(points)], first, masked)
         encoder: ClassTokenBackbone = self.encoder  # type: ignore[assignment]
-        summaries = encoder.pool(tokens, sequence)
+        summaries = encoder.pool(sequence)
         return TwoViewOutput(loss, _per_view(self.contrast_head, summaries), _per_view(self.category_head, summaries))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pointlora.checks import check_integer
 from pointlora.errors import ConfigError
+from pointlora.methods.plugins import load_plugins
 from pointlora.names import unknown_name
 from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
 from pointlora.recipes.runs import TrainingConfig
@@ -41,6 +42,7 @@ class CompareRecipe:
         search_epochs: epochs of the runs of the search; by default as many as of the others.
         jobs: runs at the same time, each with its share of the cores.
         output: folder of the comparison; one that was interrupted goes on in it.
+        plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -55,8 +57,10 @@ class CompareRecipe:
     search_epochs: int | None = None
     jobs: int = 1
     output: str = "runs/compare"
+    plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        load_plugins(self.plugins)
         self.methods = {label: check_method(label, settings) for label, settings in self.methods.items()}
         _check_distinct(self.methods)
         for name in ("seeds", "search_seeds"):

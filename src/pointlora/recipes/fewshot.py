@@ -24,6 +24,7 @@ class FewShotRecipe(TrainRecipe):
         training: epochs, batch size, seed and so on. By default the protocol is last: few shots leave nothing to
             validate on.
         output: folder for all runs and fewshot.json; finished folds in it are kept, an unfinished one is resumed.
+        plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
         ways: classes a fold.
         shots: clouds of each class to learn from.
         folds: number of folds.

@@ -11,6 +11,7 @@ from typing import Any
 
 from pointlora.checks import check_choice, check_integer, check_number, check_switch
 from pointlora.errors import ConfigError
+from pointlora.methods.plugins import load_plugins
 from pointlora.recipes.method import resolve_method
 from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
 from pointlora.recipes.protocols import PROTOCOLS
@@ -117,6 +118,7 @@ class TrainRecipe:
         optimizer: AdamW and its schedule.
         training: epochs, batch size, seed and so on.
         output: the run's folder; an unfinished run of the same recipe in it is resumed.
+        plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
     """
 
     task: str = "classification"
@@ -126,8 +128,10 @@ class TrainRecipe:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     output: str = "runs/train"
+    plugins: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        load_plugins(self.plugins)
         check_choice("task", self.task, TASKS)
         if self.model.head_dims is not None and self.task != "part_segmentation":
             raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")

@@ -27,6 +27,7 @@ class TrainedModule(LightningModule):
         run: see `RunConfig`.
 
     Attributes:
+        auxiliary_weight: weight of the tuning method's own loss.
         selection: figures of the selection split after the last epoch, in [0, 1].
     """
 
@@ -34,6 +35,7 @@ class TrainedModule(LightningModule):
         super().__init__()
         self.model = model
         self.optimizer_config, self.run = optimizer, run
+        self.auxiliary_weight = float(getattr(getattr(model, "method", None), "loss_weight", 0.0))
         self.fingerprint = frozen_fingerprint(model)
         self.loss_sums: dict[str, Tensor] = {}
         self.loss_count = 0

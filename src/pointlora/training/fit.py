@@ -15,6 +15,7 @@ from pointlora.adapters.folder import save_adapter
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.data.checking import check_clouds
 from pointlora.data.transforms import TransformConfig
+from pointlora.methods.plugins import load_plugins
 from pointlora.models.backbone import Backbone
 from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.recipes.files import to_mapping
@@ -60,6 +61,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
 
 def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None) -> dict[str, Any]:
     started, first = time.perf_counter(), current_world().first
+    load_plugins(recipe.plugins)  # a recipe that came from another process brings only their names
     folder, task = RunFolder(recipe), get_task(recipe.task)
     goes_on = folder.check(resume) if first else False
     splits, transform, model = prepare(recipe, weights)
@@ -108,6 +110,7 @@ def prepare(
     Raises:
         ConfigError, DataError, CheckpointError, ShapeError: for bad settings, data and weights.
     """
+    load_plugins(recipe.plugins)
     check_device(recipe.training.accelerator, recipe.training.devices)
     task = get_task(recipe.task)
     splits, transform = task.open_splits(recipe), transform_config(recipe.data)

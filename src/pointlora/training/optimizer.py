@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from pointlora.errors import ConfigError
+from pointlora.models.backbone import Backbone
 from pointlora.recipes.parts import OptimizerConfig
 
 
@@ -19,15 +20,32 @@ def is_decayed(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim > 1 and leaf != "bias" and "token" not in leaf and not leaf.endswith(("_pos", "_position"))
 
 
-def parameter_groups(named: Iterable[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict[str, Any]]:
-    """Trained parameters as two groups, without and with weight decay; an empty group is left out."""
-    plain: list[nn.Parameter] = []
-    decayed: list[nn.Parameter] = []
+def parameter_groups(
+    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float, factors: Mapping[int, float] | None = None
+) -> list[dict[str, Any]]:
+    """Trained parameters as two groups, without and with weight decay, for each factor of the learning rate; an empty
+    group is left out.
+
+    Args:
+        named: parameters by name.
+        weight_decay: of the second group.
+        factors: `id` of a parameter -> its factor, where that isn't 1.
+    """
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
     for name, parameter in named:
         if parameter.requires_grad:
-            (decayed if is_decayed(name, parameter) else plain).append(parameter)
-    groups = [{"params": plain, "weight_decay": 0.0}, {"params": decayed, "weight_decay": weight_decay}]
-    return [group for group in groups if group["params"]]
+            key = (factors or {}).get(id(parameter), 1.0), is_decayed(name, parameter)
+            new = {"params": [], "weight_decay": weight_decay if key[1] else 0.0, "lr_factor": key[0]}
+            groups.setdefault(key, new)["params"].append(parameter)
+    return [groups[key] for key in sorted(groups)]
+
+
+def learning_rate_factors(model: nn.Module) -> dict[int, float]:
+    """`id` of each parameter -> the factor of the learning rate that the model's tuning method gives it."""
+    if not isinstance(model, Backbone):
+        return {}
+    groups = model.method.parameter_groups(model)
+    return {id(parameter): group.lr_factor for group in groups for parameter in group.parameters}
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
@@ -36,7 +54,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Ada
     Raises:
         ConfigError: if nothing is trained.
     """
-    groups = parameter_groups(model.named_parameters(), config.weight_decay)
+    groups = parameter_groups(model.named_parameters(), config.weight_decay, learning_rate_factors(model))
     if not groups:
         raise ConfigError("the method trains no parameter at all: choose another method.name")
     fused = all(value.device.type in ("cpu", "cuda") for group in groups for value in group["params"])
@@ -71,6 +89,6 @@ def learning_rate(epoch: int, epochs: int, config: OptimizerConfig) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give every parameter group the same learning rate."""
+    """Give every parameter group this learning rate, times its own factor."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        group["lr"] = value * group.get("lr_factor", 1.0)

@@ -123,9 +123,8 @@ def cloud_features(
     with Progress(f"batches of the {dataset.split} split") as progress:
         loader = make_loader(dataset, transform, batch_size, train=False, pending=device.type == "cuda")
         for batch in progress.over(loader):
-            (tokens,), sequence, _ = model.encode(on_device(batch.points, device))
-            patches = tokens[:, sequence.num_prefix : sequence.num_prefix + sequence.num_patches]
-            summary = [tokens[:, : sequence.num_prefix].flatten(1), patches.mean(1), patches.amax(1)]
+            (sequence,) = model.encode(on_device(batch.points, device))
+            summary = [sequence.prefix.flatten(1), sequence.patches.mean(1), sequence.patches.amax(1)]
             rows.append(torch.cat(summary, 1).double().cpu())
     return torch.cat(rows)
 

@@ -24,6 +24,7 @@ from pointlora.recipes.files import flatten, from_mapping, read_mapping, to_mapp
 # Settings that don't change the result: a run may be moved, and resumed with other workers or logs.
 FREE_TO_CHANGE = (
     "output",
+    "plugins",
     "data.cache",
     "training.workers",
     "training.gradient_checkpointing",
@@ -109,7 +110,9 @@ class RunFolder:
         write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
     def _check_same_recipe(self, what: str = "an unfinished run", fix: str = "resume it") -> None:
-        before = from_mapping(type(self.recipe), read_mapping(self.config), f"{self.config}: ")
+        found = read_mapping(self.config)
+        found.pop("plugins", None)  # they may have moved; those of our recipe are loaded
+        before = from_mapping(type(self.recipe), found, f"{self.config}: ")
         for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), self.free_to_change):
             raise ConfigError(
                 f"{self.path} holds {what} with {key} = {old!r}, not {new!r}: "

@@ -21,11 +21,11 @@ class ClassificationModule(TrainedModule):
 
     Args:
         model: points (B, N, 3) to an output with `logits`, `auxiliary_loss` and `generation_loss`; where it has a
-            `generation_weight`, that is the weight of the last.
+            `generation_weight`, that is the weight of the last, and where it has a `method`, its `loss_weight` that of
+            the second.
         optimizer: see `OptimizerConfig`.
         run: see `TrainingConfig`.
         class_names: of the data.
-        auxiliary_weight: weight of the method's own loss (0.004 for PointLoRA's mask loss).
     """
 
     def __init__(
@@ -34,11 +34,10 @@ class ClassificationModule(TrainedModule):
         optimizer: OptimizerConfig,
         run: TrainingConfig,
         class_names: tuple[str, ...],
-        auxiliary_weight: float,
     ) -> None:
         super().__init__(model, optimizer, run)
         self.label_smoothing = run.label_smoothing
-        self.class_names, self.auxiliary_weight = class_names, auxiliary_weight
+        self.class_names = class_names
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)
         self.step_model = GraphedClassifier(model, run.cuda_graphs and alone, run.precision == "bf16")

@@ -13,7 +13,6 @@ from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import PointLoader, make_loader
 from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
-from pointlora.recipes.method import mask_loss_weight
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.reports.classification import confusion_csv, metrics_table
 from pointlora.training.classification.evaluation import evaluate
@@ -42,8 +41,7 @@ class Classification(Task):
         model(first_cloud(split, transform))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> ClassificationModule:
-        weight = mask_loss_weight(recipe.method)
-        return ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names, weight)
+        return ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig

@@ -25,7 +25,6 @@ class PartModule(TrainedModule):
         optimizer: see `OptimizerConfig`.
         run: see `TrainingConfig`.
         space: parts and categories.
-        auxiliary_weight: weight of the method's own loss.
     """
 
     def __init__(
@@ -34,10 +33,9 @@ class PartModule(TrainedModule):
         optimizer: OptimizerConfig,
         run: TrainingConfig,
         space: PartSpace,
-        auxiliary_weight: float,
     ) -> None:
         super().__init__(model, optimizer, run)
-        self.label_smoothing, self.auxiliary_weight, self.space = run.label_smoothing, auxiliary_weight, space
+        self.label_smoothing, self.space = run.label_smoothing, space
         self.allowed = torch.from_numpy(space.allowed)
         self._found: list[tuple[Tensor, Tensor]] = []
 

@@ -18,7 +18,6 @@ from pointlora.data.parts.transforms import PartTransform
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
-from pointlora.recipes.method import mask_loss_weight
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.reports.part_segmentation import part_csv, part_table
 from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
@@ -50,8 +49,7 @@ class PartSegmentation(Task):
         score_parts(model, batch, _parts(split).space, torch.device("cpu"))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> PartModule:
-        weight = mask_loss_weight(recipe.method)
-        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space, weight)
+        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig

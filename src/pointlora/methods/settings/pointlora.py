@@ -1,17 +1,17 @@
-"""Settings of the tuning methods. This module imports no torch, so that the command line can show them at once."""
+"""Settings of PointLoRA and of its parts alone."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pointlora.errors import ConfigError
+from pointlora.methods.settings.base import BATCH_NORMS, MethodConfig, MethodSpec, Preset, check
 
 MASK_LOSSES = ("release", "polarize", "none")
 SCORERS = ("learned", "random")
 PROMPTS = ("shared", "per_block", "none")
 PROMPT_INITS = ("release", "zero")
-BATCH_NORMS = ("batch", "frozen")
 # A linear layer's input carries the tokens themselves in these two, so that shared prompts make sense there.
 PROMPTED_LAYERS = ("attn.qkv", "attn.proj")
 
@@ -34,12 +34,12 @@ class SelectionScale:
 
     def __post_init__(self) -> None:
         for name in ("num_groups", "group_size", "keep"):
-            _check(getattr(self, name) >= 1, name, getattr(self, name), "a positive integer")
-        _check(self.keep <= self.num_groups, "keep", self.keep, f"at most num_groups = {self.num_groups}")
+            check(getattr(self, name) >= 1, name, getattr(self, name), "a positive integer")
+        check(self.keep <= self.num_groups, "keep", self.keep, f"at most num_groups = {self.num_groups}")
 
 
 @dataclass(frozen=True)
-class PointLoraConfig:
+class PointLoraConfig(MethodConfig):
     """PointLoRA (Wang et al., CVPR 2025, arXiv 2504.16023); the defaults equal its public release.
 
     Attributes:
@@ -87,15 +87,15 @@ class PointLoraConfig:
 
     def __post_init__(self) -> None:
         if self.targets is not None:
-            _check(not isinstance(self.targets, str), "targets", self.targets, f"a list, such as [{self.targets}]")
+            check(not isinstance(self.targets, str), "targets", self.targets, f"a list, such as [{self.targets}]")
             object.__setattr__(self, "targets", tuple(self.targets))
         if self.scales is not None:
             object.__setattr__(self, "scales", tuple(map(_as_scale, self.scales)))
-        _check(self.rank >= 0, "rank", self.rank, "0 or more")
-        _check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
-        _check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
-        _check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
-        _check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
+        check(self.rank >= 0, "rank", self.rank, "0 or more")
+        check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
+        check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
+        check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
+        check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
         for name, allowed in (
             ("scorer", SCORERS),
             ("mask_loss", MASK_LOSSES),
@@ -103,9 +103,9 @@ class PointLoraConfig:
             ("prompt_init", PROMPT_INITS),
             ("tokenizer_batchnorm", BATCH_NORMS),
         ):
-            _check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+            check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
         learned = self.scorer == "learned"
-        _check(learned or not self.straight_through, "straight_through", True, "false with a random scorer")
+        check(learned or not self.straight_through, "straight_through", True, "false with a random scorer")
 
     @property
     def scaling(self) -> float:
@@ -123,39 +123,6 @@ class PointLoraConfig:
             SelectionScale(half, 2 * group_size, max(half // 8, 1), 0.25),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class TunedPartsConfig:
-    """A method that adds nothing and trains a part of the network.
-
-    Attributes:
-        parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
-            its position are always trained: some pre-trained files don't have them.
-        tokenizer_batchnorm: see `PointLoraConfig`.
-        pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
-    """
-
-    parts: str = "all"
-    tokenizer_batchnorm: str = "batch"
-    pretrained: bool = True
-
-    def __post_init__(self) -> None:
-        _check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
-        allowed = ", ".join(BATCH_NORMS)
-        _check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
-        if not self.pretrained:
-            _check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
-            batch = self.tokenizer_batchnorm == "batch"
-            _check(batch, "tokenizer_batchnorm", self.tokenizer_batchnorm, "batch without pre-trained weights")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
 
 def _as_scale(value: Any) -> SelectionScale:
     if isinstance(value, SelectionScale):
@@ -170,37 +137,26 @@ def _as_scale(value: Any) -> SelectionScale:
     raise ConfigError(f"scale {value!r} must be [num_groups, group_size, keep] with an optional loss weight")
 
 
-def _check(holds: bool, name: str, value: object, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"{name} is {value!r}, but it must be {allowed}")
-
-
-MethodConfig = PointLoraConfig | TunedPartsConfig
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named method: its settings and what it is, in one line."""
-
-    config: MethodConfig
-    description: str = field(compare=False)
-
-
-PRESETS: dict[str, Preset] = {
-    "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
-    "pointlora-plus": Preset(
-        PointLoraConfig(prompt_init="zero", straight_through=True, train_embedding=False, tokenizer_batchnorm="frozen"),
-        "PointLoRA that begins as the backbone, leaves the tokenizer as it is, and trains its scorer by the task",
-    ),
-    "lora": Preset(
-        PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
-        "LoRA on qkv and proj, and the head",
-    ),
-    "token_selection": Preset(
-        PointLoraConfig(rank=0, prompts="none", train_embedding=False), "selected tokens and the head, no LoRA"
-    ),
-    "full": Preset(TunedPartsConfig("all"), "every parameter"),
-    "scratch": Preset(TunedPartsConfig("all", pretrained=False), "every parameter, from random weights"),
-    "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
-    "bitfit": Preset(TunedPartsConfig("biases", "frozen"), "biases and the head"),
-}
+SPEC = MethodSpec(
+    kind="pointlora",
+    settings=PointLoraConfig,
+    method="pointlora.methods.pointlora:PointLora",
+    presets={
+        "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
+        "pointlora-plus": Preset(
+            PointLoraConfig(
+                prompt_init="zero", straight_through=True, train_embedding=False, tokenizer_batchnorm="frozen"
+            ),
+            "PointLoRA that begins as the backbone, leaves the tokenizer as it is, and trains its scorer by the task",
+        ),
+        "lora": Preset(
+            PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
+            "LoRA on qkv and proj, and the head",
+        ),
+        "token_selection": Preset(
+            PointLoraConfig(rank=0, prompts="none", train_embedding=False), "selected tokens and the head, no LoRA"
+        ),
+    },
+    title="PointLoRA",
+    keys=r"lora_mask_predictor\.|method\.scorer\.|\.branches\.prompt\.",
+)

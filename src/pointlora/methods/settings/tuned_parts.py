@@ -1,0 +1,45 @@
+"""Settings of the methods that add nothing: full fine-tuning, from scratch too, head only, BitFit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pointlora.methods.settings.base import BATCH_NORMS, MethodConfig, MethodSpec, Preset, check
+
+
+@dataclass(frozen=True)
+class TunedPartsConfig(MethodConfig):
+    """A method that adds nothing and trains a part of the network.
+
+    Attributes:
+        parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
+            its position are always trained: some pre-trained files don't have them.
+        tokenizer_batchnorm: see `PointLoraConfig`.
+        pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
+    """
+
+    parts: str = "all"
+    tokenizer_batchnorm: str = "batch"
+    pretrained: bool = True
+
+    def __post_init__(self) -> None:
+        check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
+        allowed = ", ".join(BATCH_NORMS)
+        check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
+        if not self.pretrained:
+            check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
+            batch = self.tokenizer_batchnorm == "batch"
+            check(batch, "tokenizer_batchnorm", self.tokenizer_batchnorm, "batch without pre-trained weights")
+
+
+SPEC = MethodSpec(
+    kind="tuned_parts",
+    settings=TunedPartsConfig,
+    method="pointlora.methods.tuned_parts:TunedParts",
+    presets={
+        "full": Preset(TunedPartsConfig("all"), "every parameter"),
+        "scratch": Preset(TunedPartsConfig("all", pretrained=False), "every parameter, from random weights"),
+        "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
+        "bitfit": Preset(TunedPartsConfig("biases", "frozen"), "biases and the head"),
+    },
+)
