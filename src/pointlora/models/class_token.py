@@ -31,4 +31,5 @@ class ClassTokenBackbone(Backbone):
 
     def features(self, sequence: TokenSequence) -> list[Tensor]:
         """Pooled features (B, ·) of a sequence that left the blocks, without a method's."""
-        return [sequence.tokens[:, 0], maximum(sequence.tokens[:, sequence.first_patch :])]
+        # The class token is the last of the prefix.
+        return [sequence.prefix[:, -1], maximum(sequence.tokens[:, sequence.first_patch :])]

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.layers.drop_path import drop_path_rates
-from pointlora.layers.max_pool import maximum
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
@@ -75,9 +74,6 @@ class PointGptClassifier(PointGpt, PointClassifier):
 
     def pool(self, sequence: TokenSequence) -> Tensor:
         return super().pool(sequence._replace(tokens=self.cls_norm(sequence.tokens)))
-
-    def features(self, sequence: TokenSequence) -> list[Tensor]:
-        return [sequence.tokens[:, 1], maximum(sequence.tokens[:, sequence.first_patch :])]
 
     def forward(self, points: Tensor, generate: bool | None = None) -> ClassifierOutput:
         """Classify clouds.
