@@ -28,10 +28,10 @@ def describe_weights(path: Path) -> dict[str, Any]:
         CheckpointError: if it is damaged, would run code, or isn't of a known family.
     """
     content = read_file(path)
-    if content.keys() >= _LIGHTNING:
-        return _describe_training_checkpoint(path, content)
     weights, _ = read_weights(content)
     layout = recognize(weights)
+    if content.keys() >= _LIGHTNING and (layout is None or layout.family == "pointlora"):
+        return _describe_training_checkpoint(path, content)
     if layout is None:
         raise CheckpointError(_unknown(path, weights))
     own = layout.family == "pointlora"
@@ -59,6 +59,8 @@ def describe_weights(path: Path) -> dict[str, Any]:
         del described["reads_into"]
     if isinstance(content.get("epoch"), int):
         described["epoch"] = content["epoch"]
+    if content.skipped:
+        described["skipped"] = list(content.skipped)
     described["bytes"] = path.stat().st_size
     return described
 
