@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
 from pointlora.models.backbone import Backbone
-from pointlora.models.layouts import OWN, Layout
+from pointlora.models.layouts import OWN, Layout, join_parts
 from pointlora.models.method import ADDED_PARTS
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.weight_files import read_weights
@@ -86,18 +86,16 @@ def load_checkpoint(
     return report
 
 
-def recognize(keys: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:
-    """The layout that keys belong to, or None; where several fit, one of `preferred`."""
-    keys = list(keys)
+def recognize(weights: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:
+    """The layout that weights, or only their keys, belong to, or None; where several fit, one of `preferred`."""
     known = [layout for name in list_models() for layout in get_family(name).layouts]
     candidates = (*preferred, *known, *OWN)
-    return next((layout for layout in candidates if layout.matches(keys)), None)
+    return next((layout for layout in candidates if layout.matches(weights)), None)
 
 
 def models_reading(weights: Mapping[str, Tensor]) -> list[str]:
     """Models that read an official file, those of its width only where there are any."""
-    keys = list(weights)
-    models = [name for name in list_models() if any(layout.matches(keys) for layout in get_family(name).layouts)]
+    models = [name for name in list_models() if any(layout.matches(weights) for layout in get_family(name).layouts)]
     width = next((value.shape[-1] for key, value in weights.items() if _FIRST_NORM.search(key)), None)
     return [name for name in models if get_family(name).sizes.embed_dim == width] or models
 
@@ -151,7 +149,7 @@ def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, rep
             report.ignored.append(key)
         else:
             renamed[new] = value
-    return renamed
+    return join_parts(renamed)
 
 
 def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: LoadReport) -> dict[str, Tensor]:

@@ -43,6 +43,7 @@ class TokenSequence(NamedTuple):
         centers: (B, G, 3) of the patches.
         auxiliary_loss: the method's own loss so far, a scalar, not weighted.
         memory: whatever the method hands on to its later calls.
+        neighbors: (B, G, K) of the patches nearest to each patch, in families whose blocks look at them.
     """
 
     tokens: Tensor
@@ -54,6 +55,7 @@ class TokenSequence(NamedTuple):
     centers: Tensor = torch.empty(0)
     auxiliary_loss: Tensor = torch.zeros(())
     memory: Any = None
+    neighbors: Tensor = torch.empty(0)
 
     @property
     def prefix(self) -> Tensor:
