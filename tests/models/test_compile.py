@@ -8,8 +8,10 @@ import torch._inductor.config
 from torch.nn import functional
 
 from clouds import random_clouds
-from pointlora import apply_method, create_model, list_models
+from model_names import COVERED, models
+from pointlora import apply_method, create_model
 from pointlora.layers.drop_path import DropPath
+from pointlora.models.tokenless import TokenlessClassifier
 
 SIZES = {
     "embed_dim": 48,
@@ -19,7 +21,7 @@ SIZES = {
     "group_size": 8,
     "tokenizer_dims": (16, 24, 32),
 }
-every_model = pytest.mark.parametrize("name", list_models())
+every_model = pytest.mark.parametrize("name", models(slow=COVERED | {"point_jepa"}))
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 every_task = pytest.mark.parametrize(
     "task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)]
@@ -90,8 +92,9 @@ def compare(name, method, backend, task):
     model, points = make(name, method, task), random_clouds(4, 64)
     other = copy.deepcopy(model)
     compiled = torch.compile(other, fullgraph=True, backend=backend)
-    # Of the ReLUs of so many points, one may stand on its border: the bound on gradients is wider there.
-    wider = 1 if task == "classification" else 100
+    # Of the ReLUs of so many points, one may stand on its border: the bound on gradients is wider there. Means over all
+    # tokens differ little between clouds, which the head's BatchNorm magnifies.
+    wider = 100 if task == "part_segmentation" else 10 if isinstance(model, TokenlessClassifier) else 1
     check_step(step(other, compiled, points), step(model, model, points), 1e-5, wider)
     with torch.no_grad():
         model.eval(), other.eval()

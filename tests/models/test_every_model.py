@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from clouds import random_clouds
 from goldens import load_golden
+from model_names import COVERED, models
 from official_files import write_official
-from pointlora import apply_method, create_model, list_models, load_adapter, load_checkpoint, merge_lora, save_adapter
+from pointlora import apply_method, create_model, load_adapter, load_checkpoint, merge_lora, save_adapter
 from pointlora.errors import CheckpointError
 
 SIZES = {
@@ -21,7 +22,8 @@ SIZES = {
     "tokenizer_dims": (16, 24, 32),
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
-every_model = pytest.mark.parametrize("name", list_models())
+every_model = pytest.mark.parametrize("name", models())
+few_models = pytest.mark.parametrize("name", models(slow=COVERED | {"point_jepa"}))
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
 parts_when_slow = pytest.mark.parametrize(
     "task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)]
@@ -125,7 +127,7 @@ def test_merging_keeps_the_logits(name, task):
         torch.testing.assert_close(forward(merge_lora(model), points).logits, before, atol=1e-5, rtol=0)
 
 
-@every_model
+@few_models
 @parts_when_slow
 @with_and_without
 def test_export(name, method, task):

@@ -130,5 +130,5 @@ def test_point_bert_with_colours_reads_the_file_of_ulip_2_and_pointllm():
         load_checkpoint(plain, golden.state_dict)
         plain.head = model.head
         torch.testing.assert_close(black, plain(points).logits, atol=1e-5, rtol=0)
-    with pytest.raises(CheckpointError, match=r"first_conv.* shape \(128, 6, 1\).*create the model with the sizes"):
+    with pytest.raises(CheckpointError, match=r"first_conv.* has shape \(128, 6\).*create the model with the sizes"):
         load_checkpoint(create_model("point_bert", num_classes=40, **sizes), {"state_dict": weights})

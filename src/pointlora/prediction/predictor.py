@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from pointlora.checks import check_integer
 from pointlora.errors import DataError
 from pointlora.prediction.opening import AdaptedPredictor, all_good
 from pointlora.prediction.settings import read_class_names
+
+if TYPE_CHECKING:
+    from pointlora.data.transforms import PointTransform
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,24 @@ class ClassifierResult:
     selected: tuple[NDArray[np.float32], ...]
 
 
-class Predictor(AdaptedPredictor):
-    """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
+class FileClassifier:
+    """Classifies files.
 
-    task = "classification"
+    Attributes:
+        model: points (B, N, 3) to something with `logits` (B, C).
+        class_names: C names.
+        transform: what is done to clouds before.
+        device: where to compute.
+        mesh_samples: points that are drawn from each mesh; None for the default.
+        shift: by how many columns coordinates are rolled, see `axis_shift`.
+    """
 
-    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
-        """Keep the names of the classes."""
-        self.class_names = read_class_names(config)
+    model: Any
+    class_names: tuple[str, ...]
+    transform: PointTransform
+    device: Any
+    mesh_samples: int | None = None
+    shift: int = 0
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -116,3 +129,13 @@ class Predictor(AdaptedPredictor):
             return read_point_cloud(path, num_samples=self.mesh_samples).points
         except DataError as error:
             return error
+
+
+class Predictor(AdaptedPredictor, FileClassifier):
+    """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
+
+    task = "classification"
+
+    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Keep the names of the classes."""
+        self.class_names = read_class_names(config)
