@@ -31,7 +31,7 @@ SIZES = {
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 # Settings that fit these sizes, where a method's own don't.
-SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}}
+SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}, "ppt": {"hidden": 12}}
 # PointLoRA and the methods that only choose what is trained have tests of their own.
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
 # A patch of PointGPT sees only those before it.
@@ -142,6 +142,20 @@ def test_export_and_compile(name, task):
         torch._dynamo.reset()
         compiled = torch.compile(model, backend="eager", fullgraph=True)
         torch.testing.assert_close(compiled(*given).logits, expected, atol=1e-5, rtol=0)
+
+
+@every_method
+def test_a_compiled_step_is_that_of_the_plain_model(name):
+    steps = []
+    for compiled in (False, True):
+        model = randomized(make("point_mae", name)).train()
+        torch._dynamo.reset()
+        torch.manual_seed(5)
+        forwards = torch.compile(model, backend="eager", fullgraph=True) if compiled else model
+        logits = forwards(random_clouds(4, 64)).logits
+        logits.square().mean().backward()
+        steps.append((logits, {key: p.grad for key, p in model.named_parameters() if p.grad is not None}))
+    torch.testing.assert_close(steps[1], steps[0], atol=1e-3, rtol=1e-3)
 
 
 @every_method

@@ -9,12 +9,12 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any
 
 from pointlora.errors import ConfigError
-from pointlora.methods.settings import dapt, idpt, pointlora, tuned_parts
+from pointlora.methods.settings import dapt, idpt, pointlora, ppt, tuned_parts
 from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset
 from pointlora.names import unknown_name
 
 # A new method of this library is one more module here.
-_MODULES = (pointlora, tuned_parts, idpt, dapt)
+_MODULES = (pointlora, tuned_parts, idpt, dapt, ppt)
 _OWN: tuple[MethodSpec, ...] = tuple(module.SPEC for module in _MODULES)
 
 # kind -> what is known of it
