@@ -93,7 +93,7 @@ def test_missing_colours_are_grey_and_said_once():
     points = random_clouds(2, 40)
     validation._tell_of_missing_colors.cache_clear()
     with torch.no_grad():
-        with pytest.warns(UserWarning, match="the points have no colours: all are taken as 0.4"):
+        with pytest.warns(UserWarning, match="the points have no colours: 0.4 is taken for all"):
             grey = model.embedding(points)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

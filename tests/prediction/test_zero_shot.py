@@ -14,6 +14,7 @@ from goldens import load_golden
 from pointlora import create_model
 from pointlora.cli.main import main
 from pointlora.errors import CheckpointError, DataError
+from pointlora.ops import validation
 from pointlora.prediction import ZeroShotPredictor, zero_shot
 from pointlora.prediction.zero_shot import EmbeddedClasses, read_classes
 
@@ -74,8 +75,12 @@ def test_command_line(
     np.savetxt(tmp_path / "scan.xyz", np.random.default_rng([1]).normal(size=(700, 3)), fmt="%.6f")
     classes = write_classes(tmp_path / "classes.npz", np.random.default_rng([2]).normal(size=(3, 1024)))
     scan = str(tmp_path / "scan.xyz")
+    validation._tell_of_missing_colors.cache_clear()
     assert main(["predict", scan, "--zero-shot", str(classes), "--base", str(base), "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["predictions"]
+    printed = capsys.readouterr()
+    warning = "pointlora: warning: the points have no colours: 0.4 is taken for all, as in pre-training"
+    assert printed.err == f"{warning}\n"
+    (found,) = json.loads(printed.out)["predictions"]
     assert {one["class"] for one in found["top"]} == set(NAMES)
     assert sum(one["probability"] for one in found["top"]) == pytest.approx(1)
     for arguments, words in [

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from pointlora.ops.grouping import Scale
-
-if TYPE_CHECKING:
-    from pointlora.models.backbone import Backbone
 
 # Names of what a method adds: its own parts, and its branches beside the backbone's layers.
 ADDED_PARTS = (r"method\.", r".*\.branches\.")
@@ -121,7 +118,7 @@ class Method(nn.Module):
 
     Args:
         config: its settings, a frozen dataclass.
-        model: the model that it will be put into.
+        model: the backbone that it will be put into (of type Any here, as backbones know this class).
 
     Attributes:
         loss_weight: weight of `TokenSequence.auxiliary_loss` in the training loss.
@@ -131,15 +128,15 @@ class Method(nn.Module):
 
     loss_weight = 0.0
 
-    def __init__(self, config: Any = None, model: Backbone | None = None) -> None:
+    def __init__(self, config: Any = None, model: Any = None) -> None:
         super().__init__()
         self.config = config
         self.freezes_statistics = getattr(config, "tokenizer_batchnorm", "batch") == "frozen"
 
-    def attach(self, model: Backbone) -> None:
+    def attach(self, model: Any) -> None:
         """Put branches into the model, and another head if `pool` returns other features."""
 
-    def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+    def parameter_groups(self, model: Any) -> list[ParameterGroup]:
         """What is trained; everything else is frozen. By default what every task makes anew (the head, the class
         token), and what the method added.
         """
@@ -182,7 +179,7 @@ class Method(nn.Module):
         """Our names for those keys of a published checkpoint that belong to the method; None for one not used."""
         return {}
 
-    def adapter_fields(self, model: Backbone) -> dict[str, Any]:
+    def adapter_fields(self, model: Any) -> dict[str, Any]:
         """More fields of `adapter_config.json`, for other programs that read the adapter."""
         return {}
 

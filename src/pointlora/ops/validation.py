@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from pointlora.errors import ShapeError
+from pointlora.errors import PointLoraWarning, ShapeError
 from pointlora.ops.compiling import is_traced
 
 # The grey of points whose colour isn't known, in networks that were pre-trained with colours.
@@ -66,7 +66,8 @@ def split_colors(points: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
 
 @cache
 def _tell_of_missing_colors() -> None:
-    warnings.warn(f"the points have no colours: all are taken as {MISSING_COLOR}", stacklevel=2)
+    message = f"the points have no colours: {MISSING_COLOR} is taken for all, as in pre-training"
+    warnings.warn(message, PointLoraWarning, stacklevel=2)
 
 
 def check_count(count: int, available: int, name: str, what: str = "points") -> None:
