@@ -21,12 +21,19 @@ _SIZES = {
     "num_group": "num_groups",
     "group_size": "group_size",
     "cls_dim": "num_classes",
+    "encoder_dim": "embed_dim",
+    "encoder_depth": "depth",
+    "encoder_heads": "num_heads",
+    "tokenizer_num_groups": "num_groups",
+    "tokenizer_group_size": "group_size",
 }
 
 
 def model_of(golden: Golden, name: str, **options: object) -> nn.Module:
     """The registered model with the sizes of a golden file."""
     sizes = {_SIZES[key]: value for key, value in golden.meta["config"].items() if key in _SIZES}
+    if "classes" in golden.meta:
+        sizes["num_classes"] = golden.meta["classes"]
     return create_model(name, **sizes, **options)
 
 

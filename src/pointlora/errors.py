@@ -7,6 +7,10 @@ class PointLoraError(ValueError):
     """Base of all errors that a user can cause and mend. At the command line it becomes one line and exit code 2."""
 
 
+class PointLoraWarning(UserWarning):
+    """What a user should know and need not mend; at the command line one line on stderr."""
+
+
 class ShapeError(PointLoraError):
     """A tensor or array has the wrong shape, dtype or size."""
 

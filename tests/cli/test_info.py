@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import pickle
+import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from adapter_samples import CLASS_NAMES, SIZES, write_adapter, write_base
 from file_samples import kitti, ply_mesh, ply_points
 from goldens import load_golden
 from pointlora.cli.main import main
+from pointlora.errors import CheckpointError
 from pointlora.recipes.files import find_recipe
 
 
@@ -66,6 +69,53 @@ def test_official_checkpoints(
         assert found["parameters"] == 22_513_960
     else:
         assert "tuning" not in found
+
+
+@pytest.mark.parametrize(
+    ("golden", "family", "place", "reader"),
+    [
+        ("pcp_mae_cls_small", "pcp_mae", "base_model", "pcp_mae"),
+        ("maskpoint_cls_small", "maskpoint", "base_model", "maskpoint"),
+        ("point_femae_cls_small", "point_femae", "base_model", "point_femae, point_femae_plain"),
+        ("point_pqae_cls_small", "point_pqae", "base_model", "point_pqae"),
+        ("point_jepa_cls_small", "point_jepa", "state_dict", "point_jepa"),
+        ("point2vec_cls_small", "point2vec", "state_dict", "point2vec"),
+        ("uni3d_tiny_small", "uni3d", "module", "uni3d_tiny"),
+    ],
+)
+def test_pretrained_files_of_every_layout(
+    golden: str, family: str, place: str, reader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shapes = load_golden(golden).meta["pretrain_shapes"]
+    weights = {f"module.{key}": torch.zeros(shape) for key, shape in shapes.items()}
+    content = {place: weights, "loops": {}, "optimizer_states": [], "hyper_parameters": Namespace(lr=0.1), "epoch": 7}
+    torch.save(content, tmp_path / "pretrain.pth")
+    found = info(tmp_path / "pretrain.pth", capsys)
+    assert (found["kind"], found["family"], found["stage"]) == ("checkpoint", family, "pre-trained")
+    assert found["reads_into"] == reader.split(", ")
+    assert (found["skipped"], found["epoch"]) == (["argparse.Namespace"], 7)
+    assert found["embed_dim"] == (192 if family == "uni3d" else 96)
+    assert found["depth"] == (2 if family == "uni3d" else 3)
+    assert found["tokenizer_dims"] == [128, 256, 512]
+    assert found.get("channels") == (6 if family == "uni3d" else None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (["mlp_heads.sem_cls_head.layers.0.weight", "encoder.layers.0.norm1.weight"], "3DETR detector .*MaskPoint"),
+        (["module.model.global_query", "module.model.embed.first_conv.0.weight"], r"ReCon\+\+"),
+        (["enc.enc0.block0.cpe.0.weight", "embedding.stem.linear.weight"], "Point Transformer V3 .*Sonata"),
+        (["student.backbone.enc.enc0.block0.cpe.0.weight"], "Point Transformer V3 .*Sonata"),
+    ],
+)
+def test_strangers_are_refused_by_what_they_are(
+    keys: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"model": {key: torch.zeros(2, 2) for key in keys}}, tmp_path / "stranger.pth")
+    assert re.search(words, refused(tmp_path / "stranger.pth", capsys))
+    with pytest.raises(CheckpointError, match=rf"stranger\.pth is no weight file of a known model; it is of .*{words}"):
+        pointlora.load_checkpoint(pointlora.create_model("point_mae_tiny"), tmp_path / "stranger.pth")
 
 
 def test_own_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

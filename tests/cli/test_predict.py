@@ -196,7 +196,7 @@ def test_damaged_descriptions(adapter: Path, tmp_path: Path, key: str, value: ob
     ("words", "message"),
     [
         (["--adaptr", "a", "f"], "did you mean '--adapter'"),
-        (["f"], "required: --adapter"),
+        (["f"], "give one of --adapter DIR and --zero-shot NPZ"),
         (["--adapter", "a"], "required: FILES"),
         (["--adapter", "a", "f", "--top", "0"], "'0' must be a whole number of at least 1"),
         (["--adapter", "no/such", "f"], "no/such is no adapter folder"),

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from clouds import random_clouds
+from model_names import COVERED
 from pointlora import apply_method, create_model, list_models, load_adapter, method_config, save_adapter
 from pointlora.cli.main import main
 from pointlora.errors import ConfigError
@@ -35,7 +36,12 @@ SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}, "ppt": {"hidden": 12}}
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
 # A patch of PointGPT sees only those before it.
 NOT_CAUSAL = ("idpt", "dapt")
-PAIRS = [(name, model) for name in NAMES for model in list_models() if name not in NOT_CAUSAL or "gpt" not in model]
+PAIRS = [
+    pytest.param(name, model, marks=pytest.mark.slow if model in COVERED else ())
+    for name in NAMES
+    for model in list_models()
+    if name not in NOT_CAUSAL or "gpt" not in model
+]
 every_pair = pytest.mark.parametrize(("name", "model"), PAIRS)
 every_method = pytest.mark.parametrize("name", NAMES)
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
@@ -103,6 +109,7 @@ import sys, torch
 sys.path.insert(0, sys.argv[1])
 from pointlora import create_model, load_adapter
 from clouds import random_clouds
+from model_names import COVERED
 import importlib.util as u
 spec = u.spec_from_file_location("every", sys.argv[1] + "/methods/test_every_method.py")
 module = u.module_from_spec(spec)

@@ -8,8 +8,10 @@ import torch._inductor.config
 from torch.nn import functional
 
 from clouds import random_clouds
+from model_names import COVERED
 from pointlora import apply_method, create_model, list_models
 from pointlora.layers.drop_path import DropPath
+from pointlora.models.tokenless import TokenlessClassifier
 
 SIZES = {
     "embed_dim": 48,
@@ -20,6 +22,7 @@ SIZES = {
     "tokenizer_dims": (16, 24, 32),
 }
 slow = pytest.mark.slow
+FEWER = COVERED | {"point_jepa"}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
@@ -27,7 +30,7 @@ with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
 every_model_and_method = pytest.mark.parametrize(
     ("name", "method"),
     [
-        *((name, "pointlora") for name in list_models()),
+        *(pytest.param(name, "pointlora", marks=slow if name in FEWER else ()) for name in list_models()),
         *((name, None) if name == "point_mae" else pytest.param(name, None, marks=slow) for name in list_models()),
     ],
 )
@@ -96,8 +99,9 @@ def compare(name, method, backend, task):
     model, points = make(name, method, task), random_clouds(4, 64)
     other = copy.deepcopy(model)
     compiled = torch.compile(other, fullgraph=True, backend=backend)
-    # Of the ReLUs of so many points, one may stand on its border: the bound on gradients is wider there.
-    wider = 1 if task == "classification" else 100
+    # Of the ReLUs of so many points, one may stand on its border: the bound on gradients is wider there. Means over all
+    # tokens differ little between clouds, which the head's BatchNorm magnifies.
+    wider = 100 if task == "part_segmentation" else 10 if isinstance(model, TokenlessClassifier) else 1
     check_step(step(other, compiled, points), step(model, model, points), 1e-5, wider)
     with torch.no_grad():
         model.eval(), other.eval()

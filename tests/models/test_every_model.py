@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from clouds import random_clouds
 from goldens import load_golden
+from model_names import COVERED, models
 from official_files import write_official
 from pointlora import apply_method, create_model, list_models, load_adapter, load_checkpoint, merge_lora, save_adapter
 from pointlora.errors import CheckpointError
@@ -20,9 +21,10 @@ SIZES = {
     "group_size": 8,
     "tokenizer_dims": (16, 24, 32),
 }
+FEWER = COVERED | {"point_jepa"}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 slow = pytest.mark.slow
-every_model = pytest.mark.parametrize("name", list_models())
+every_model = pytest.mark.parametrize("name", models())
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
 parts_when_slow = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
@@ -30,7 +32,7 @@ with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
 every_model_and_method = pytest.mark.parametrize(
     ("name", "method"),
     [
-        *((name, "pointlora") for name in list_models()),
+        *(pytest.param(name, "pointlora", marks=slow if name in FEWER else ()) for name in list_models()),
         *((name, None) if name == "point_mae" else pytest.param(name, None, marks=slow) for name in list_models()),
     ],
 )

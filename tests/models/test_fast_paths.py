@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from clouds import random_clouds
+from model_names import COVERED
 from pointlora import apply_method, create_model, list_methods, list_models, method_config
 from pointlora.layers import linear
 from pointlora.layers.plain import plain
@@ -17,8 +18,8 @@ OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_part
 SETTINGS = {"idpt": {"neighbors": 8}}  # all: which are nearest is a matter of rounding
 TASKS = list(OPTIONS)
 WAYS = ["evaluation", "evaluation with gradients", "training"]
-# All models with one method, all methods on one model; the full product is slow.
-FEW = {*product(list_models(), ["pointlora"]), *product(["point_mae"], list_methods())}
+# Models of every kind with one method, all methods on one model; the full product is slow.
+FEW = {*product(set(list_models()) - COVERED, ["pointlora"]), *product(["point_mae"], list_methods())}
 COMBINATIONS = [
     pytest.param(name, method, task, marks=[] if (name, method) in FEW else pytest.mark.slow)
     for name, method, task in product(list_models(), list_methods(), TASKS)

@@ -8,14 +8,18 @@ from official_files import model_of, write_official
 from pointlora import create_model, list_models, load_checkpoint
 from pointlora.errors import CheckpointError
 from pointlora.models.checkpoints import models_reading, recognize
-from pointlora.models.layouts import Layout, encoder_rules
+from pointlora.models.layouts import Layout, encoder_rules, join_parts
 from pointlora.models.registry import get_family
 
-PLAIN = ["act", "point_mae", "recon_plain"]
+PLAIN = ["act", "point_mae", "point_pqae", "recon_plain"]
 
 
 def keys_of(name, prefix="", lacks=()):
     return [prefix + key for key in load_golden(name).meta["shapes"] if not key.startswith(lacks)]
+
+
+def pretrained_keys_of(name, prefix=""):
+    return [prefix + key for key in load_golden(name).meta["pretrain_shapes"]]
 
 
 HEAD = ("cls_head_finetune", "blocks.cls_head_finetune")
@@ -31,6 +35,29 @@ FILES = {
     "point_bert k": (keys_of("point_bert_cls_small", "transformer_k.", HEAD), ("point_bert", "pre-trained")),
     "recon": (keys_of("recon_cls_small", "MAE_encoder.", HEAD), ("recon", "pre-trained")),
     "point_gpt": (keys_of("point_gpt_b_cls_2layers", "GPT_Transformer.", HEAD), ("point_gpt", "pre-trained")),
+    "ulip 2": (keys_of("point_bert_cls_small", "point_encoder.", HEAD), ("point_bert", "pre-trained")),
+    "maskpoint 2x fine-tuned": (keys_of("maskpoint_cls_small"), ("maskpoint", "fine-tuned")),
+    "maskpoint 1x fine-tuned": (keys_of("maskpoint_cls_2layers"), ("point_bert", "fine-tuned")),
+    "point_femae fine-tuned": (keys_of("point_femae_cls_small"), ("point_femae", "fine-tuned")),
+    "point_femae_plain fine-tuned": (keys_of("point_femae_plain_cls_small"), ("point_femae_plain", "fine-tuned")),
+    "point_jepa fine-tuned": (keys_of("point_jepa_cls_small"), ("point_jepa", "fine-tuned")),
+    "point2vec fine-tuned": (keys_of("point2vec_cls_small"), ("point2vec", "fine-tuned")),
+    "pcp_mae": (pretrained_keys_of("pcp_mae_cls_small"), ("pcp_mae", "pre-trained")),
+    "maskpoint": (pretrained_keys_of("maskpoint_cls_small"), ("maskpoint", "pre-trained")),
+    "point_femae": (pretrained_keys_of("point_femae_cls_small"), ("point_femae", "pre-trained")),
+    "point_pqae": (pretrained_keys_of("point_pqae_cls_small"), ("point_pqae", "pre-trained")),
+    "point_jepa": (pretrained_keys_of("point_jepa_cls_small"), ("point_jepa", "pre-trained")),
+    "point2vec": (pretrained_keys_of("point2vec_cls_small"), ("point2vec", "pre-trained")),
+    "uni3d tiny": (keys_of("uni3d_tiny_small"), ("uni3d", "pre-trained")),
+    "uni3d base": (keys_of("uni3d_base_small"), ("uni3d", "pre-trained")),
+    "uni3d giant": (keys_of("uni3d_giant_small"), ("uni3d", "pre-trained")),
+}
+# Keys alone don't tell these apart: a width does, or nothing at all.
+SHARED = {
+    "point_mae fine-tuned": {*PLAIN, "point_mae_tiny", "pcp_mae"},
+    "act fine-tuned": {*PLAIN, "point_mae_tiny", "pcp_mae"},
+    "point_bert fine-tuned": {"point_bert", "maskpoint"},
+    "maskpoint 1x fine-tuned": {"point_bert", "maskpoint"},
 }
 
 
@@ -57,13 +84,50 @@ def test_strange_files_are_not_recognised():
 
 
 def test_each_file_belongs_to_one_family_or_to_networks_with_equal_keys():
-    for name, (keys, (family, stage)) in FILES.items():
+    for name, (keys, (family, _)) in FILES.items():
         readers = [m for m in list_models() if any(layout.matches(keys) for layout in get_family(m).layouts)]
-        if family == "point_mae" and stage == "fine-tuned":
-            assert set(readers) == {*PLAIN, "point_mae_tiny"}, name
+        if name in SHARED:
+            assert set(readers) == SHARED[name], name
         else:
             assert all(reader.startswith(family) for reader in readers), name
             assert readers, name
+
+
+def test_a_width_tells_networks_with_equal_keys_apart():
+    """PCP-MAE's position embedding takes in a code of the center, Point-MAE's the center itself."""
+    plain, coded = (load_golden(f"{name}_cls_small").state_dict for name in ("point_mae", "pcp_mae"))
+    assert plain.keys() == coded.keys()
+    assert [recognize(weights).family for weights in (plain, coded)] == ["point_mae", "pcp_mae"]
+    assert models_reading(coded) == ["pcp_mae"]
+    assert "pcp_mae" not in models_reading(plain)
+    for weights, wrong, right in ((plain, "pcp_mae", "point_mae"), (coded, "point_pqae", "pcp_mae")):
+        with pytest.raises(CheckpointError, match=rf"is a fine-tuned {right} file, but the model is {wrong}: use "):
+            load_checkpoint(create_model(wrong, depth=1), weights)
+
+
+def test_parts_of_a_weight_are_joined_in_their_order_or_not_at_all():
+    rows = torch.arange(6.0).view(3, 2)
+    parts = {"w#2/3": rows[2:], "other": rows, "w#0/3": rows[:1], "w#1/3": rows[1:2]}
+    joined = join_parts(parts)
+    assert joined.keys() == {"w", "other"}
+    assert torch.equal(joined["w"], rows)
+    del parts["w#1/3"]
+    assert join_parts(parts).keys() == {"other"}
+    assert join_parts({"w#0/2": rows, "w#1/2": torch.ones(1, 5)}) == {}
+
+
+def test_statistics_that_are_no_numbers_are_mended():
+    golden = load_golden("point2vec_cls_small")
+    weights = golden.state_dict
+    for kind in ("mean", "var"):
+        weights[f"tokenizer.embedding.first_conv.1.running_{kind}"][:3] = torch.nan
+    model = model_of(golden, "point2vec")
+    report = load_checkpoint(model, weights)
+    assert report.mended == [f"tokenizer.first_conv.1.running_{kind}" for kind in ("mean", "var")]
+    norm = model.tokenizer.first_conv[1]
+    assert (norm.running_mean[:3].tolist(), norm.running_var[:3].tolist()) == ([0] * 3, [1] * 3)
+    assert torch.equal(norm.running_var[3:], weights["tokenizer.embedding.first_conv.1.running_var"][3:])
+    assert "2 mended" in str(report)
 
 
 @pytest.mark.parametrize("name", PLAIN)

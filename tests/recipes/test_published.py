@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pointlora import create_model, list_models
+from pointlora import apply_method, count_parameters, create_model, list_models
 from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping
 from pointlora.recipes.method import method_config
 from pointlora.recipes.runs import TrainRecipe
@@ -29,6 +29,7 @@ def test_every_family_has_a_recipe_for_every_data_set(family, data):
     with torch.device("meta"):
         model = create_model(recipe.model.name, **recipe.model.sizes)
     assert model.sizes.num_groups * 16 == recipe.data.num_points
+    assert model.sizes.group_size == 32
     method_config(recipe.method)
 
 
@@ -52,7 +53,32 @@ def test_published_settings():
     assert summary("recon_plain_scanobjectnn_pb") == ("pointlora", 5e-4, 300, 10, 32, 2048, "scale_translate")
     assert summary("point_gpt_s_scanobjectnn_pb") == ("full", 1e-4, 300, 30, 64, 2048, "scale_translate")
     assert summary("point_gpt_b_scanobjectnn_pb") == ("full", 1e-4, 30, 10, 64, 2048, "scale_translate")
+    for family in ("pcp_mae", "point_pqae"):
+        assert summary(f"{family}_scanobjectnn_pb") == ("full", 2e-5, 300, 10, 32, 2048, "rotate_up")
+        assert summary(f"{family}_modelnet40") == ("full", 1e-5, 300, 10, 32, 1024, "scale_translate")
+    assert summary("maskpoint_scanobjectnn_pb") == ("full", 5e-4, 300, 10, 32, 1024, "scale_translate")
+    assert load("maskpoint_modelnet40").model.options == {"head": "1x"}
+    assert summary("point_femae_scanobjectnn_pb") == ("full", 5e-4, 400, 10, 32, 2048, "rotate_up")
+    assert summary("point_femae_modelnet40") == ("head_only", 5e-4, 150, 10, 32, 1024, "scale_translate")
+    assert summary("point_jepa_scanobjectnn_pb") == ("full", 1e-3, 150, 10, 32, 2048, "scale")
+    assert summary("point2vec_scanobjectnn_pb") == ("full", 3e-4, 150, 10, 32, 2048, "scale")
+    assert load("point_jepa_modelnet40").training.label_smoothing == 0.2
+    assert summary("uni3d_base_scanobjectnn_pb") == ("pointlora", 5e-4, 300, 10, 32, 2048, "scale_translate")
     assert summary("point_gpt_l_modelnet40") == ("full", 1e-4, 50, 10, 128, 1024, "scale_translate")
+
+
+def test_point_femae_trains_its_new_parts_on_modelnet40():
+    """All names of the release that hold `cls`: local modules, their norms, the head."""
+    recipe = load("point_femae_modelnet40")
+    with torch.device("meta"):
+        model = create_model("point_femae", num_classes=40)
+        apply_method(model, method_config(recipe.method))
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    expected = {name for name, _ in model.named_parameters() if name.startswith("head.") or ".local" in name}
+    assert trained == expected
+    assert (
+        sum(p.numel() for p in model.parameters() if p.requires_grad) - count_parameters(model.head).total == 5_336_064
+    )
 
 
 def test_published_settings_of_part_segmentation():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from pointlora.errors import PointLoraError
+from pointlora.errors import PointLoraError, PointLoraWarning
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -18,7 +21,9 @@ def run_guarded(command: Callable[[], int]) -> int:
         the exit code: the command's own, 2 after a user's error, 130 after Ctrl-C.
     """
     try:
-        return command()
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            return command()
     except KeyboardInterrupt:
         return report("interrupted", INTERRUPTED)
     except PointLoraError as error:
@@ -33,6 +38,14 @@ def run_guarded(command: Callable[[], int]) -> int:
         return report("not enough memory: lower training.batch_size or data.num_points")
     except ModuleNotFoundError as error:
         return report(describe_missing_module(error))
+
+
+def _show_warning(usual: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Ours as one line, others as usual."""
+    if issubclass(category, PointLoraWarning):
+        print(f"pointlora: warning: {message}", file=sys.stderr, flush=True)
+    else:
+        usual(message, category, *where)
 
 
 def report(message: str, code: int = USER_ERROR) -> int:

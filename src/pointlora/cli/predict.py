@@ -16,6 +16,7 @@ from pointlora.methods.plugins import load_plugins
 
 if TYPE_CHECKING:
     from pointlora.prediction import Prediction
+    from pointlora.prediction.predictor import FileClassifier
 
 DESCRIPTION = """\
 Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
@@ -26,6 +27,9 @@ read is said in one line. Each cloud is prepared as the adapter's training data 
 
 Part segmentation labels every point of each file, in its order, and writes into the folder --output: <file>_parts.ply,
 coloured, with a property 'label' and all that the file had; <file>_parts.npy, the labels; and parts.png, a picture.
+
+Without an adapter, --zero-shot classes.npz names classes by text embeddings of your own (arrays `names` and
+`embeddings`), for the network in --base whose clouds have embeddings in the same space (Uni3D).
 
 A file that can't be read is reported on stderr in one line and left out; all others are still predicted. The exit
 code is then 2; it is 0 only when every file was.
@@ -40,6 +44,10 @@ def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
     load_plugins(options.plugins)
+    if (options.adapter is None) == (options.zero_shot is None):
+        raise ConfigError("give one of --adapter DIR and --zero-shot NPZ")
+    if options.zero_shot is not None:
+        return _classify(options)
     if find_task(options) == SEGMENTATION:
         from pointlora.cli.predict_parts import run_parts
 
@@ -69,9 +77,9 @@ def find_task(options: Namespace) -> str:
 def _classify(options: Namespace) -> int:
     from pointlora.atomic import write_text_atomically
     from pointlora.data.file_names import expand_paths
-    from pointlora.prediction import Prediction, Predictor
+    from pointlora.prediction import Prediction
 
-    predictor = Predictor(options.adapter, options.base, options.device, options.up_axis)
+    predictor = _open(options)
     good: list[Prediction] = []
     bad: list[DataError] = []
     for result in predictor.predict_each(expand_paths(options.files), options.batch_size or 32):
@@ -89,11 +97,24 @@ def _classify(options: Namespace) -> int:
     return USER_ERROR if bad else 0
 
 
+def _open(options: Namespace) -> FileClassifier:
+    if options.zero_shot is None:
+        from pointlora.prediction import Predictor
+
+        return Predictor(options.adapter, options.base, options.device, options.up_axis)
+    if options.base is None:
+        raise ConfigError("--zero-shot needs the weights of a network with an embedding: give their file with --base")
+    from pointlora.prediction import ZeroShotPredictor
+
+    return ZeroShotPredictor(options.base, options.zero_shot, options.device, options.up_axis)
+
+
 def make_parser() -> Parser:
     """The parser; it needs no torch."""
     parser = Parser("predict", DESCRIPTION)
     parser.add_argument("files", nargs="+", metavar="FILES", help="files, folders or quoted patterns")
-    parser.add_argument("--adapter", required=True, metavar="DIR", help="adapter folder, such as runs/mine/adapter")
+    parser.add_argument("--adapter", metavar="DIR", help="adapter folder, such as runs/mine/adapter")
+    parser.add_argument("--zero-shot", metavar="NPZ", help="names and text embeddings of classes, without an adapter")
     parser.add_argument("--task", choices=tuple(TASKS), help="the adapter's task; another one is an error")
     parser.add_argument(
         "--base",

@@ -14,6 +14,7 @@ from pointlora.methods.table import SPECS
 from pointlora.models.checkpoints import models_reading, recognize
 from pointlora.models.layouts import Layout
 from pointlora.models.registry import list_models
+from pointlora.models.strangers import name_stranger
 from pointlora.models.weight_files import read_file, read_weights
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -28,10 +29,10 @@ def describe_weights(path: Path) -> dict[str, Any]:
         CheckpointError: if it is damaged, would run code, or isn't of a known family.
     """
     content = read_file(path)
-    if content.keys() >= _LIGHTNING:
-        return _describe_training_checkpoint(path, content)
     weights, _ = read_weights(content)
     layout = recognize(weights)
+    if content.keys() >= _LIGHTNING and (layout is None or layout.family == "pointlora"):
+        return _describe_training_checkpoint(path, content)
     if layout is None:
         raise CheckpointError(_unknown(path, weights))
     own = layout.family == "pointlora"
@@ -59,6 +60,8 @@ def describe_weights(path: Path) -> dict[str, Any]:
         del described["reads_into"]
     if isinstance(content.get("epoch"), int):
         described["epoch"] = content["epoch"]
+    if content.skipped:
+        described["skipped"] = list(content.skipped)
     described["bytes"] = path.stat().st_size
     return described
 
@@ -89,6 +92,11 @@ def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]
     dims = _layer_widths(shapes, "tokenizer.first_conv.") + _layer_widths(shapes, "tokenizer.second_conv.")
     if dims:
         sizes["tokenizer_dims"] = dims[:-1]
+    entry = shapes.get("tokenizer.first_conv.0.weight")
+    if entry is not None and entry[1] != 3:
+        sizes["channels"] = entry[1]
+    if "tokenizer.reduce.weight" in shapes:
+        sizes["tokenizer_out"] = shapes["tokenizer.reduce.weight"][1]
     rebuild = shapes.get("rebuild.weight")
     if rebuild is not None:
         sizes["group_size"] = rebuild[0] // 3
@@ -144,6 +152,9 @@ def _describe_training_checkpoint(path: Path, content: Mapping[Any, Any]) -> dic
 def _unknown(path: Path, weights: Mapping[str, Tensor]) -> str:
     if all(key.startswith("base_model.model.") for key in weights):
         return f"{path} holds the weights of an adapter without its adapter_config.json: keep both in one folder"
+    stranger = name_stranger(weights)
+    if stranger:
+        return f"{path} holds the weights of {stranger}: pointlora doesn't read it"
     return (
         f"{path} holds {len(weights)} tensors ({_first(weights)}), but it is no checkpoint of a model that pointlora "
         f"knows: {', '.join(list_models())}"

@@ -37,10 +37,15 @@ class Attention(nn.Module):
         self.qkv = Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = Linear(dim, dim)
 
+    def project(self, tokens: Tensor) -> Tensor:
+        """Queries, keys and values side by side, (B, T, 3C)."""
+        packed: Tensor = self.qkv(tokens)
+        return packed
+
     def forward(self, tokens: Tensor, last: int | None = None) -> Tensor:
         """(B, T, C) of all tokens, or (B, last, C) of the last ones alone, which see all of them too."""
         batch, length, width = tokens.shape
-        packed = self.qkv(tokens).view(batch, length, 3, self.num_heads, width // self.num_heads)
+        packed = self.project(tokens).view(batch, length, 3, self.num_heads, width // self.num_heads)
         queries, keys, values = packed.permute(2, 0, 3, 1, 4).unbind(0)
         if last is not None:
             assert not self.causal  # a shorter mask would let each token see others than before

@@ -21,7 +21,7 @@ from pointlora.layers.batch_norm import (
     pass_back,
     through_statistics,
 )
-from pointlora.layers.linear import Linear, multiply, product_dtype, weight_gradient, worthwhile
+from pointlora.layers.linear import Linear, bias_of, multiply, product_dtype, weight_gradient, worthwhile
 from pointlora.layers.plain import are_unwatched
 from pointlora.layers.recomputation import Recipe, recipe
 
@@ -35,22 +35,22 @@ def applies(points: Tensor, layers: nn.Sequential) -> bool:
 
 
 def first_stage(points: Tensor, layers: nn.Sequential) -> tuple[Tensor, Recipe]:
-    """(M, 3) points to features (M, F), and how these are made again from any rows of the points.
+    """(M, D) points to features (M, F), and how these are made again from any rows of the points.
 
     Args:
-        points: relative to the center of their patch.
-        layers: 3 to hidden, BatchNorm, ReLU, hidden to F.
+        points: coordinates relative to the center of their patch, and what else a point has.
+        layers: D to hidden, BatchNorm, ReLU, hidden to F.
     """
     enter, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", layers)
     dtype = product_dtype(points)
     if norm.training:
-        weight, bias = enter.weight.detach().to(dtype), enter.bias.detach().to(dtype)
+        weight, bias = enter.weight.detach().to(dtype), bias_of(enter).detach().to(dtype)
         blocks = points.detach().to(dtype).split(block_length(len(weight)))
         mean, variance = block_statistics(multiply(block, weight, bias) for block in blocks)
         norm.move_running_statistics(mean, variance, len(points))
     else:
         mean, variance = norm.running_statistics()
-    weights = (enter.weight, enter.bias, norm.weight, norm.bias, last.weight, last.bias)
+    weights = (enter.weight, bias_of(enter), norm.weight, norm.bias, last.weight, bias_of(last))
     features = _FirstStage.apply(points, *weights, mean, variance, norm.eps, dtype, norm.training)
     return features, recipe((points, *weights, mean, variance), partial(_features, norm.eps, dtype))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pointlora.layers import linear as products
 from pointlora.layers.batch_norm import RowBatchNorm
 from pointlora.layers.derived import derived
-from pointlora.layers.linear import Linear, multiply
+from pointlora.layers.linear import Linear, bias_of, multiply
 from pointlora.layers.max_pool import largest
 from pointlora.layers.plain import are_unwatched
 from pointlora.ops.grouping import Patches
@@ -73,16 +73,16 @@ def tokenize(scales: Sequence[Patches], first: nn.Sequential, second: nn.Sequent
 
 
 def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: torch.dtype) -> dict[int, Tensor]:
-    """Tokens (B, G, C) of the first k points of each patch (B, G, K, 3), for several k."""
-    batch, groups, points, _ = strip.shape
-    patches = strip.reshape(batch * groups, points, 3)
+    """Tokens (B, G, C) of the first k points of each patch (B, G, K, D), for several k."""
+    batch, groups, points, channels = strip.shape
+    patches = strip.reshape(batch * groups, points, channels)
     found = {size: patches.new_empty(len(patches), len(folded.last[0]), dtype=dtype) for size in sizes}
     shifts = {size: patches.new_empty(len(patches), len(folded.right), dtype=dtype) for size in sizes}
     length = max(_BLOCK // (points * max(len(folded.right), len(folded.last[0])) * dtype.itemsize), 1)
     for begin in range(0, len(patches), length):
         block = patches[begin : begin + length]
         # Coordinates stay in float32: bfloat16 has three digits.
-        rows = block.reshape(-1, 3)
+        rows = block.reshape(-1, channels)
         for weight, bias in folded.first[:-1]:
             rows = multiply(rows.to(weight.dtype), weight, bias, "relu")
         rows = multiply(rows.to(dtype), *folded.first[-1])
@@ -133,12 +133,12 @@ def _fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Fo
         [(weight.to(kind), bias.to(kind)) for (weight, bias), kind in zip(stage, types, strict=True)],
         right.to(dtype).contiguous(),
         (left.to(dtype).contiguous(), bias.to(dtype)),
-        (last.weight.detach().to(dtype), last.bias.detach().to(dtype)),
+        (last.weight.detach().to(dtype), bias_of(last).detach().to(dtype)),
     )
 
 
 def _weights(layer: nn.Linear) -> Layer:
-    return layer.weight.detach().double(), layer.bias.detach().double()
+    return layer.weight.detach().double(), bias_of(layer).detach().double()
 
 
 def _after(layer: Layer, norm: RowBatchNorm) -> Layer:

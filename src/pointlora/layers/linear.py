@@ -137,6 +137,11 @@ def multiply(rows: Tensor, weight: Tensor, bias: Tensor | None = None, then: str
     return product(_dense(rows), _dense(weight), bias, then, [], "none" if then == "gelu" else "")
 
 
+def bias_of(layer: nn.Linear) -> Tensor:
+    """The bias (out,) of a layer, zeros where it has none."""
+    return layer.weight.new_zeros(layer.out_features) if layer.bias is None else layer.bias
+
+
 def _requires(bias: Tensor | None) -> bool:
     return bias is not None and bias.requires_grad
 

@@ -24,11 +24,11 @@ from pointlora.ops.grouping import Patches
 
 
 def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequential, recomputes: bool) -> Tensor | None:
-    """Tokens (B, G, C) of patches (B, G, K, 3); None where the layers have to be called.
+    """Tokens (B, G, C) of patches (B, G, K, D); None where the layers have to be called.
 
     Args:
         neighborhoods: centred patches.
-        first: 3 to hidden to F, pointwise.
+        first: D to hidden to F, pointwise.
         second: 2F to hidden to C, pointwise; a maximum over the patch follows.
         recomputes: see `Tokenizer`.
     """
@@ -55,7 +55,7 @@ def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequenti
 
 
 def _both_stages(patches: Tensor, first: nn.Sequential, second: nn.Sequential, again: bool) -> Tensor:
-    points, recipe = patches.reshape(-1, 3), None
+    points, recipe = patches.flatten(0, 1), None
     if first_stage.applies(points, first):
         features, recipe = first_stage.first_stage(points, first)
     else:

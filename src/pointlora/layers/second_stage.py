@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from pointlora.layers import linear as products
 from pointlora.layers.batch_norm import RowBatchNorm, block_statistics, normalize, pass_back, through_statistics
-from pointlora.layers.linear import Linear, multiply, weight_gradient
+from pointlora.layers.linear import Linear, bias_of, multiply, weight_gradient
 from pointlora.layers.max_pool import MOST_POINTS, first_index, largest
 from pointlora.layers.plain import are_unwatched
 from pointlora.layers.recomputation import Recipe
@@ -47,7 +47,7 @@ def second_stage(features: Tensor, layers: nn.Sequential, recipe: Recipe | None 
     """
     join, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", layers)
     known = (None, None) if norm.training else norm.running_statistics()
-    weights = (join.weight, join.bias, norm.weight, norm.bias, last.weight, last.bias)
+    weights = (join.weight, bias_of(join), norm.weight, norm.bias, last.weight, bias_of(last))
     dtype, grad = products.product_dtype(features), torch.is_grad_enabled()
     tokens, mean, variance = _SecondStage.apply(features, *weights, *known, norm.eps, dtype, grad, recipe)
     if norm.training:

@@ -14,15 +14,13 @@ from torch.nn import functional as F
 
 from pointlora.errors import ConfigError
 from pointlora.layers.batch_norm import RowBatchNorm
-from pointlora.layers.linear import Linear, linear
-from pointlora.layers.plain import is_plain
+from pointlora.layers.edge_conv import SLOPE, EdgeConv
+from pointlora.layers.linear import Linear
 from pointlora.methods.settings.idpt import IdptConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, TokenSequence, TokenSet, rename_keys
-from pointlora.ops import gather_points
 from pointlora.ops.neighbors import nearest_of
 
-_SLOPE = 0.2
 # In the release each norm of the graph network has a second name, `bn1` and so on; the later name counts.
 _RELEASE_KEYS: tuple[tuple[str, str | None], ...] = (
     (r"blocks\.cls\.bn\d\..*$", None),
@@ -38,42 +36,6 @@ _RELEASE_KEYS: tuple[tuple[str, str | None], ...] = (
 )
 
 
-class EdgeConv(nn.Module):
-    """For each patch the maximum over its neighbours of LeakyReLU(BatchNorm(W [neighbour - own | own])).
-
-    Args:
-        dim: width C.
-        neighbors: K, the nearest in feature space, the patch itself among them.
-    """
-
-    def __init__(self, dim: int, neighbors: int) -> None:
-        super().__init__()
-        self.neighbors = neighbors
-        self.join = Linear(2 * dim, dim, bias=False)
-        self.norm = RowBatchNorm(dim)
-
-    def forward(self, patches: Tensor) -> Tensor:
-        """(B, G, C) to (B, G, C)."""
-        index = nearest_patches(patches, self.neighbors)
-        edges = self._split(patches, index) if is_plain(self.join, Linear) else self._join(patches, index)
-        normalized = self.norm(edges.flatten(0, 2)).view(edges.shape)
-        # LeakyReLU rises, so that it may follow the maximum.
-        return F.leaky_relu(normalized.amax(2), _SLOPE)
-
-    def _join(self, patches: Tensor, index: Tensor) -> Tensor:
-        """The definition: W [neighbour - own | own] of each edge, (B, G, K, C)."""
-        own = patches[:, :, None].expand(-1, -1, index.shape[2], -1)
-        neighbor = gather_points(patches, index.flatten(1)).view_as(own)
-        edges: Tensor = self.join(torch.cat([neighbor - own, own], -1))
-        return edges
-
-    def _split(self, patches: Tensor, index: Tensor) -> Tensor:
-        """The same: W [n - o | o] is W1 n + (W2 - W1) o, a product per patch instead of one per edge."""
-        difference, own = self.join.weight.chunk(2, dim=1)
-        of_neighbor, of_own = linear(patches, difference), linear(patches, own - difference)
-        return gather_points(of_neighbor, index.flatten(1)).view(*index.shape, -1) + of_own[:, :, None]
-
-
 @torch.no_grad()
 def nearest_patches(patches: Tensor, count: int) -> Tensor:
     """Indices (B, G, count) of the patches (B, G, C) nearest to each in feature space, itself first."""
@@ -85,12 +47,15 @@ def nearest_patches(patches: Tensor, count: int) -> Tensor:
 class Dgcnn(nn.Module):
     """Three edge convolutions one after another, their outputs joined, and the maximum over the patches.
 
-    Wang et al., "Dynamic graph CNN for learning on point clouds", TOG 2019.
+    Args:
+        dim: width C.
+        neighbors: of each patch, the nearest in feature space, the patch itself among them.
     """
 
     def __init__(self, dim: int, neighbors: int) -> None:
         super().__init__()
-        self.edges = nn.ModuleList(EdgeConv(dim, neighbors) for _ in range(3))
+        self.neighbors = neighbors
+        self.edges = nn.ModuleList(EdgeConv(dim, dim) for _ in range(3))
         self.joint = Linear(3 * dim, dim, bias=False)
         self.norm = RowBatchNorm(dim)
 
@@ -98,11 +63,11 @@ class Dgcnn(nn.Module):
         """Patches (B, G, C) to one token (B, 1, C)."""
         outputs = []
         for edge in self.edges:
-            patches = edge(patches)
+            patches = edge(patches, nearest_patches(patches, self.neighbors))
             outputs.append(patches)
         joint = self.joint(torch.cat(outputs, -1))
         normalized = self.norm(joint.flatten(0, 1)).view(joint.shape)
-        return F.leaky_relu(normalized.amax(1, keepdim=True), _SLOPE)
+        return F.leaky_relu(normalized.amax(1, keepdim=True), SLOPE)
 
 
 class Idpt(Method):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
@@ -18,6 +20,8 @@ class TunedParts(Method):
     config: TunedPartsConfig
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
-        ends = {"all": "", "head": None, "biases": ".bias"}[self.config.parts]
-        more = [p for name, p in model.named_parameters() if ends is not None and name.endswith(ends)]
+        every: dict[str, tuple[str, ...]] = {"all": ("",), "head": (), "biases": (".bias", "_bias")}
+        ends = every[self.config.parts]
+        also = re.compile("|".join(self.config.also) or r"$^")
+        more = [p for name, p in model.named_parameters() if name.endswith(ends) or also.match(name)]
         return [ParameterGroup(model.task_parameters()), ParameterGroup(more)]

@@ -18,7 +18,7 @@ from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
 from pointlora.ops import group_scales
 from pointlora.ops.grouping import Patches
-from pointlora.ops.validation import check_points
+from pointlora.ops.validation import split_colors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,7 +63,7 @@ class Backbone(nn.Module):
         self.apply(initialize_weights)
 
     def build_tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim)
+        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim, self.sizes.channels)
 
     def build_position(self) -> nn.Module:
         """Centers (B, G, 3) to position embeddings (B, G, C)."""
@@ -95,13 +95,13 @@ class Backbone(nn.Module):
 
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
-        check_points(points)
+        points, colors = split_colors(points, self.sizes.channels)
         scales = [self.sizes.scale, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
             raise ShapeError(f"clouds of {points.shape[1]} points are too small for patches of {wanted}: need {most}")
-        return group_scales(points, scales)
+        return group_scales(points, scales, features=colors)
 
     def embed(self, patches: Sequence[Patches]) -> list[TokenSet]:
         """Tokens, positions and centers of each scale; positions are made once, for the scale with most patches."""
@@ -155,10 +155,15 @@ class Backbone(nn.Module):
         for index, block in enumerate(self.blocks):
             sequence = sequence._replace(tokens=sequence.tokens + sequence.positions)
             sequence = self.method.before_block(index, sequence)
-            sequence = self.method.after_block(index, sequence._replace(tokens=block(sequence.tokens)))
+            sequence = self.method.after_block(index, sequence._replace(tokens=self.call_block(block, sequence)))
             if index in levels:
                 outputs.append(sequence._replace(tokens=self.norm(sequence.tokens)))
         return outputs
+
+    def call_block(self, block: nn.Module, sequence: TokenSequence) -> Tensor:
+        """The tokens (B, T, C) that leave a block."""
+        tokens: Tensor = block(sequence.tokens)
+        return tokens
 
     def task_parameters(self) -> list[nn.Parameter]:
         """Parameters that every task makes anew."""

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
 from pointlora.models.backbone import Backbone
-from pointlora.models.layouts import OWN, Layout
+from pointlora.models.layouts import OWN, Layout, join_parts
 from pointlora.models.method import ADDED_PARTS
 from pointlora.models.registry import get_family, list_models
+from pointlora.models.strangers import name_stranger
 from pointlora.models.weight_files import read_weights
 
 _HEAD = re.compile(r"head\.")
@@ -31,6 +32,7 @@ class LoadReport:
         missing: keys of the model that the file doesn't have.
         unexpected: keys of the file that nobody knows.
         ignored: keys of the file that are known and not used by this model (a decoder, say).
+        mended: keys of the model that are running statistics and not a number in the file: mean 0, variance 1 instead.
     """
 
     family: str
@@ -39,10 +41,11 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         parts = [f"{self.family} {self.stage}: {len(self.loaded)} loaded"]
-        for name in ("missing", "unexpected", "ignored"):
+        for name in ("missing", "unexpected", "ignored", "mended"):
             keys: list[str] = getattr(self, name)
             if keys:
                 parts.append(f"{len(keys)} {name} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})")
@@ -84,7 +87,9 @@ def fit_checkpoint(
     weights, name = read_weights(source)
     layout = recognize(weights, get_family(str(model.name)).layouts)
     if layout is None:
-        raise CheckpointError(f"{name} is no weight file of a known model; its first keys are {sorted(weights)[:3]}")
+        stranger = name_stranger(weights)
+        what = f"it is of {stranger}" if stranger else f"its first keys are {sorted(weights)[:3]}"
+        raise CheckpointError(f"{name} is no weight file of a known model; {what}")
     _check_family(model, layout, weights, name)
     _check_task(model, layout, name, head)
     report = LoadReport(layout.family, layout.stage)
@@ -97,18 +102,16 @@ def fit_checkpoint(
     return report, fitting
 
 
-def recognize(keys: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:
-    """The layout that keys belong to, or None; where several fit, one of `preferred`."""
-    keys = list(keys)
+def recognize(weights: Iterable[str], preferred: Sequence[Layout] = ()) -> Layout | None:
+    """The layout that weights, or only their keys, belong to, or None; where several fit, one of `preferred`."""
     known = [layout for name in list_models() for layout in get_family(name).layouts]
     candidates = (*preferred, *known, *OWN)
-    return next((layout for layout in candidates if layout.matches(keys)), None)
+    return next((layout for layout in candidates if layout.matches(weights)), None)
 
 
 def models_reading(weights: Mapping[str, Tensor]) -> list[str]:
     """Models that read an official file, those of its width only where there are any."""
-    keys = list(weights)
-    models = [name for name in list_models() if any(layout.matches(keys) for layout in get_family(name).layouts)]
+    models = [name for name in list_models() if any(layout.matches(weights) for layout in get_family(name).layouts)]
     width = next((value.shape[-1] for key, value in weights.items() if _FIRST_NORM.search(key)), None)
     return [name for name in models if get_family(name).sizes.embed_dim == width] or models
 
@@ -162,7 +165,7 @@ def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, rep
             report.ignored.append(key)
         else:
             renamed[new] = value
-    return renamed
+    return join_parts(renamed)
 
 
 def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: LoadReport) -> dict[str, Tensor]:
@@ -184,6 +187,9 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
                 + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")
                 + _hint(report.unexpected)
             )
+        if key.endswith(("running_mean", "running_var")) and bool(value.isnan().any()):
+            value = value.nan_to_num(nan=float(key.endswith("running_var")))
+            report.mended.append(key)
         fitting[key] = value
     report.loaded = sorted(fitting)
     report.missing = [key for key in own if key not in fitting]

@@ -12,7 +12,6 @@ from pointlora.errors import ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.pretrained import pretrained_file
 from pointlora.models.registry import get_family
-from pointlora.models.sizes import Sizes
 from pointlora.names import unknown_name
 
 # What a head tells apart where nothing is said: the classes of ModelNet40, the parts and categories of ShapeNetPart.
@@ -44,7 +43,7 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
         raise ConfigError(f"{name} has no task {task!r}; its tasks are {', '.join(sorted(family.tasks))}")
     builder = family.tasks[task]
     known = set(inspect.signature(builder).parameters) - {"sizes"}
-    sizes = {field.name for field in fields(Sizes)}
+    sizes = {field.name for field in fields(family.sizes)}
     for option in options:
         if option not in known | sizes:
             raise ConfigError(unknown_name("option of create_model", option, sorted(known | sizes)))

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from torch import nn
 
+from pointlora.layers.linear import Linear
 
-def classification_head(width: int, num_classes: int, hidden: int = 256, dropout: float = 0.5) -> nn.Sequential:
-    """Point-MAE's head: two hidden layers with BatchNorm, ReLU and dropout. (B, width) to (B, num_classes)."""
+
+def classification_head(width: int, num_classes: int, hidden: int = 256, bias: bool = True) -> nn.Sequential:
+    """Point-MAE's head: two hidden layers with BatchNorm, ReLU and dropout. (B, width) to (B, num_classes).
+
+    Args:
+        width: of the pooled features.
+        num_classes: number of classes.
+        hidden: width of the first hidden layer; the second has 256.
+        bias: whether the layers before a BatchNorm have one.
+    """
     return nn.Sequential(
-        nn.Linear(width, hidden),
+        nn.Linear(width, hidden, bias),
         nn.BatchNorm1d(hidden),
         nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, hidden),
-        nn.BatchNorm1d(hidden),
+        nn.Dropout(0.5),
+        nn.Linear(hidden, 256, bias),
+        nn.BatchNorm1d(256),
         nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, num_classes),
+        nn.Dropout(0.5),
+        nn.Linear(256, num_classes),
     )
+
+
+def plain_head(width: int, num_classes: int) -> nn.Sequential:
+    """Point-BERT's head: one hidden layer without normalisation. (B, width) to (B, num_classes)."""
+    return nn.Sequential(Linear(width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, num_classes))

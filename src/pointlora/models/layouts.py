@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,10 @@ class Layout:
         requires: patterns, each of which must match the beginning of some key.
         forbids: patterns that no key may begin with.
         rules: (pattern, replacement) pairs. The first pattern that matches the beginning of a key is replaced; a
-            replacement of None says that the weight is known and not used here.
+            replacement of None says that the weight is known and not used here. Weights that are one here and several
+            there are given one name with `#0/2` and `#1/2` behind it, see `join_parts`.
+        takes: (pattern, width) pairs: a weight whose key matches takes in so many channels.
+        avoids: the same, of weights that take in another number.
     """
 
     family: str
@@ -27,15 +33,26 @@ class Layout:
     forbids: tuple[str, ...] = ()
     rules: tuple[tuple[str, str | None], ...] = ()
     task: str = "classification"
+    takes: tuple[tuple[str, int], ...] = ()
+    avoids: tuple[tuple[str, int], ...] = ()
 
-    def matches(self, keys: Iterable[str]) -> bool:
-        """Whether a file with these keys is of this layout."""
-        keys = list(keys)
+    def matches(self, weights: Iterable[str]) -> bool:
+        """Whether a file with these weights, or only their keys, is of this layout."""
+        keys = list(weights)
+        shapes = {key: value.shape for key, value in weights.items()} if isinstance(weights, Mapping) else {}
 
         def present(pattern: str) -> bool:
             return any(re.match(pattern, key) for key in keys)
 
-        return all(map(present, self.requires)) and not any(map(present, self.forbids))
+        def takes(pattern: str, width: int) -> list[bool]:
+            return [shape[1] == width for key, shape in shapes.items() if re.match(pattern, key) and len(shape) > 1]
+
+        return (
+            all(map(present, self.requires))
+            and not any(map(present, self.forbids))
+            and all(all(takes(*pair)) for pair in self.takes)
+            and not any(any(takes(*pair)) for pair in self.avoids)
+        )
 
     def rename(self, key: str) -> str | None:
         """Our name for an official key; None when the weight is not used; the key itself when no rule knows it."""
@@ -48,6 +65,20 @@ class Layout:
     def knows(self, key: str) -> bool:
         """Whether some rule is about this key."""
         return any(re.match(pattern, key) for pattern, _ in self.rules)
+
+
+def join_parts(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights whose names end with `#0/2`, `#1/2` as one, joined along their first dimension; without all, none."""
+    result = {key: value for key, value in weights.items() if "#" not in key}
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key in weights.keys() - result.keys():
+        whole, place = key.split("#")
+        parts.setdefault(whole, {})[place] = weights[key]
+    for whole, found in parts.items():
+        count = int(next(iter(found)).split("/")[1])
+        if len(found) == count and len({value.shape[1:] for value in found.values()}) == 1:
+            result[whole] = torch.cat([found[f"{index}/{count}"] for index in range(count)])
+    return result
 
 
 def encoder_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
@@ -64,6 +95,33 @@ def encoder_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...
     )
 
 
+def pretrained_layout(
+    family: str,
+    prefix: str,
+    requires: tuple[str, ...] = (),
+    forbids: tuple[str, ...] = (),
+    rules: tuple[tuple[str, str | None], ...] = (),
+) -> Layout:
+    """The layout of a pre-trained file that holds the encoder under a prefix, and beside it what isn't used here.
+
+    Args:
+        family, requires, forbids: see `Layout`; keys of the shared encoder are required in any case.
+        prefix: of the encoder's keys.
+        rules: those that come before the shared ones, with the prefix in their patterns.
+    """
+    source = re.escape(prefix)
+    return Layout(
+        family=family,
+        stage="pre-trained",
+        requires=(rf"{source}encoder\.first_conv\.", rf"{source}blocks\.blocks\.0\.norm1\.", *requires),
+        forbids=forbids,
+        rules=(*rules, *encoder_rules(prefix, "encoder."), (rf"(?!{source})", None)),
+    )
+
+
+# The first layer of the positions takes in coordinates.
+COORDINATES = (r"pos_embed\.0\.weight$", 3)
+
 # Networks without a part of their own have the same keys once fine-tuned (Point-MAE, ACT, ReCon without its second
 # branch): nothing in such a file says which of them it is, and all of them read it.
 PLAIN_FINE_TUNED = Layout(
@@ -72,6 +130,7 @@ PLAIN_FINE_TUNED = Layout(
     requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.", r"cls_pos$", r"cls_head_finetune\.1\."),
     forbids=(r"blocks\.blocks\.0\.norm1_contrast\.", r"reduce_dim\."),
     rules=encoder_rules("", ""),
+    takes=(COORDINATES,),
 )
 
 # The part head, in the names of Point-MAE's code, which the codes of later papers kept.
@@ -94,8 +153,9 @@ PLAIN_PARTS = Layout(
     stage="fine-tuned",
     task="part_segmentation",
     requires=(r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.", *PART_HEAD_KEYS),
-    forbids=(r"blocks\.blocks\.0\.norm1_contrast\.", r"reduce_dim\."),
+    forbids=(r"blocks\.blocks\.0\.(norm1_contrast|cls)\.", r"reduce_dim\."),
     rules=(*encoder_rules("", ""), *PART_HEAD_RULES),
+    takes=(COORDINATES,),
 )
 
 # Files that this library wrote: our own keys, nothing to rename.

@@ -42,6 +42,7 @@ class TokenSequence(NamedTuple):
         centers: (B, G, 3) of the patches.
         auxiliary_loss: the method's own loss so far, a scalar, not weighted.
         memory: whatever the method hands on to its later calls.
+        neighbors: (B, G, K) of the patches nearest to each patch, in families whose blocks look at them.
     """
 
     tokens: Tensor
@@ -53,6 +54,7 @@ class TokenSequence(NamedTuple):
     centers: Tensor = torch.empty(0)
     auxiliary_loss: Tensor = torch.zeros(())
     memory: Any = None
+    neighbors: Tensor = torch.empty(0)
 
     @property
     def prefix(self) -> Tensor:
@@ -118,7 +120,7 @@ class Method(nn.Module):
 
     Args:
         config: its settings, a frozen dataclass.
-        model: the model that it will be put into.
+        model: the backbone that it will be put into (of type Any here, as backbones know this class).
 
     Attributes:
         loss_weight: weight of `TokenSequence.auxiliary_loss` in the training loss.

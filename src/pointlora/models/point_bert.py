@@ -6,65 +6,39 @@ and a head of two layers without normalisation.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
-from pointlora.layers.linear import Linear
-from pointlora.models.backbone import Backbone
-from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
+from pointlora.models.heads import plain_head
 from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules
-from pointlora.models.segmenter import PartSegmenter
+from pointlora.models.reduced_tokenizer import ReducedBackbone, ReducedSegmenter
 from pointlora.models.sizes import Sizes
-from pointlora.models.tokenizer import Tokenizer
 
 
-class ReducedTokenizer(Tokenizer):
-    """A tokenizer of width `inner_dim`, and a linear layer from there to the width of the sequence."""
-
-    def __init__(self, dims: tuple[int, ...], inner_dim: int, out_dim: int) -> None:
-        super().__init__(dims, inner_dim)
-        self.reduce = Linear(inner_dim, out_dim)
-
-    def finish(self, tokens: Tensor) -> Tensor:
-        reduced: Tensor = self.reduce(tokens)
-        return reduced
-
-
-class PointBert(Backbone):
-    """The backbone: a tokenizer that ends in a linear layer."""
-
-    def build_tokenizer(self) -> Tokenizer:
-        sizes = self.sizes
-        return ReducedTokenizer(sizes.tokenizer_dims, sizes.tokenizer_out or sizes.embed_dim, sizes.embed_dim)
-
-
-class PointBertClassifier(PointBert, PointClassifier):
+class PointBertClassifier(ReducedBackbone, PointClassifier):
     """Head on [class token, maximum over all other tokens]: 2C -> 256, ReLU, dropout, -> classes."""
 
     def build_head(self, width: int) -> nn.Module:
-        return nn.Sequential(Linear(width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, self.num_classes))
-
-
-class PointBertSegmenter(PointBert, ClassTokenBackbone, PartSegmenter):
-    """Point-MAE's part head behind Point-BERT's blocks, which keep their class token.
-
-    Point-BERT's own code has another head there, of several levels of propagation.
-    """
+        return plain_head(width, self.num_classes)
 
 
 def _pretrained(branch: str) -> Layout:
-    """The file of one of the two momentum-coupled networks of pre-training; some codes keep the one, some the other."""
+    """The file of one of the two momentum-coupled networks of pre-training; some codes keep the one, some the other.
+
+    The network of ULIP-2, which PointLLM took over, stands under `point_encoder`, and takes colours (`channels=6`).
+    """
     prefix = rf"{branch}\."
     return Layout(
         family="point_bert",
         stage="pre-trained",
         requires=(rf"{prefix}reduce_dim\.", rf"{prefix}encoder\.first_conv\.", rf"{prefix}blocks\.blocks\.0\."),
+        forbids=(rf"{prefix}bin_cls_head\.",),
         rules=(
             (rf"{prefix}reduce_dim\.", "encoder.tokenizer.reduce."),
             *encoder_rules(f"{branch}.", "encoder."),
             # The heads of pre-training, and the whole discrete tokenizer, momentum network and queue beside it.
-            (rf"{prefix}(cls_head|lm_head)\.|{prefix}mask_token$", None),
+            (rf"{prefix}(cls_head|lm_head|cls_head_finetune)\.|{prefix}mask_token$", None),
             (rf"(?!{prefix})", None),
         ),
     )
@@ -90,7 +64,11 @@ FAMILIES = (
         name="point_bert",
         description="Point-BERT, 22.1 M parameters, masked point modelling with a discrete tokenizer (CVPR 2022)",
         sizes=Sizes(num_groups=64, tokenizer_out=256),
-        tasks={"classification": PointBertClassifier, "part_segmentation": PointBertSegmenter},
-        layouts=(_pretrained("transformer_q"), _pretrained("transformer_k"), FINE_TUNED, PARTS),
+        tasks={"classification": PointBertClassifier, "part_segmentation": ReducedSegmenter},
+        layouts=(
+            *(_pretrained(branch) for branch in ("transformer_q", "transformer_k", "point_encoder")),
+            FINE_TUNED,
+            PARTS,
+        ),
     ),
 )

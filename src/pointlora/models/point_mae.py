@@ -18,7 +18,10 @@ PRETRAINED = Layout(
     family="point_mae",
     stage="pre-trained",
     requires=(r"MAE_encoder\.encoder\.first_conv\.", r"MAE_encoder\.blocks\.blocks\.0\.norm1\."),
-    forbids=(r"MAE_encoder\.blocks\.blocks\.0\.norm1_contrast\.", r"MAE_encoder\.cls_token"),
+    forbids=(
+        r"MAE_encoder\.blocks\.blocks\.\d+\.(norm1_contrast|cls_norm)\.",
+        r"MAE_encoder\.(cls_token|mask_pos_token)$",
+    ),
     rules=(
         *encoder_rules("MAE_encoder.", "encoder."),
         (r"MAE_decoder\.", "decoder."),

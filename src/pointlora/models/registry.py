@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from pointlora.errors import ConfigError
-from pointlora.models import act, point_bert, point_gpt, point_mae, recon
+from pointlora.models import (
+    act,
+    maskpoint,
+    pcp_mae,
+    point_bert,
+    point_femae,
+    point_gpt,
+    point_jepa,
+    point_mae,
+    point_pqae,
+    recon,
+    uni3d,
+)
 from pointlora.models.family import Family
 from pointlora.names import unknown_name
 
 # A new family is one more module here.
-_MODULES = (point_mae, point_bert, act, recon, point_gpt)
+_MODULES = (
+    point_mae,
+    point_bert,
+    act,
+    recon,
+    point_gpt,
+    pcp_mae,
+    maskpoint,
+    point_femae,
+    point_pqae,
+    point_jepa,
+    uni3d,
+)
 _FAMILIES: dict[str, Family] = {family.name: family for module in _MODULES for family in module.FAMILIES}
 
 

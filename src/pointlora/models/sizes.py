@@ -31,6 +31,7 @@ class Sizes:
         tokenizer_dims: widths of the mini-PointNet: those of its first stage, then the hidden width of its second.
             (128, 256, 512) is 3 -> 128 -> 256 | 512 -> 512 -> C.
         tokenizer_out: width of the tokenizer's output where it differs from `embed_dim` (Point-BERT).
+        channels: numbers that the tokenizer takes of a point: 3, its coordinates, or 6, a colour in [0, 1] behind them.
     """
 
     embed_dim: int = 384
@@ -41,6 +42,7 @@ class Sizes:
     drop_path_rate: float = 0.1
     tokenizer_dims: tuple[int, ...] = (128, 256, 512)
     tokenizer_out: int | None = None
+    channels: int = 3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
@@ -57,6 +59,8 @@ class Sizes:
             check_width("each of tokenizer_dims", width)
         if self.tokenizer_out is not None:
             check_width("tokenizer_out", self.tokenizer_out)
+        if self.channels not in (3, 6):
+            raise ConfigError(f"channels is {self.channels}, but it must be 3 or 6")
         if self.embed_dim % self.num_heads:
             raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
         check_number("drop_path_rate", self.drop_path_rate, 0, 1, open_high=True)

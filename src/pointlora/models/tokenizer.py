@@ -22,13 +22,15 @@ from pointlora.ops.grouping import Patches
 
 
 class Tokenizer(nn.Module):
-    """Patches (B, G, K, 3) to tokens (B, G, C).
+    """Patches (B, G, K, D) to tokens (B, G, C).
 
     Pointwise layers, maximum over the patch, the maximum joined to every point's features, pointwise layers, maximum.
 
     Args:
         dims: widths of the first stage, then the hidden width of the second.
         out_dim: width C of a token.
+        channels: D, 3 coordinates and what else a point has.
+        bias: whether the layers before a BatchNorm have one, which it takes away again.
 
     Attributes:
         recomputes: in training with a frozen second stage, keep the points and the statistics of BatchNorm only, and
@@ -37,19 +39,19 @@ class Tokenizer(nn.Module):
 
     recomputes = False
 
-    def __init__(self, dims: Sequence[int], out_dim: int) -> None:
+    def __init__(self, dims: Sequence[int], out_dim: int, channels: int = 3, bias: bool = True) -> None:
         super().__init__()
         *first, hidden = dims
-        self.first_conv = _pointwise(3, *first)
-        self.second_conv = _pointwise(2 * first[-1], hidden, out_dim)
+        self.first_conv = _pointwise(channels, *first, bias=bias)
+        self.second_conv = _pointwise(2 * first[-1], hidden, out_dim, bias=bias)
 
     def forward(self, neighborhoods: Tensor) -> Tensor:
-        """Patches (B, G, K, 3), centred, to tokens (B, G, C)."""
+        """Patches (B, G, K, D), centred, to tokens (B, G, C)."""
         tokens = fast_tokens(neighborhoods, self.first_conv, self.second_conv, self.recomputes)
         return self.finish(self.compute(neighborhoods) if tokens is None else tokens)
 
     def compute(self, neighborhoods: Tensor) -> Tensor:
-        """The definition: tokens (B, G, C) of patches (B, G, K, 3), before `finish`."""
+        """The definition: tokens (B, G, C) of patches (B, G, K, D), before `finish`."""
         batch, groups, points, _ = neighborhoods.shape
         features = self.first_conv(neighborhoods.flatten(0, 2)).view(batch * groups, points, -1)
         maxima = max_over_points(features)[:, None].expand_as(features)
@@ -82,11 +84,11 @@ class Tokenizer(nn.Module):
         return [tokens[id(patches.neighborhoods)] for patches in scales]
 
 
-def _pointwise(*widths: int) -> nn.Sequential:
+def _pointwise(*widths: int, bias: bool) -> nn.Sequential:
     """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1."""
     layers: list[nn.Module] = []
-    for width_in, width_out in pairwise(widths):
+    for index, (width_in, width_out) in enumerate(pairwise(widths), 2):
         if layers:
             layers += [RowBatchNorm(width_in), nn.ReLU(inplace=True)]
-        layers.append(Linear(width_in, width_out))
+        layers.append(Linear(width_in, width_out, bias or index == len(widths)))
     return nn.Sequential(*layers)

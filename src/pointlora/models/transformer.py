@@ -11,16 +11,31 @@ from pointlora.layers.norm import Norm
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)), on (B, T, C)."""
+    """x + attention(norm(x)), then x + mlp(norm(x)), on (B, T, C).
+
+    Args:
+        dim, num_heads, qkv_bias, causal: see `Attention`.
+        drop_path: rate at which a cloud skips a branch.
+        attention, mlp: others than the usual ones.
+        eps: of the norms.
+    """
 
     def __init__(
-        self, dim: int, num_heads: int, drop_path: float = 0.0, qkv_bias: bool = False, causal: bool = False
+        self,
+        dim: int,
+        num_heads: int,
+        drop_path: float = 0.0,
+        qkv_bias: bool = False,
+        causal: bool = False,
+        attention: Attention | None = None,
+        mlp: nn.Module | None = None,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.norm1 = Norm(dim)
-        self.attn = Attention(dim, num_heads, qkv_bias, causal)
-        self.norm2 = Norm(dim)
-        self.mlp = Mlp(dim, 4 * dim)
+        self.norm1 = Norm(dim, eps)
+        self.attn = attention or Attention(dim, num_heads, qkv_bias, causal)
+        self.norm2 = Norm(dim, eps)
+        self.mlp = mlp or Mlp(dim, 4 * dim)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import pickle
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from pointlora.data.files.pickled_arrays import Refused
 from pointlora.errors import CheckpointError
+from pointlora.models.torch_files import read_skipping
 
 
 class Weights(dict[str, Tensor]):
     """Tensors by key, and where they come from."""
 
     name = "the state dict"
+
+
+class FileContent(dict[Any, Any]):
+    """What a file holds, its name, and the dotted names of what in it was skipped."""
+
+    name = "the state dict"
+    skipped: tuple[str, ...] = ()
+
+
+# Where the weights stand in the files of different codes: Point-MAE's and many after it; others; Lightning's;
+# DeepSpeed's; the part segmentation codes of the first ones.
+_PLACES = ("base_model", "model", "state_dict", "module", "model_state_dict")
+# Names that data-parallel and compiled modules put before those of what is in them.
+_WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
 
 
 def read_weights(
@@ -27,35 +44,33 @@ def read_weights(
 
     What this function returned may be given to it again, and keeps its name.
 
-    Official files are dicts {base_model, optimizer, epoch, …}; the weights are found under `base_model`, `model` or
-    `state_dict`, or at the top. A leading `module.` is dropped.
+    Official files are dicts {base_model, optimizer, epoch, …}; the weights are found under `base_model`, `model`,
+    `state_dict`, `module` or `model_state_dict`, or at the top. Leading `module.` and `_orig_mod.` are dropped.
 
     Raises:
-        CheckpointError: no such file, not a weight file, a file that would run code, or no tensors in it.
+        CheckpointError: no such file, not a weight file, or no tensors in it.
     """
-    if isinstance(source, Mapping):
-        content, name = dict(source), getattr(source, "name", "the state dict")
-    else:
-        path = Path(source)
-        name = str(path)
-        content = read_file(path, shapes_only)
-    for key in ("base_model", "model", "state_dict"):
-        if isinstance(content.get(key), Mapping):
-            content = dict(content[key])
-            break
-    weights = Weights({str(k).removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)})
+    content: Mapping[Any, Any] = source if isinstance(source, Mapping) else read_file(Path(source), shapes_only)
+    name, skipped = getattr(content, "name", Weights.name), getattr(content, "skipped", ())
+    place = next((key for key in _PLACES if isinstance(content.get(key), Mapping)), None)
+    found = content if place is None else content[place]
+    weights = Weights({_WRAPPERS.sub("", str(key)): value for key, value in found.items() if isinstance(value, Tensor)})
     weights.name = name
+    if not weights and skipped:
+        raise _refused(name, f"it holds no weights beside {skipped[0]}")
     if not weights:
-        raise CheckpointError(f"{name} holds no weights; its entries are {sorted(map(str, content))[:5]}")
+        raise CheckpointError(f"{name} holds no weights; its entries are {sorted(map(str, found))[:5]}")
     return weights, name
 
 
-def read_file(path: Path, shapes_only: bool = False) -> dict[Any, Any]:
+def read_file(path: Path, shapes_only: bool = False) -> FileContent:
     """The dict that a `.safetensors` or torch file holds; nothing in it is executed.
 
     Args:
         path: the file.
         shapes_only: give tensors on the device `meta`, without their values; otherwise on the CPU.
+
+    Objects that are neither tensors nor plain values are skipped.
 
     Raises:
         CheckpointError: naming the file.
@@ -66,21 +81,26 @@ def read_file(path: Path, shapes_only: bool = False) -> dict[Any, Any]:
         raise CheckpointError(f"{path} is a folder, not a weight file (an adapter folder is read by load_adapter)")
     if path.stat().st_size == 0:
         raise CheckpointError(f"{path} is empty")
+    skipped: Sequence[str] = ()
     try:
-        device = "meta" if shapes_only else "cpu"
-        content = _read_safetensors(path, device) if path.suffix == ".safetensors" else _read_torch(path, device)
+        device, tensors = "meta" if shapes_only else "cpu", path.suffix == ".safetensors"
+        content, skipped = (_read_safetensors(path, device), ()) if tensors else _read_torch(path, device)
     except PermissionError as error:
         raise CheckpointError(f"no permission to read {path}") from error
+    except Refused as error:
+        raise _refused(str(path), str(error)) from error
     except Exception as error:
         reason = str(error).split("\n")[0][:200] or type(error).__name__
-        if "weights_only" in str(error) or "WeightsUnpickler" in str(error) or "Unsupported" in reason:
-            raise CheckpointError(
-                f"{path} holds something other than weights and was refused without running it: {_offender(error)}"
-            ) from error
+        if "weights_only" in str(error):
+            raise _refused(str(path), reason) from error
         raise CheckpointError(f"{path} is damaged or no weight file: {reason}") from error
+    if skipped and not isinstance(content, Mapping):
+        raise _refused(str(path), f"it is {skipped[0]}, not a dict of weights")
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dict of weights")
-    return dict(content)
+    result = FileContent(content)
+    result.name, result.skipped = str(path), tuple(dict.fromkeys(skipped))
+    return result
 
 
 def _read_safetensors(path: Path, device: str) -> dict[str, Tensor]:
@@ -94,18 +114,13 @@ def _read_safetensors(path: Path, device: str) -> dict[str, Tensor]:
     return {key: torch.empty(shape, device=device) for key, shape in shapes.items()}
 
 
-def _read_torch(path: Path, device: str) -> Any:
-    """torch.load with weights only; numpy's plain scalars, which official files keep as metrics, are data too."""
-    from numpy.dtypes import Float32DType, Float64DType, Int64DType
-
-    scalar = np.float64(0).__reduce__()[0]
-    allowed = [(scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    with torch.serialization.safe_globals([*allowed, np.dtype, Float32DType, Float64DType, Int64DType]):
-        return torch.load(path, map_location=device, weights_only=True)
+def _read_torch(path: Path, device: str) -> tuple[Any, Sequence[str]]:
+    """torch's own reader of plain files; where it refuses something, the one that skips it."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True), ()
+    except pickle.UnpicklingError:
+        return read_skipping(path)
 
 
-def _offender(error: Exception) -> str:
-    """The part of torch's long message that names what was found."""
-    lines = [line.strip() for line in str(error).replace("`", "'").split("\n")]
-    found = next((line for line in lines if "GLOBAL" in line or "Unsupported" in line), lines[0])
-    return found[:200]
+def _refused(name: str, reason: str) -> CheckpointError:
+    return CheckpointError(f"{name} holds something other than weights and was refused without running it: {reason}")

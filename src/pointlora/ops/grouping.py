@@ -25,8 +25,8 @@ class Patches(NamedTuple):
 
     Attributes:
         centers: (B, G, 3).
-        neighborhoods: (B, G, K, 3) relative to their center, nearest first.
-        strips: where they were cut together with other scales: tensors (B, g, k, 3) that the scales share. Joined along
+        neighborhoods: (B, G, K, 3) relative to their center, nearest first, or (B, G, K, 3 + F) with features.
+        strips: where they were cut together with other scales: tensors (B, g, k, ·) that the scales share. Joined along
             g, the first K points of each are the neighborhoods.
     """
 
@@ -36,7 +36,9 @@ class Patches(NamedTuple):
 
 
 @torch.no_grad()
-def group_scales(points: Tensor, scales: Sequence[Scale], lengths: Tensor | None = None) -> list[Patches]:
+def group_scales(
+    points: Tensor, scales: Sequence[Scale], lengths: Tensor | None = None, features: Tensor | None = None
+) -> list[Patches]:
     """Group each cloud at every scale: farthest points as centers, their nearest points as patches.
 
     Farthest point sampling is nested, and the nearest k of a center are the first k of its nearest K. So one run for
@@ -46,6 +48,7 @@ def group_scales(points: Tensor, scales: Sequence[Scale], lengths: Tensor | None
         points: (B, N, 3).
         scales: one `Scale` or (num_groups, group_size) pair for each grouping wanted.
         lengths: (B,) number of real points of padded clouds.
+        features: (B, N, F) of the points, which stand behind their coordinates in the patches, as they are.
 
     Returns:
         One `Patches` a scale, in the given order. Equal scales share their tensors.
@@ -61,10 +64,12 @@ def group_scales(points: Tensor, scales: Sequence[Scale], lengths: Tensor | None
     points = points.float()
     most = max(scale.num_groups for scale in scales)
     centers = gather_points(points, farthest_point_sampling(points, most, lengths=lengths))
-    return _cut(points, centers, scales, lengths)
+    return _cut(points, centers, scales, lengths, features)
 
 
-def _cut(points: Tensor, centers: Tensor, scales: Sequence[Scale], lengths: Tensor | None) -> list[Patches]:
+def _cut(
+    points: Tensor, centers: Tensor, scales: Sequence[Scale], lengths: Tensor | None, features: Tensor | None
+) -> list[Patches]:
     largest = max(scale.group_size for scale in scales)
     if lengths is not None:
         check_count(largest, int(lengths.min()), "group_size")
@@ -74,7 +79,8 @@ def _cut(points: Tensor, centers: Tensor, scales: Sequence[Scale], lengths: Tens
     for end in sorted({scale.num_groups for scale in scales}):
         widest = max(scale.group_size for scale in scales if scale.num_groups >= end)
         index = nearest_indices(centers[:, begin:end], points, widest, lengths)
-        strips.append(gather_points(points, index) - centers[:, begin:end, None])
+        strip = gather_points(points, index) - centers[:, begin:end, None]
+        strips.append(strip if features is None else torch.cat([strip, gather_points(features, index)], -1))
         begin = end
     patches = {scale: _patches_of(scale, centers, strips) for scale in set(scales)}
     return [patches[scale] for scale in scales]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from pointlora.errors import ShapeError
+from pointlora.errors import PointLoraWarning, ShapeError
+from pointlora.ops.compiling import is_traced
+
+# The grey of points whose colour isn't known, in networks that were pre-trained with colours.
+MISSING_COLOR = 0.4
 
 
 def check_points(points: Tensor, name: str = "points") -> None:
@@ -32,6 +38,36 @@ def check_points(points: Tensor, name: str = "points") -> None:
         raise ShapeError(f"{name} must be floating point, not {points.dtype}: call .float() on it")
     if points.shape[1] == 0:
         raise ShapeError(f"{name} of shape {tuple(points.shape)} holds no points")
+
+
+def split_colors(points: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
+    """Coordinates (B, N, 3), and for a network that takes 6 channels colours (B, N, 3).
+
+    Where such a network is given no colours, they are all `MISSING_COLOR`, and a warning says so once.
+
+    Args:
+        points: (B, N, 3), or with 6 channels (B, N, 6) too.
+        channels: 3 or 6.
+
+    Raises:
+        ShapeError: for any other shape or type.
+    """
+    if channels == 3 or not isinstance(points, Tensor) or points.ndim != 3 or points.shape[-1] != channels:
+        check_points(points)
+        if channels == 3:
+            return points, None
+        if not is_traced():
+            _tell_of_missing_colors()
+        return points, torch.full_like(points, MISSING_COLOR)
+    coordinates = points[..., :3].contiguous()
+    check_points(coordinates)
+    return coordinates, points[..., 3:]
+
+
+@cache
+def _tell_of_missing_colors() -> None:
+    message = f"the points have no colours: {MISSING_COLOR} is taken for all, as in pre-training"
+    warnings.warn(message, PointLoraWarning, stacklevel=2)
 
 
 def check_count(count: int, available: int, name: str, what: str = "points") -> None:

@@ -1,4 +1,4 @@
-"""Predictions for a user's own files, from an adapter."""
+"""Predictions for a user's own files, from an adapter, or without training from text embeddings of classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pointlora.prediction.part_prediction import PartPrediction
     from pointlora.prediction.parts import PartPredictor
     from pointlora.prediction.predictor import Prediction, Predictor
+    from pointlora.prediction.zero_shot import ZeroShotPredictor
 
-__all__ = ["PartPrediction", "PartPredictor", "Prediction", "Predictor", "write_prediction"]
+__all__ = ["PartPrediction", "PartPredictor", "Prediction", "Predictor", "ZeroShotPredictor", "write_prediction"]
 
 __getattr__ = lazy_names(
     __name__,
@@ -21,6 +22,7 @@ __getattr__ = lazy_names(
         "PartPredictor": "parts",
         "Prediction": "predictor",
         "Predictor": "predictor",
+        "ZeroShotPredictor": "zero_shot",
         "write_prediction": "part_files",
     },
 )

@@ -19,6 +19,7 @@ from pointlora.prediction.opening import AdaptedPredictor, all_good
 
 if TYPE_CHECKING:
     from pointlora.data.files import PointCloud
+    from pointlora.data.transforms import PointTransform
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,24 @@ class ClassifierResult:
     selected: tuple[NDArray[np.float32], ...]
 
 
-class Predictor(AdaptedPredictor):
-    """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
+class FileClassifier:
+    """Classifies files.
 
-    task = "classification"
+    Attributes:
+        model: points (B, N, 3) to something with `logits` (B, C).
+        class_names: C names.
+        transform: what is done to clouds before.
+        device: where to compute.
+        mesh_samples: points that are drawn from each mesh; None for the default.
+        shift: by how many columns coordinates are rolled, see `axis_shift`.
+    """
 
-    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
-        """Keep the names of the classes."""
-        from pointlora.adapters.loading import adapter_classes
-
-        self.class_names = adapter_classes(config)
+    model: Any
+    class_names: tuple[str, ...]
+    transform: PointTransform
+    device: Any
+    mesh_samples: int | None = None
+    shift: int = 0
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -125,3 +134,15 @@ class Predictor(AdaptedPredictor):
             return error
         say_of_cloud(cloud)
         return cloud
+
+
+class Predictor(AdaptedPredictor, FileClassifier):
+    """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
+
+    task = "classification"
+
+    def read_outputs(self, folder: str | os.PathLike[str], config: dict[str, Any]) -> None:
+        """Keep the names of the classes."""
+        from pointlora.adapters.loading import adapter_classes
+
+        self.class_names = adapter_classes(config)

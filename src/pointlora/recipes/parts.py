@@ -26,6 +26,7 @@ class ModelConfig:
         drop_path_rate: stochastic depth of the last block.
         tokenizer_dims: widths of the mini-PointNet.
         head_dims: four widths of the head of part segmentation.
+        options: what else `create_model` takes for this model, for example {head: 1x} for maskpoint.
     """
 
     name: str = "point_mae"
@@ -38,6 +39,7 @@ class ModelConfig:
     drop_path_rate: float | None = None
     tokenizer_dims: list[int] | None = None
     head_dims: list[int] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
     SIZES = ("embed_dim", "depth", "num_heads", "num_groups", "group_size", "drop_path_rate", "tokenizer_dims")
 
@@ -51,11 +53,14 @@ class ModelConfig:
             check_integer("each of model.tokenizer_dims", width, 1)
         for width in self.head_dims or ():
             check_integer("each of model.head_dims", width, 1)
+        for key in (*self.SIZES, "head_dims", "num_classes", "num_parts", "num_categories"):
+            if key in self.options:
+                raise ConfigError(f"model.options holds {key!r}, which is a setting of model or comes from the data")
 
     @property
     def sizes(self) -> dict[str, Any]:
-        """The sizes that were given, as arguments of `create_model`."""
-        return {key: getattr(self, key) for key in self.SIZES if getattr(self, key) is not None}
+        """The sizes and options that were given, as arguments of `create_model`."""
+        return {key: getattr(self, key) for key in self.SIZES if getattr(self, key) is not None} | self.options
 
 
 @dataclass

@@ -10,32 +10,15 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
-import re
 from pathlib import Path
 from typing import Any
 
 from pointlora.data.files.limits import check_file, damaged, data_error, one_line
+from pointlora.data.files.opcodes import check_opcodes
 from pointlora.data.files.pickled_arrays import NAMES, Refused
 from pointlora.errors import DataError
 
 MAX_PICKLE_BYTES = 1024**3
-MAX_OPCODES = 2_000_000
-
-_OPCODES = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        PROTO FRAME STOP MARK POP POP_MARK MEMOIZE PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET
-        NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 FLOAT BINFLOAT
-        STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8
-        BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
-        EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 LIST DICT APPEND APPENDS SETITEM SETITEMS
-        GLOBAL STACK_GLOBAL REDUCE BUILD
-        """,
-    )
-)
-_MEMO_OPCODES = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 def read_numpy_pickle(path: Path) -> Any:
@@ -53,7 +36,7 @@ def read_numpy_pickle(path: Path) -> Any:
         raise data_error(path, problem, "store arrays in .npz instead")
     content = path.read_bytes()
     try:
-        _check_opcodes(content)
+        _check_whole(content)
         return _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except Refused as error:
         raise data_error(
@@ -80,19 +63,14 @@ class _Unpickler(pickle.Unpickler):
         raise Refused("it refers to something outside the file")
 
 
-def _check_opcodes(content: bytes) -> None:
-    """Look through the whole pickle, without building anything of it but single values.
+def _check_whole(content: bytes) -> None:
+    """Look through the whole pickle.
 
     Raises:
         Refused: for an opcode that isn't needed for plain values, or for too many of them.
         ValueError: if a length goes beyond the file's end, or anything follows the pickle's.
     """
     stream = io.BytesIO(content)
-    for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if opcode.name not in _OPCODES:
-            raise Refused(f"it holds the opcode {opcode.name}")
-        # The unpickler's memo is an array as long as the largest number.
-        if number >= MAX_OPCODES or (opcode.name in _MEMO_OPCODES and not 0 <= int(argument or 0) <= MAX_OPCODES):
-            raise Refused(f"it has more than {MAX_OPCODES} parts")
+    check_opcodes(stream)
     if stream.read(1):
         raise ValueError("bytes follow its end")

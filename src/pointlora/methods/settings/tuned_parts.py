@@ -15,14 +15,17 @@ class TunedPartsConfig(MethodConfig):
         parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
             its position are always trained: some pre-trained files don't have them.
         tokenizer_batchnorm: see `PointLoraConfig`.
+        also: patterns of names of more parameters to train, matched from their beginning.
         pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
     """
 
     parts: str = "all"
     tokenizer_batchnorm: str = "batch"
+    also: tuple[str, ...] = ()
     pretrained: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "also", tuple(self.also))
         check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
         allowed = ", ".join(BATCH_NORMS)
         check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)

@@ -1,0 +1,97 @@
+"""MaskPoint (Liu et al., "Masked discrimination for self-supervised learning on point clouds", ECCV 2022).
+
+The network is Point-BERT's, with one of two heads.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from pointlora.checks import check_choice
+from pointlora.models.backbone import Backbone
+from pointlora.models.classifier import PointClassifier
+from pointlora.models.family import Family
+from pointlora.models.heads import classification_head, plain_head
+from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules, pretrained_layout
+from pointlora.models.reduced_tokenizer import ReducedBackbone, ReducedSegmenter
+from pointlora.models.sizes import Sizes
+from pointlora.models.tokenizer import Tokenizer
+
+HEADS = ("1x", "2x")
+
+
+class MaskPoint(ReducedBackbone):
+    """The backbone: where the tokenizer has the width of the sequence, no linear layer stands behind it."""
+
+    def build_tokenizer(self) -> Tokenizer:
+        if self.sizes.tokenizer_out in (None, self.sizes.embed_dim):
+            return Backbone.build_tokenizer(self)
+        return super().build_tokenizer()
+
+
+class MaskPointClassifier(MaskPoint, PointClassifier):
+    """Head on [class token, maximum over all other tokens].
+
+    Args:
+        sizes: see `Sizes`.
+        num_classes: number of classes.
+        head: `2x`, 2C -> 512 -> 256 -> classes with BatchNorm (published for ScanObjectNN), or `1x`, 2C -> 256 ->
+            classes without (ModelNet40, few-shot).
+    """
+
+    def __init__(self, sizes: Sizes, num_classes: int, head: str = "2x") -> None:
+        check_choice("head", head, HEADS)
+        self.head_kind = head
+        super().__init__(sizes, num_classes)
+
+    def build_head(self, width: int) -> nn.Module:
+        if self.head_kind == "1x":
+            return plain_head(width, self.num_classes)
+        return classification_head(width, self.num_classes, hidden=512)
+
+
+class MaskPointSegmenter(MaskPoint, ReducedSegmenter):
+    """Point-MAE's part head behind blocks that keep their class token."""
+
+
+_REDUCE = r"reduce_dim\."
+
+# The query network; its momentum copy is `transformer_k`. The heads are those of pre-training.
+PRETRAINED = pretrained_layout(
+    "maskpoint",
+    "transformer_q.",
+    requires=(r"transformer_q\.bin_cls_head\.", r"transformer_q\.cls_token$", r"transformer_q\.cls_pos$"),
+    rules=(
+        (r"transformer_q\.(decoder|cls_head|bin_cls_head)\.|transformer_q\.mask_token$", None),
+        (r"transformer_q\." + _REDUCE, "encoder.tokenizer.reduce."),
+    ),
+)
+_RULES = ((_REDUCE, "tokenizer.reduce."), *encoder_rules("", ""))
+_ENCODER = (r"encoder\.first_conv\.", _REDUCE, r"blocks\.blocks\.0\.norm1\.")
+
+
+def _fine_tuned(last: int) -> Layout:
+    """A fine-tuned file whose head's last layer has this number. The smaller head is Point-BERT's, as is the network:
+    nothing in such a file says whose it is.
+    """
+    family = "maskpoint" if last > 3 else "point_bert"
+    return Layout(family, "fine-tuned", (*_ENCODER, rf"cls_head_finetune\.{last}\."), rules=_RULES)
+
+
+PARTS = Layout(
+    "point_bert",
+    "fine-tuned",
+    (*_ENCODER, *PART_HEAD_KEYS),
+    rules=(*_RULES, *PART_HEAD_RULES),
+    task="part_segmentation",
+)
+
+FAMILIES = (
+    Family(
+        name="maskpoint",
+        description="MaskPoint, 22.4 M parameters, discrimination of masked points from noise (ECCV 2022)",
+        sizes=Sizes(num_groups=64, tokenizer_out=256),
+        tasks={"classification": MaskPointClassifier, "part_segmentation": MaskPointSegmenter},
+        layouts=(PRETRAINED, _fine_tuned(8), _fine_tuned(3), PARTS),
+    ),
+)
