@@ -270,6 +270,10 @@ def test_weights_are_found_in_every_code_s_place(tmp_path: Path, place: str | No
     check_weights(save(tmp_path / "any.pth", content))
 
 
+def test_settings_under_a_name_of_weights_are_passed_over(tmp_path: Path) -> None:
+    check_weights(save(tmp_path / "any.pth", {"model": {"depth": 12}, "state_dict": WEIGHTS}))
+
+
 def test_a_compiled_part_has_the_names_of_the_part() -> None:
     weights, _ = read_weights({"module.blocks._orig_mod.0.weight": torch.ones(2)})
     assert list(weights) == ["blocks.0.weight"]

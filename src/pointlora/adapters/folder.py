@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,10 +125,10 @@ def _check_model(model: nn.Module, config: dict[str, Any], folder: Path) -> None
         if getattr(model, name, None) != base[name]:
             raise AdapterError(f"{folder} is for {name} {base[name]!r}, not {getattr(model, name, None)!r}")
     assert isinstance(model, Backbone)
-    own = model.sizes
-    different = [
-        key for key, value in own.as_dict().items() if key != "drop_path_rate" and base["sizes"].get(key) != value
-    ]
+    own = model.sizes.as_dict()
+    # What an older version didn't write is as it was then.
+    told = {field.name: field.default for field in fields(model.sizes)} | base["sizes"]
+    different = [key for key, value in own.items() if key != "drop_path_rate" and told[key] != value]
     different += [key for key, value in dict(model.options).items() if base["options"].get(key) != value]
     for key in different:
         wanted = {**base["sizes"], **base["options"]}.get(key)

@@ -187,7 +187,8 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
                 + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")
                 + _hint(report.unexpected)
             )
-        if key.endswith(("running_mean", "running_var")) and bool(value.isnan().any()):
+        statistics = key.endswith(("running_mean", "running_var")) and not value.is_meta
+        if statistics and bool(value.isnan().any()):
             value = value.nan_to_num(nan=float(key.endswith("running_var")))
             report.mended.append(key)
         fitting[key] = value

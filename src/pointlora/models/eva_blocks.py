@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.checks import check_choice
+from pointlora.checks import check_choice, check_number
 from pointlora.layers.attention import Attention
 from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
@@ -42,6 +42,7 @@ class EvaSizes(Sizes):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("mlp", self.mlp, MLPS)
+        check_number("mlp_ratio", self.mlp_ratio, 0, 64, open_low=True)
 
     @property
     def hidden(self) -> int:

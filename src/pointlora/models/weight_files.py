@@ -52,8 +52,7 @@ def read_weights(
     """
     content: Mapping[Any, Any] = source if isinstance(source, Mapping) else read_file(Path(source), shapes_only)
     name, skipped = getattr(content, "name", Weights.name), getattr(content, "skipped", ())
-    place = next((key for key in _PLACES if isinstance(content.get(key), Mapping)), None)
-    found = content if place is None else content[place]
+    found = next((content[key] for key in _PLACES if _holds_tensors(content.get(key))), content)
     weights = Weights({_WRAPPERS.sub("", str(key)): value for key, value in found.items() if isinstance(value, Tensor)})
     weights.name = name
     if not weights and skipped:
@@ -61,6 +60,10 @@ def read_weights(
     if not weights:
         raise CheckpointError(f"{name} holds no weights; its entries are {sorted(map(str, found))[:5]}")
     return weights, name
+
+
+def _holds_tensors(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(inner, Tensor) for inner in value.values())
 
 
 def read_file(path: Path, shapes_only: bool = False) -> FileContent:
