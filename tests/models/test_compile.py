@@ -22,7 +22,8 @@ SIZES = {
     "tokenizer_dims": (16, 24, 32),
 }
 slow = pytest.mark.slow
-FEWER = COVERED | {"point_jepa"}
+# Their networks differ from others' in nothing that tracing sees; the slow suite compiles them too.
+FEWER = COVERED | {"point_jepa", "point_mae_tiny", "act", "point_bert", "point_gpt_b", "point_gpt_l", "recon_plain"}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
