@@ -87,7 +87,7 @@ def check_folder(output: Path, seed: int, size: DemoSize) -> None:
     if not path.exists():
         write_text_atomically(path, settings)
     elif path.read_text(encoding="utf-8") != settings:
-        raise ConfigError(f"{output} holds a demonstration of another seed or size: choose another --output")
+        raise ConfigError(f"{output} holds a demo with a different seed or size: choose another --output")
 
 
 def write_scans(path: Path, seed: int, size: DemoSize) -> Path:

@@ -134,7 +134,7 @@ def test_a_wrong_base_is_refused_and_left_alone(tmp_path):
     saved(tmp_path)
     other = base(seed=1)
     before = other.head[0].weight.clone()
-    with pytest.raises(AdapterError, match="belongs to another base"):
+    with pytest.raises(AdapterError, match="belongs to a different base"):
         load_adapter(other, tmp_path)
     assert torch.equal(other.head[0].weight, before)
 
@@ -157,7 +157,7 @@ def test_another_model_or_method_is_refused(tmp_path):
     saved(tmp_path)
     with pytest.raises(AdapterError, match="for name 'point_mae_tiny', not 'point_mae'"):
         load_adapter(create_model("point_mae", **TINY), tmp_path)
-    with pytest.raises(AdapterError, match="another method"):
+    with pytest.raises(AdapterError, match="with a different method"):
         load_adapter(apply_method(base(), "lora"), tmp_path)
 
 

@@ -146,7 +146,7 @@ def test_another_base_is_refused(adapter: Path, tmp_path: Path, capsys: pytest.C
     save_file(weights, tmp_path / "other.safetensors")
     words = ["predict", "--adapter", str(adapter), "--base", str(tmp_path / "other.safetensors"), "x.ply"]
     assert main(words) == 2
-    assert "belongs to another base" in capsys.readouterr().err
+    assert "belongs to a different base" in capsys.readouterr().err
 
 
 def test_up_axis_turns_the_files(adapter: Path, scans: Path, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_payload_is_refused_and_does_not_run(tmp_path, monkeypatch, protocol):
         torch.save(content, "bad.pth")
     else:
         (tmp_path / "bad.pth").write_bytes(pickle.dumps(content))
-    with pytest.raises(CheckpointError, match=r"bad\.pth holds something other than weights.*refused"):
+    with pytest.raises(CheckpointError, match=r"bad\.pth holds something that isn't weights.*refused"):
         load_checkpoint(create_model("point_mae", **SIZES), "bad.pth")
     assert not (tmp_path / "payload_ran").exists()
 

@@ -95,13 +95,13 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     if applied_config(model) is None:
         apply_method(model, wanted)
     elif applied_config(model) != wanted:
-        raise AdapterError(f"{folder} was made by another method or other settings than those of the model")
+        raise AdapterError(f"{folder} was made with a different method or different settings from the model's")
     _check_keys(model, state, folder)
     found = fingerprint(base_state(model))
     if found != config["base_model"]["fingerprint"]:
         source = config["base_model"].get("checkpoint") or "unknown"
         raise AdapterError(
-            f"{folder} belongs to another base: the backbone's weights differ from those that it was trained on "
+            f"{folder} belongs to a different base: the backbone's weights differ from those it was trained on "
             f"(checkpoint: {source}); load that checkpoint first"
         )
     model.load_state_dict(state, strict=False)

@@ -1,6 +1,6 @@
 """Runs of a comparison in processes of their own, several at a time. Nothing here imports torch in the first process.
 
-A process a run keeps the runs' memory apart, so that the highest of each is known, and keeps a run's death to itself.
+One process per run separates the runs' memory, so that each one's peak is known, and a crash ends one run only.
 """
 
 from __future__ import annotations

@@ -84,9 +84,9 @@ def write_shards(
     Args:
         folder: is made; it may hold no index yet.
         clouds: (N_i, 3) each, of any sizes.
-        labels: one a cloud.
+        labels: one per cloud.
         class_names: names of the labels.
-        clouds_per_shard: clouds a file. Training holds some files a process in memory: 1024 clouds of 2048 points
+        clouds_per_shard: clouds per file. Training holds some files per process in memory: 1024 clouds of 2048 points
             are 25 MB.
 
     Returns:

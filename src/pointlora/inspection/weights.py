@@ -73,7 +73,7 @@ def _own_metadata(path: Path) -> dict[str, str]:
 
 
 def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]:
-    """The sizes that shapes tell, and the number of heads and of points a patch where they can be guessed."""
+    """The sizes that shapes tell, and the number of heads and of points per patch where they can be guessed."""
     shapes: dict[str, tuple[int, ...]] = {}
     for key, value in weights.items():
         name = layout.rename(key)

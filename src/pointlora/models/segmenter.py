@@ -21,10 +21,10 @@ class SegmenterOutput(NamedTuple):
     """What a part segmenter returns.
 
     Attributes:
-        logits: (B, M, parts) float32, a row a query; a row a point of the cloud without queries of their own.
+        logits: (B, M, parts) float32, one row per query, or per point of the cloud if there are no queries.
         auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted by `model.method.loss_weight`; 0
             without a method.
-        selected: centers (B, K, 3) of the selected patches, a tensor a scale.
+        selected: centers (B, K, 3) of the selected patches, one tensor per scale.
     """
 
     logits: Tensor

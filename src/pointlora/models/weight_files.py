@@ -75,7 +75,7 @@ def read_file(path: Path, shapes_only: bool = False) -> dict[Any, Any]:
         reason = str(error).split("\n")[0][:200] or type(error).__name__
         if "weights_only" in str(error) or "WeightsUnpickler" in str(error) or "Unsupported" in reason:
             raise CheckpointError(
-                f"{path} holds something other than weights and was refused without running it: {_offender(error)}"
+                f"{path} holds something that isn't weights and was refused without running it: {_offender(error)}"
             ) from error
         raise CheckpointError(f"{path} is damaged or no weight file: {reason}") from error
     if not isinstance(content, Mapping):

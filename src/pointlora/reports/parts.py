@@ -54,7 +54,7 @@ def draw_parts(
     up_axis: str = "z",
     title: str = "",
 ) -> Path:
-    """Write a PNG with a cloud a cell, seen from the same side, and under each one the colours of its parts.
+    """Write a PNG with one cloud per cell, seen from the same side, and under each one the colours of its parts.
 
     Args:
         panels: at least one.

@@ -71,7 +71,7 @@ def open_splits(recipe: TrainRecipe) -> Splits:
         if not split.labelled:
             raise DataError(f"data set {data.name}: the {split.split} split has no labels, and fine-tuning needs them")
     if train.class_names != test.class_names:
-        differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(another order)"]
+        differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(a different order)"]
         raise DataError(f"data set {data.name}: training and test classes differ: {', '.join(differing)}")
     selection = None if recipe.training.protocol == "last" else test
     if recipe.training.protocol == "validation":

@@ -38,8 +38,8 @@ def open_fold_file(root: Root, split: str = "train", ways: int = 5, shots: int =
     Args:
         root: folder that holds `5way_10shot` and so on, or the folder above it (`ModelNetFewshot`).
         split: `train` is the support, `test` the queries.
-        ways: classes a fold.
-        shots: support clouds a class.
+        ways: classes per fold.
+        shots: support clouds per class.
         fold: number of the fold.
 
     Raises:

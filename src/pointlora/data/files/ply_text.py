@@ -17,7 +17,7 @@ from pointlora.data.files.text import Line, explain_rows, open_text, parse_rows,
 
 
 def read_text_elements(path: Path, header: PlyHeader) -> list[PlyElement]:
-    """Read all elements, a row a line.
+    """Read all elements, one row per line.
 
     Raises:
         DataError: fewer or more lines than rows, a line that is no row, values that its type can't hold.

@@ -1,4 +1,4 @@
-"""A folder of files whose points have labels, with or without a sub-folder a category."""
+"""A folder of files whose points have labels, with or without one sub-folder per category."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
 
     Args:
         recipe: what to do.
-        resume: insist on an unfinished run.
+        resume: fail unless the folder holds an unfinished run.
 
     Returns:
         what results.json holds; nothing in the other processes of `torchrun` than the first.
