@@ -37,8 +37,8 @@ class DemoSize:
 
     Attributes:
         epochs: passes over the labelled scans.
-        train_per_class: labelled scans a class, a fifth of which chooses the best epoch.
-        test_per_class: scans a class to measure on.
+        train_per_class: labelled scans per class, a fifth of which chooses the best epoch.
+        test_per_class: scans per class to measure on.
     """
 
     epochs: int = 16

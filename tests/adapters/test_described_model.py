@@ -140,7 +140,9 @@ def test_hostile_fields(adapter: Path, tmp_path: Path, key: str, value: Any, mes
 def test_hostile_sizes_of_a_part_segmenter(parts_adapter: Path, tmp_path: Path, key: str) -> None:
     for number, value in enumerate((60_000, 1e9, [65536] * 4, "5", -2)):
         folder = changed(parts_adapter, tmp_path / str(number), f"base_model.options.{key}", value)
-        with pytest.raises(AdapterError, match=r"adapter_config\.json describes") as error:
+        with pytest.raises(
+            AdapterError, match=r"adapter_config\.json (describes|and .* hold different adapters)"
+        ) as error:
             load_adapted_model(folder)
         assert "\n" not in str(error.value)
 

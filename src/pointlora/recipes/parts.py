@@ -136,7 +136,7 @@ def check_labels(name: str | None, column: int | None) -> None:
 
 @dataclass
 class OptimizerConfig:
-    """AdamW, a linear warm-up and a cosine, both stepped once an epoch.
+    """AdamW, a linear warm-up and a cosine, both stepped once per epoch.
 
     Args:
         lr: highest learning rate.

@@ -50,7 +50,7 @@ def draw_clouds(
     Args:
         panels: at least one.
         path: where to; its folder is made.
-        columns: cells a row.
+        columns: cells per row.
         up_axis: `x`, `y` or `z`, the axis that points up in the picture.
         scale_names: of the scales of selection, for the legend.
         title: above the picture.

@@ -60,7 +60,7 @@ def draw_parts(
         panels: at least one.
         path: where to; its folder is made.
         colors: (parts, 3) from 0 to 255.
-        columns: cells a row.
+        columns: cells per row.
         up_axis: `x`, `y` or `z`, the axis that points up in the picture.
         title: above the picture.
 

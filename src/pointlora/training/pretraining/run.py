@@ -68,7 +68,7 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
     if first:
         folder.create()
         what = "resuming" if goes_on else "pre-training"
-        text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps an epoch"
+        text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps per epoch"
         print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
     module = PretrainingModule(model, recipe)
