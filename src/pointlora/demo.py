@@ -65,7 +65,7 @@ def run_demo(output: Path, seed: int = 0, size: DemoSize | None = None) -> dict[
     output.mkdir(parents=True, exist_ok=True)
     check_folder(output, seed, size)
     steps = len(LEARNING_RATES) + 1
-    _say(f"1/{steps}  scans: a few labelled ones to learn from, others to test on")
+    _say(f"1/{steps}  scans: a few labelled ones to learn from, different ones to test on")
     scans = write_scans(output / "scans.npz", seed, size)
     results = {}
     for number, method in enumerate(LEARNING_RATES):

@@ -169,7 +169,7 @@ def test_missing_and_extra_keys_are_errors(tmp_path):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     rewrite(tmp_path, lambda state: state.update(stranger=torch.ones(2)))
-    with pytest.raises(AdapterError, match="1 weights too many, the first is stranger"):
+    with pytest.raises(AdapterError, match="1 unexpected weights, the first is stranger"):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     rewrite(tmp_path, lambda state: state.update({key: torch.ones(4, 48)}))
@@ -178,7 +178,7 @@ def test_missing_and_extra_keys_are_errors(tmp_path):
 
 
 def test_damaged_folders_are_named(tmp_path):
-    with pytest.raises(AdapterError, match=r"no adapter folder: it has no adapter_config\.json"):
+    with pytest.raises(AdapterError, match=r"isn't an adapter folder: it has no adapter_config\.json"):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     weights = tmp_path / "adapter_model.safetensors"

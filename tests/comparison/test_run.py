@@ -121,7 +121,7 @@ def test_a_label_given_twice(tmp_path, capsys):
     path = tmp_path / "twice.yaml"
     path.write_text("methods:\n  full: {}\n  lora: {}\n  full: {name: lora}\n")
     assert main(["compare", str(path)]) == 2
-    assert "'full' is there twice" in capsys.readouterr().err
+    assert "'full' appears twice" in capsys.readouterr().err
 
 
 def test_how_runs_end(tmp_path):

@@ -140,7 +140,7 @@ def _check_keys(model: nn.Module, state: dict[str, Tensor], folder: Path) -> Non
     if missing:
         raise AdapterError(f"{folder / WEIGHTS_FILE} lacks {len(missing)} weights, the first is {missing[0]}")
     if extra:
-        raise AdapterError(f"{folder / WEIGHTS_FILE} has {len(extra)} weights too many, the first is {extra[0]}")
+        raise AdapterError(f"{folder / WEIGHTS_FILE} has {len(extra)} unexpected weights, the first is {extra[0]}")
     for name, value in state.items():
         if value.shape != own[name].shape:
             raise AdapterError(

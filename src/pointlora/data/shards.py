@@ -99,7 +99,7 @@ def write_shards(
     target = Path(folder)
     check_integer("clouds_per_shard", clouds_per_shard, 1)
     if (target / INDEX).exists():
-        raise ConfigError(f"{target / INDEX} is there already: choose another folder, or delete it")
+        raise ConfigError(f"{target / INDEX} already exists: choose another folder, or delete it")
     target.mkdir(parents=True, exist_ok=True)
     numbers = None if labels is None else iter(labels)
     for count, part in enumerate(_parts(clouds, clouds_per_shard)):

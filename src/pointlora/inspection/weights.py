@@ -136,7 +136,7 @@ def _describe_training_checkpoint(path: Path, content: Mapping[Any, Any]) -> dic
         "file": str(path),
         "epoch": content.get("epoch"),
         "step": content.get("global_step"),
-        "use": "`pointlora train` (or pretrain) with the same recipe and --output goes on from it",
+        "use": "`pointlora train` (or pretrain) with the same recipe and --output resumes from it",
         "bytes": path.stat().st_size,
     }
 
@@ -145,7 +145,7 @@ def _unknown(path: Path, weights: Mapping[str, Tensor]) -> str:
     if all(key.startswith("base_model.model.") for key in weights):
         return f"{path} holds the weights of an adapter without its adapter_config.json: keep both in one folder"
     return (
-        f"{path} holds {len(weights)} tensors ({_first(weights)}), but it is no checkpoint of a model that pointlora "
+        f"{path} holds {len(weights)} tensors ({_first(weights)}), but it isn't a checkpoint of a model that pointlora "
         f"knows: {', '.join(list_models())}"
     )
 

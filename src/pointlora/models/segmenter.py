@@ -143,7 +143,7 @@ class PartSegmenter(Backbone):
                 raise ShapeError("categories were given to a model that knows none: create it with num_categories")
             return None
         if category is None:
-            raise ShapeError(f"the model wants the category of each cloud, one of {self.num_categories}")
+            raise ShapeError(f"the model needs the category of each cloud, one of {self.num_categories}")
         if category.shape != (batch,) or category.is_floating_point():
             raise ShapeError(f"category must be ({batch},) integers, not {tuple(category.shape)} of {category.dtype}")
         # Elsewhere than on a CPU the check would wait for the device.

@@ -77,7 +77,7 @@ def read_file(path: Path, shapes_only: bool = False) -> dict[Any, Any]:
             raise CheckpointError(
                 f"{path} holds something that isn't weights and was refused without running it: {_offender(error)}"
             ) from error
-        raise CheckpointError(f"{path} is damaged or no weight file: {reason}") from error
+        raise CheckpointError(f"{path} is damaged or not a weight file: {reason}") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dict of weights")
     return dict(content)

@@ -103,7 +103,7 @@ def _check_seeds(name: str, seeds: list[int]) -> None:
     for seed in seeds:
         check_integer(f"each of {name}", seed, 0, 2**32 - 1)
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"{name} is {seeds}, but each must be there once")
+        raise ConfigError(f"{name} is {seeds}, but each seed may appear only once")
 
 
 def check_method(label: Any, settings: Any) -> dict[str, Any]:

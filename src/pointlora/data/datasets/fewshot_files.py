@@ -85,7 +85,7 @@ def convert_folds(source: str | os.PathLike[str], target: str | os.PathLike[str]
         if goal.suffix != ".npz":
             raise ConfigError(f"{goal}: a fold is converted to .npz: name it {goal.with_suffix('.npz')}")
         if goal.exists():
-            raise ConfigError(f"{goal} is there already: choose another name, or delete it")
+            raise ConfigError(f"{goal} already exists: choose another name, or delete it")
         return [_convert(origin, goal)]
     pickles = sorted(origin.rglob("*.pkl"))
     if not pickles:

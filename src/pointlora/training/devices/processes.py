@@ -79,7 +79,7 @@ def _receive(receiver: Connection, process: Any, devices: int) -> tuple[int, dic
         process.join()
         raise PointLoraError(
             f"one of the {devices} processes of the run ended with code {process.exitcode} (negative: a signal); "
-            "what it said is above"
+            "its output is above"
         ) from None
     if isinstance(outcome, BaseException):
         raise outcome
