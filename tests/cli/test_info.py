@@ -218,7 +218,7 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "other.yaml").write_text("jobs: {build: 1}")
     assert "isn't a recipe" in refused(tmp_path / "other.yaml", capsys)
     (tmp_path / "empty").mkdir()
-    assert "isn't an adapter folder" in refused(tmp_path / "empty", capsys)
+    assert "no adapter folder" in refused(tmp_path / "empty", capsys)
     assert "no such file or folder" in refused(tmp_path / "nothing", capsys)
     (tmp_path / "nan.xyz").write_text("nan 0 0\nnan 0 0\n")
     assert "NaN" in refused(tmp_path / "nan.xyz", capsys)
