@@ -4,20 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := src tests benchmarks scripts
-# A test process for each core, with one thread of torch; each takes about a gigabyte.
-PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+# One test process per core, each with one torch thread and about a gigabyte of memory.
+PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+# For `make test-torch`: the version, the index that its CPU wheel comes from (empty: pip's own), and the tests.
+TORCH ?= 2.6.0
+INDEX ?= https://download.pytorch.org/whl/cpu
+CORE := tests/layers tests/models tests/methods tests/ops
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench clean
+.PHONY: help setup demo test test-slow test-torch lint format bench clean
 
 help:
-	@echo "make demo       up to four minutes: adapt to scans in three ways, draw predictions (runs/demo)"
-	@echo "make test       format, lint, types and the fast tests, on all cores (four minutes on two)"
-	@echo "make test-slow  the tests that take minutes: whole products, other processors, random kills"
-	@echo "make lint       format, lint and types only"
-	@echo "make format     reformat the code"
-	@echo "make bench      time and memory against a plain implementation (under 8 minutes)"
-	@echo "make setup      only .venv, with everything in it"
+	@echo "make demo        up to four minutes: adapt to scans in three ways, draw predictions (runs/demo)"
+	@echo "make test        format, lint, types and the fast tests, on all cores (four minutes on two)"
+	@echo "make test-slow   the tests that take minutes: full products, emulated processors, random kills"
+	@echo "make test-torch  the core tests on a different torch: make test-torch TORCH=2.6.0 (in .venv-torch-2.6.0)"
+	@echo "make lint        format, lint and types only"
+	@echo "make format      reformat the code"
+	@echo "make bench       time and memory against a plain implementation (under 8 minutes)"
+	@echo "make setup       only .venv, with everything in it"
 
 setup: $(STAMP)
 
@@ -37,10 +42,20 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint
-	$(PYTEST)
+	$(BIN)/$(PYTEST)
 
 test-slow: $(STAMP)
-	$(PYTEST) -m slow
+	$(BIN)/$(PYTEST) -m slow
+
+test-torch: .venv-torch-$(TORCH)/.installed
+	.venv-torch-$(TORCH)/bin/$(PYTEST) $(CORE)
+
+.venv-torch-%/.installed: pyproject.toml constraints.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	grep -vE '^(torch|sympy)==' constraints.txt > $(@D)/constraints.txt  # torch brings its own sympy
+	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet $(if $(INDEX),--index-url $(INDEX)) "torch==$*"
+	$(@D)/bin/python -m pip install --disable-pip-version-check --quiet -c $(@D)/constraints.txt "torch==$*" -e ".[dev]"
+	touch $@
 
 format: $(STAMP)
 	$(BIN)/ruff format $(SOURCES)

@@ -95,7 +95,7 @@ def tokenizer(patches: float, size: int, dims: Sequence[int], width: int, passes
     for width_in, width_out in pairwise(first):
         total += linear(rows, width_in, width_out, passes.trained)
     total += linear(rows, first[-1], hidden, passes.frozen) + linear(patches, first[-1], hidden, passes.frozen)
-    # The last maximum hands on one gradient a channel: the backward adds as many rows of the weight, once a patch.
+    # The last maximum hands on one gradient per channel: the backward adds as many rows of the weight, once per patch.
     return total + linear(rows, hidden, width) + linear(patches, hidden, width, passes.frozen - 1)
 
 

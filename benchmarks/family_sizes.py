@@ -1,6 +1,6 @@
 """Parameters and adapter sizes of every model with PointLoRA, as a Markdown table.
 
-    python benchmarks/family_sizes.py [num_classes]
+    python -m benchmarks.family_sizes [num_classes]
 
 Nothing is computed: the models are built without memory for their weights.
 """

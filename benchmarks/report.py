@@ -36,7 +36,7 @@ class Timing:
     """One variant of one case; seconds, and ratios plain / this.
 
     Attributes:
-        wall, cpu: seconds a call.
+        wall, cpu: seconds per call.
         ratio, cpu_ratio: None for what isn't compared with `plain`.
         floor: least seconds that this machine needs; None where it isn't known.
     """

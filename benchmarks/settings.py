@@ -29,7 +29,7 @@ class Settings:
 
     Attributes:
         model: registered model at whose sizes both sides run.
-        batch_size: clouds a batch of the network's cases.
+        batch_size: clouds per batch of the network's cases.
         repetitions: rounds of timing.
         budget: seconds of timing for a case, once there have been two rounds.
         threads: of torch.

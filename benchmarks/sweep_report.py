@@ -23,7 +23,7 @@ class Cell:
         batch: clouds.
         task: `inference` and the like.
         variant: its name.
-        samples: seconds a call.
+        samples: seconds per call.
         ratio: seconds of plain / seconds of this, within a round.
         memory: bytes; on a GPU the highest that a call had allocated, weights, optimiser state and clouds included; on
             a CPU the highest sum of tensors that a call made.

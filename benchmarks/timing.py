@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-# Seconds; shorter functions are called several times a sample. A GPU is waited for at its end, so it is longer there.
+# Seconds; shorter functions are called several times per sample. A GPU is waited for at its end, so it is longer there.
 SHORTEST = {"cpu": 0.02, "cuda": 0.05}
 LONG_START = 3.0  # seconds; a first call on a GPU that takes less may have spent it on compiling and loading kernels
 
 
 @dataclass
 class Samples:
-    """Seconds a call: wall time, and processor time of all threads and child processes; and how many calls a sample."""
+    """Seconds per call: wall time, and processor time of all threads and child processes; and the calls per sample."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)

@@ -47,5 +47,5 @@ def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     assert run_demo(tmp_path / "demo", 0, SMALL) == results
     assert capsys.readouterr().err.count("finished before") == 3
-    with pytest.raises(ConfigError, match="holds a demonstration of another seed or size"):
+    with pytest.raises(ConfigError, match="holds a demo with a different seed or size"):
         run_demo(tmp_path / "demo", 1, SMALL)

@@ -1,4 +1,4 @@
-"""The code in README.md and docs/quickstart.md runs, its commands exist, and its links lead somewhere."""
+"""The code in README.md and the pages runs, its commands exist, and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def blocks(page: str, language: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "docs/benchmarks.md"])
 def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = blocks(page, "python")
@@ -36,6 +36,14 @@ def test_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     names: dict[str, object] = {}
     for block in code:
         exec(compile(block, page, "exec"), names)
+
+
+def test_nothing_is_installed_from_an_index_that_lacks_it() -> None:
+    """The package is on no index: it is installed from a clone."""
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "src").rglob("*.py")]
+    files += (ROOT / "src").rglob("*.yaml")
+    for file in files:
+        assert not re.search(r"pip install [^`\n]*\bpointlora\b", file.read_text(encoding="utf-8")), file
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -69,7 +77,7 @@ def test_commands_and_their_options_exist(page: str) -> None:
                     assert name in known or name.startswith(("method.", "data.options.")), (command, word)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "docs/benchmarks.md", "docs/results.md"])
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#\s]+)", text):

@@ -69,7 +69,7 @@ class PlainClassifier(nn.Module):
         super().__init__()
         half = num_groups // 2
         self.main = (num_groups, group_size)
-        # groups, points a patch, tokens kept, weight in the mask loss
+        # groups, points per patch, tokens kept, weight in the mask loss
         self.scales = (
             (num_groups, group_size, num_groups // 4, 1.0),
             (half, 2 * group_size, max(half // 8, 1), 0.25),

@@ -37,8 +37,8 @@ class DemoSize:
 
     Attributes:
         epochs: passes over the labelled scans.
-        train_per_class: labelled scans a class, a fifth of which chooses the best epoch.
-        test_per_class: scans a class to measure on.
+        train_per_class: labelled scans per class, a fifth of which chooses the best epoch.
+        test_per_class: scans per class to measure on.
     """
 
     epochs: int = 9
@@ -65,7 +65,7 @@ def run_demo(output: Path, seed: int = 0, size: DemoSize | None = None) -> dict[
     output.mkdir(parents=True, exist_ok=True)
     check_folder(output, seed, size)
     steps = len(LEARNING_RATES) + 1
-    _say(f"1/{steps}  scans: a few labelled ones to learn from, others to test on")
+    _say(f"1/{steps}  scans: a few labelled ones to learn from, different ones to test on")
     scans = write_scans(output / "scans.npz", seed, size)
     results = {}
     for number, method in enumerate(LEARNING_RATES):
@@ -87,7 +87,7 @@ def check_folder(output: Path, seed: int, size: DemoSize) -> None:
     if not path.exists():
         write_text_atomically(path, settings)
     elif path.read_text(encoding="utf-8") != settings:
-        raise ConfigError(f"{output} holds a demonstration of another seed or size: choose another --output")
+        raise ConfigError(f"{output} holds a demo with a different seed or size: choose another --output")
 
 
 def write_scans(path: Path, seed: int, size: DemoSize) -> Path:

@@ -15,7 +15,7 @@ HEADER = ("method", "test accuracy", "trained parameters", "share", "adapter", "
 
 
 def demo_table(results: Mapping[str, Mapping[str, Any]], markdown: bool = False) -> str:
-    """A row a method, from what `run_demo` returns."""
+    """One row per method, from what `run_demo` returns."""
     rows = []
     for method, figures in results.items():
         trained, total = figures["trained_parameters"], figures["total_parameters"]

@@ -134,7 +134,7 @@ def test_a_wrong_base_is_refused_and_left_alone(tmp_path):
     saved(tmp_path)
     other = base(seed=1)
     before = other.head[0].weight.clone()
-    with pytest.raises(AdapterError, match="belongs to another base"):
+    with pytest.raises(AdapterError, match="belongs to a different base"):
         load_adapter(other, tmp_path)
     assert torch.equal(other.head[0].weight, before)
 
@@ -157,7 +157,7 @@ def test_another_model_or_method_is_refused(tmp_path):
     saved(tmp_path)
     with pytest.raises(AdapterError, match="for name 'point_mae_tiny', not 'point_mae'"):
         load_adapter(create_model("point_mae", **TINY), tmp_path)
-    with pytest.raises(AdapterError, match="another method"):
+    with pytest.raises(AdapterError, match="with a different method"):
         load_adapter(apply_method(base(), "lora"), tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_missing_and_extra_keys_are_errors(tmp_path):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     rewrite(tmp_path, lambda state: state.update(stranger=torch.ones(2)))
-    with pytest.raises(AdapterError, match="1 weights too many, the first is stranger"):
+    with pytest.raises(AdapterError, match="1 unexpected weights, the first is stranger"):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     rewrite(tmp_path, lambda state: state.update({key: torch.ones(4, 48)}))
@@ -178,7 +178,7 @@ def test_missing_and_extra_keys_are_errors(tmp_path):
 
 
 def test_damaged_folders_are_named(tmp_path):
-    with pytest.raises(AdapterError, match=r"no adapter folder: it has no adapter_config\.json"):
+    with pytest.raises(AdapterError, match=r"isn't an adapter folder: it has no adapter_config\.json"):
         load_adapter(base(), tmp_path)
     saved(tmp_path)
     weights = tmp_path / "adapter_model.safetensors"

@@ -256,7 +256,7 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_file({"layer1.0.conv1.weight": torch.zeros(2, 2)}, tmp_path / "resnet.safetensors")
     message = refused(tmp_path / "resnet.safetensors", capsys)
     assert "holds 1 tensors (layer1.0.conv1.weight)" in message
-    assert "no checkpoint of a model that pointlora knows" in message
+    assert "isn't a checkpoint of a model that pointlora knows" in message
     save_file({"base_model.model.x.lora_A.weight": torch.zeros(2, 2)}, tmp_path / "a.safetensors")
     assert "adapter without its adapter_config.json" in refused(tmp_path / "a.safetensors", capsys)
     (tmp_path / "paper").write_bytes(b"%PDF-1.7 ...")
@@ -266,7 +266,7 @@ def test_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "half.safetensors").write_bytes(b"\x10\x00\x00")
     assert "half.safetensors is damaged" in refused(tmp_path / "half.safetensors", capsys)
     (tmp_path / "other.yaml").write_text("jobs: {build: 1}")
-    assert "no recipe" in refused(tmp_path / "other.yaml", capsys)
+    assert "isn't a recipe" in refused(tmp_path / "other.yaml", capsys)
     (tmp_path / "empty").mkdir()
     assert "no adapter folder" in refused(tmp_path / "empty", capsys)
     assert "no such file or folder" in refused(tmp_path / "nothing", capsys)

@@ -146,7 +146,7 @@ def test_another_base_is_refused(adapter: Path, tmp_path: Path, capsys: pytest.C
     save_file(weights, tmp_path / "other.safetensors")
     words = ["predict", "--adapter", str(adapter), "--base", str(tmp_path / "other.safetensors"), "x.ply"]
     assert main(words) == 2
-    assert "belongs to another base" in capsys.readouterr().err
+    assert "belongs to a different base" in capsys.readouterr().err
 
 
 def test_up_axis_turns_the_files(adapter: Path, scans: Path, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_up_axis_turns_the_files(adapter: Path, scans: Path, tmp_path: Path) -> 
 def test_python_errors(adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.ply: no such file"):
         Predictor(adapter).predict([tmp_path / "nothing.ply"])
-    with pytest.raises(AdapterError, match="no adapter folder"):
+    with pytest.raises(AdapterError, match="isn't an adapter folder"):
         Predictor(tmp_path)
     with pytest.raises(ConfigError, match="unknown up_axis 'w'"):
         Predictor(adapter, up_axis="w")
@@ -199,7 +199,7 @@ def test_damaged_descriptions(adapter: Path, tmp_path: Path, key: str, value: ob
         (["f"], "give one of --adapter DIR and --zero-shot NPZ"),
         (["--adapter", "a"], "required: FILES"),
         (["--adapter", "a", "f", "--top", "0"], "'0' must be a whole number of at least 1"),
-        (["--adapter", "no/such", "f"], "no/such is no adapter folder"),
+        (["--adapter", "no/such", "f"], "no/such isn't an adapter folder"),
     ],
 )
 def test_mistakes_give_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,7 @@ def test_another_base_is_refused(pipeline, tmp_path, capsys):
     base = str(tmp_path / "other" / "model.safetensors")
     capsys.readouterr()
     assert main(["evaluate", "--adapter", str(pipeline / "tuned"), "--base", base]) == 2
-    assert "belongs to another base" in error_of(capsys)
+    assert "belongs to a different base" in error_of(capsys)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_label_given_twice(tmp_path, capsys):
     path = tmp_path / "twice.yaml"
     path.write_text("methods:\n  full: {}\n  lora: {}\n  full: {name: lora}\n")
     assert main(["compare", str(path)]) == 2
-    assert "'full' is there twice" in capsys.readouterr().err
+    assert "'full' appears twice" in capsys.readouterr().err
 
 
 def test_how_runs_end(tmp_path):
@@ -230,7 +230,7 @@ def test_progress_and_counts():
     progress.begins(cell)
     progress.ends(cell, {"measured_on": "validation split", "accuracy": 0.5, "training_seconds": 61.2})
     assert lines == [
-        "[ 0/12] lora 2, search optimizer.lr=0.001, seed 7: begins; see nowhere/lora 2/search_0_seed_7.log",
+        "[ 0/12] lora 2, search optimizer.lr=0.001, seed 7: starts; see nowhere/lora 2/search_0_seed_7.log",
         "[ 1/12] lora 2, search optimizer.lr=0.001, seed 7: validation accuracy 50.00 %, 61 s",
     ]
 

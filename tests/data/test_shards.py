@@ -119,7 +119,7 @@ def test_splits_lie_in_folders(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_named(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         write_shards(folder, ragged())
     with pytest.raises(DataError, match=r"cloud 1 has shape \(4, 2\)"):
         write_shards(tmp_path / "other", [np.ones((4, 3)), np.ones((4, 2))])

@@ -92,7 +92,7 @@ def test_own_files_round_trip(tmp_path):
 
 def test_wrong_sizes_are_named():
     golden = load_golden("point_mae_cls_small")
-    with pytest.raises(CheckpointError, match=r"head\.8\.weight has shape \(15, 256\), but the model wants \(7, 256\)"):
+    with pytest.raises(CheckpointError, match=r"head\.8\.weight has shape \(15, 256\), but the model needs \(7, 256\)"):
         load_checkpoint(create_model("point_mae", num_classes=7, **SIZES), golden.state_dict)
     with pytest.raises(CheckpointError, match=r"place for.*blocks\.2"):
         load_checkpoint(create_model("point_mae", num_classes=15, embed_dim=48, depth=2), golden.state_dict)
@@ -119,9 +119,9 @@ def test_bad_files_are_named(tmp_path):
     whole = official_file(tmp_path / "whole.pth", load_golden("point_mae_cls_small").state_dict).read_bytes()
     cases = {
         "empty.pth": (b"", "is empty"),
-        "text.pth": (b"hello world", "damaged or no weight file"),
-        "cut.pth": (whole[: len(whole) // 2], "damaged or no weight file"),
-        "cut.safetensors": (b"\x10\x00\x00\x00\x00\x00\x00\x00{", "damaged or no weight file"),
+        "text.pth": (b"hello world", "damaged or not a weight file"),
+        "cut.pth": (whole[: len(whole) // 2], "damaged or not a weight file"),
+        "cut.safetensors": (b"\x10\x00\x00\x00\x00\x00\x00\x00{", "damaged or not a weight file"),
     }
     for name, (content, message) in cases.items():
         (tmp_path / name).write_bytes(content)
@@ -134,7 +134,7 @@ def test_bad_files_are_named(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "none.pth")
     for name, message in [
         ("list.pth", "holds a list"),
-        ("other.pth", "no weight file of a known model"),
+        ("other.pth", "isn't a weight file of a known model"),
         ("none.pth", "no weights"),
     ]:
         with pytest.raises(CheckpointError, match=message):

@@ -125,7 +125,7 @@ def test_the_category_matters_and_is_checked():
         first, second = (model(points, torch.tensor(ids)).logits for ids in ([0, 0], [1, 0]))
     assert (first[0] - second[0]).abs().max() > 1e-4
     torch.testing.assert_close(first[1], second[1])
-    with pytest.raises(ShapeError, match="wants the category of each cloud, one of 3"):
+    with pytest.raises(ShapeError, match="needs the category of each cloud, one of 3"):
         model(points)
     with pytest.raises(ShapeError, match=r"category must be \(2,\) integers, not \(1,\)"):
         model(points, torch.tensor([0]))

@@ -135,7 +135,9 @@ def test_up_axis_turns_the_files(adapter: Path, predictor: PartPredictor, tmp_pa
 
 def test_categories(adapter: Path, predictor: PartPredictor, tmp_path: Path) -> None:
     path = write_ply(tmp_path / "a.ply", cloud(50))
-    with pytest.raises(DataError, match=r"a\.ply: its folder '.*' is no category; give --category, one of Chair, mug"):
+    with pytest.raises(
+        DataError, match=r"a\.ply: its folder '.*' isn't a category; give --category, one of Chair, mug"
+    ):
         predictor.predict([path])
     with pytest.raises(ConfigError, match="unknown category 'chiar': did you mean 'Chair'. Known: Chair, mug"):
         predictor.predict([path], "chiar")

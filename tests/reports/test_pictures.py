@@ -66,5 +66,5 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(builtins, "__import__", blocked)
     for name in [name for name in sys.modules if name.startswith("matplotlib")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(ConfigError, match=r"pip install 'pointlora\[viz\]'"):
+    with pytest.raises(ConfigError, match=r"in a clone of the repository, pip install '\.\[viz\]'"):
         draw_clouds([CloudPanel(np.eye(3, dtype=np.float32))], tmp_path / "x.png")

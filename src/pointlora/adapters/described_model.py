@@ -89,7 +89,7 @@ def _plain_model(folder: Path, config: Mapping[str, Any]) -> Backbone:
     base = config["base_model"]
     try:
         if base["task"] not in ("classification", "part_segmentation"):
-            raise AdapterError(f"its task {shown(base['task'])} is none that an adapter is trained for")
+            raise AdapterError(f"its task {shown(base['task'])} isn't one that adapters are trained for")
         with torch.device("meta"):
             model = create_model(base["name"], base["task"], **base["sizes"], **base["options"])
     except Exception as error:  # any type of value may stand in the file, and fail anywhere
@@ -119,8 +119,8 @@ def _check_shapes(folder: Path, model: nn.Module, found: Mapping[str, tuple[int,
     for name in [*described, *found]:
         if described.get(name) != found.get(name):
             raise AdapterError(
-                f"{folder / CONFIG_FILE} describes another adapter than {WEIGHTS_FILE} holds: {name} has shape "
-                f"{described.get(name, 'none')} there, and {found.get(name, 'none')} here"
+                f"{folder / CONFIG_FILE} and {WEIGHTS_FILE} hold different adapters: {name} has shape "
+                f"{described.get(name, 'none')} in the first and {found.get(name, 'none')} in the second"
             )
 
 

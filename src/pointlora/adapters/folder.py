@@ -96,13 +96,13 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     if applied_config(model) is None:
         apply_method(model, wanted)
     elif applied_config(model) != wanted:
-        raise AdapterError(f"{folder} was made by another method or other settings than those of the model")
+        raise AdapterError(f"{folder} was made with a different method or different settings from the model's")
     _check_keys(model, state, folder)
     found = fingerprint(base_state(model))
     if found != config["base_model"]["fingerprint"]:
         source = config["base_model"].get("checkpoint") or "unknown"
         raise AdapterError(
-            f"{folder} belongs to another base: the backbone's weights differ from those that it was trained on "
+            f"{folder} belongs to a different base: the backbone's weights differ from those it was trained on "
             f"(checkpoint: {source}); load that checkpoint first"
         )
     model.load_state_dict(state, strict=False)
@@ -141,7 +141,7 @@ def _check_keys(model: nn.Module, state: dict[str, Tensor], folder: Path) -> Non
     if missing:
         raise AdapterError(f"{folder / WEIGHTS_FILE} lacks {len(missing)} weights, the first is {missing[0]}")
     if extra:
-        raise AdapterError(f"{folder / WEIGHTS_FILE} has {len(extra)} weights too many, the first is {extra[0]}")
+        raise AdapterError(f"{folder / WEIGHTS_FILE} has {len(extra)} unexpected weights, the first is {extra[0]}")
     for name, value in state.items():
         if value.shape != own[name].shape:
             raise AdapterError(

@@ -74,7 +74,7 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
-        raise AdapterError(f"{folder} is no adapter folder: it has no {CONFIG_FILE}")
+        raise AdapterError(f"{folder} isn't an adapter folder: it has no {CONFIG_FILE}")
     if path.stat().st_size > _MOST_BYTES:
         raise AdapterError(f"{path} is damaged: it has {path.stat().st_size} bytes, the limit is {_MOST_BYTES}")
     try:

@@ -86,7 +86,7 @@ def adapter_parts(folder: str | os.PathLike[str], config: dict[str, Any]) -> Par
         raise AdapterError(f"{folder} doesn't say which parts it tells apart ({error})") from error
     options = config["base_model"]["options"]
     if (space.num_parts, space.num_categories) != (options.get("num_parts"), options.get("num_categories")):
-        raise AdapterError(f"{folder} is damaged: it names {space.num_parts} parts, its model has others")
+        raise AdapterError(f"{folder} is damaged: it names {space.num_parts} parts; its model has a different number")
     return space
 
 

@@ -25,7 +25,7 @@ Both must first give the same logits within 1e-4, or nothing is timed. Ratios ar
 floor is what the machine's own measured bandwidth and matrix rates allow for the bytes and operations that a part can't
 do without.
 
-With --sweep, inference and training steps alone, over several batch sizes: times, clouds a second, memory.
+With --sweep, inference and training steps alone, over several batch sizes: times, clouds per second, memory.
 """
 
 
@@ -52,31 +52,41 @@ def make_parser() -> Parser:
         action="store_true",
         help="fewer repetitions, smaller batches: under two minutes if idle and with bfloat16",
     )
-    parser.add_argument("--only", metavar="NAMES", help="these parts alone, with commas (--list shows them)")
-    parser.add_argument("--list", action="store_true", help="show the parts and end")
-    parser.add_argument("--model", default="point_mae", choices=("point_mae", "point_mae_tiny"), help="which sizes")
+    parser.add_argument("--only", metavar="NAMES", help="only these parts, separated by commas (--list shows them)")
+    parser.add_argument("--list", action="store_true", help="list the parts and exit")
     parser.add_argument(
-        "--batch-size", type=positive_integer, metavar="N", help="clouds a batch (8; tiny 32; quick 2; tiny 8)"
+        "--model",
+        default="point_mae",
+        choices=("point_mae", "point_mae_tiny"),
+        help="the model whose sizes are measured",
+    )
+    parser.add_argument(
+        "--batch-size", type=positive_integer, metavar="N", help="clouds per batch (8; tiny 32; quick 2; tiny 8)"
     )
     parser.add_argument("--repetitions", type=positive_integer, metavar="N", help="timed runs of each variant")
-    parser.add_argument("--threads", type=positive_integer, default=2, metavar="N", help="threads of torch (default 2)")
+    parser.add_argument("--threads", type=positive_integer, default=2, metavar="N", help="torch threads (default 2)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
     parser.add_argument("--json", metavar="FILE", help="also write every measurement as JSON")
     parser.add_argument("--check", metavar="FILE", help="compare ratios with stored ones; exit code 1 if any is worse")
-    parser.add_argument("--tolerance", type=float, default=0.25, metavar="X", help="share that a ratio may lose (0.25)")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.25, metavar="X", help="fraction that a ratio may lose (0.25)"
+    )
     parser.add_argument("--save-ratios", metavar="FILE", help="store this run's ratios for --check")
     sweep = parser.add_argument_group("sweep over batch sizes")
     sweep.add_argument(
-        "--sweep", type=batch_sizes, metavar="SIZES", help="clouds a batch, with commas, such as 1,8,32,128,512"
+        "--sweep",
+        type=batch_sizes,
+        metavar="SIZES",
+        help="clouds per batch, separated by commas, such as 1,8,32,128,512",
     )
     sweep.add_argument(
         "--sweep-budget",
         type=positive_seconds,
         metavar="SECONDS",
-        help="what hasn't begun by then isn't run (default 600; on a GPU 120)",
+        help="skip what hasn't started by then (default 600; on a GPU 120)",
     )
     sweep.add_argument(
-        "--sweep-compile", action="store_true", help="also training steps with torch.compile, a minute for each size"
+        "--sweep-compile", action="store_true", help="also training steps with torch.compile, a minute per size"
     )
     parser.add_argument(
         "--child", metavar="SPEC", help="measure one variant in this process (used by the command itself)"
@@ -113,7 +123,7 @@ def benchmark_module(name: str) -> ModuleType:
         )
         if not (folder / "__init__.py").is_file() or spec is None or spec.loader is None:
             raise ConfigError(
-                "the benchmarks come with the source tree, not with the installed package: clone the repository, "
+                "the benchmarks are part of the source tree, not of the installed package: clone the repository, "
                 "install it there with `pip install -e .`, and run this command again"
             )
         package = importlib.util.module_from_spec(spec)

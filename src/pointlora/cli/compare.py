@@ -27,5 +27,5 @@ def run(arguments: Sequence[str]) -> int:
         write_comparison(recipe.output, runs, found.search_runs(), recipe.base, found.title)
     except ConfigError as error:  # matplotlib isn't there; the tables are written
         print(f"no picture: {error}", file=sys.stderr)
-    print(f"\ntables, picture and runs in {recipe.output}")
+    print(f"\ntables, picture and runs are in {recipe.output}")
     return 0

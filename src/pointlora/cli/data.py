@@ -26,6 +26,6 @@ def make_parser() -> Parser:
     """The parser; it needs no torch."""
     parser = Parser("data", DESCRIPTION)
     parser.add_argument("action", choices=("convert",), help="what to do")
-    parser.add_argument("source", metavar="SRC", help="a .pkl file, or a folder with such files in it")
+    parser.add_argument("source", metavar="SRC", help="a .pkl file, or a folder of them")
     parser.add_argument("target", metavar="DST", help="the .npz file, or the folder for .npz files in the same layout")
     return parser

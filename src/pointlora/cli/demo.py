@@ -35,7 +35,7 @@ def make_parser() -> Parser:
     """The parser; it needs no torch."""
     parser = Parser("demo", DESCRIPTION)
     parser.add_argument("--output", default="runs/demo", metavar="DIR", help="folder for everything (runs/demo)")
-    parser.add_argument("--seed", type=_seed, default=0, help="decides everything that is random (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of everything random (default 0)")
     return parser
 
 

@@ -65,4 +65,4 @@ def describe_missing_module(error: ModuleNotFoundError) -> str:
     name = (error.name or "").split(".")[0]
     if not name or name == "pointlora":
         raise error
-    return f"the package {name} is not installed: pip install 'pointlora[all]'"
+    return f"the package {name} is not installed: in a clone of the repository, pip install '.[all]'"

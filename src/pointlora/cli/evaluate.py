@@ -26,8 +26,8 @@ class EvaluationData:
         options: the data set's own options; they replace those of the training when name is given.
         label_name, label_column: where the part labels of a folder's files are, as in training.
         cache: auto, off, or a folder, as in training.
-        split: train, test, or another that the data set has.
-        num_points: points a cloud that the model sees.
+        split: train, test, or any split that the data set has.
+        num_points: points per cloud, as the model sees it.
     """
 
     name: str | None = None
@@ -54,14 +54,13 @@ class EvaluateConfig:
         adapter: folder of an adapter, or of a run that has one.
         base: file with the backbone's weights; by default the one that the adapter names.
         data: what to measure on.
-        votes: average the probabilities over so many random subsets and augmentations of each cloud.
+        votes: average the probabilities over this many random subsets and augmentations of each cloud.
         seed: of the votes.
         batch_size: clouds at a time.
         workers: processes that load data.
         accelerator: auto, cpu or cuda.
-        precision: 32, so that figures stay the same on every machine, or bf16 where the processor or the GPU computes
-            in it.
-        plugins: Python files that register the adapter's tuning method, where it isn't one of this library. They are
+        precision: 32, for the same figures on every machine, or bf16 where the processor or the GPU computes in it.
+        plugins: Python files that register the adapter's tuning method, if it isn't one of this library's. They are
             run.
     """
 

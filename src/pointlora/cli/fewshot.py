@@ -16,5 +16,5 @@ def run(arguments: Sequence[str]) -> int:
     from pointlora.reports.fewshot import text_report
 
     print(text_report(run_folds(recipe)))
-    print(f"figures in {recipe.output}/fewshot.json, table in {recipe.output}/fewshot.md")
+    print(f"figures are in {recipe.output}/fewshot.json, the table is in {recipe.output}/fewshot.md")
     return 0

@@ -15,17 +15,17 @@ from pointlora.waiting import wait_shortly
 
 # command -> (module with `run(arguments) -> exit code`, one line of help)
 COMMANDS = {
-    "train": ("pointlora.cli.train", "fine-tune a pre-trained backbone by a recipe"),
+    "train": ("pointlora.cli.train", "fine-tune a pre-trained backbone with a recipe"),
     "pretrain": ("pointlora.cli.pretrain", "pre-train a backbone as a masked autoencoder"),
-    "compare": ("pointlora.cli.compare", "several methods with several seeds: a table with intervals"),
-    "fewshot": ("pointlora.cli.fewshot", "fine-tune on few-shot folds: mean and deviation"),
+    "compare": ("pointlora.cli.compare", "compare methods over several seeds: a table with intervals"),
+    "fewshot": ("pointlora.cli.fewshot", "fine-tune on few-shot folds: mean and standard deviation"),
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files, or label their parts"),
-    "demo": ("pointlora.cli.demo", "a few minutes: adapt to scans in three ways, draw predictions"),
+    "demo": ("pointlora.cli.demo", "adapt to scans in three ways and draw predictions, in a few minutes"),
     "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),
-    "benchmark": ("pointlora.cli.benchmark", "time and memory against a plain implementation of the method"),
+    "benchmark": ("pointlora.cli.benchmark", "measure time and memory against a plain implementation"),
 }
 
 

@@ -104,6 +104,6 @@ def short_message(message: str) -> str:
     if key is None or value is None:
         return text
     expected = re.search(r"Subtypes: \[(.*?)\] Errors", text) or re.search(r"Expected an? (.*?)\. Got", text)
-    kinds = expected.group(1) if expected else "another type"
+    kinds = expected.group(1) if expected else "a different type"
     kinds = re.sub(r"<class '(\w+)'>", r"\1", kinds).replace("NoneType", "null").replace(", ", " or ")
     return f"{key.group(1)} is {value.group(1)!r}, but it must be of type {kinds}"

@@ -115,7 +115,7 @@ def make_parser() -> Parser:
     parser.add_argument("files", nargs="+", metavar="FILES", help="files, folders or quoted patterns")
     parser.add_argument("--adapter", metavar="DIR", help="adapter folder, such as runs/mine/adapter")
     parser.add_argument("--zero-shot", metavar="NPZ", help="names and text embeddings of classes, without an adapter")
-    parser.add_argument("--task", choices=tuple(TASKS), help="the adapter's task; another one is an error")
+    parser.add_argument("--task", choices=tuple(TASKS), help="the adapter's task; a different one is an error")
     parser.add_argument(
         "--base",
         metavar="CKPT",
@@ -130,7 +130,7 @@ def make_parser() -> Parser:
         "part segmentation: the folder for labelled clouds",
     )
     parser.add_argument(
-        "--up-axis", choices=("x", "y", "z"), help="axis that points up in FILES, if not as in training"
+        "--up-axis", choices=("x", "y", "z"), help="axis that points up in FILES, if different from training"
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
     classes = parser.add_argument_group("classification")
@@ -138,7 +138,7 @@ def make_parser() -> Parser:
     classes.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds at a time (default 32)")
     parts = parser.add_argument_group("part segmentation")
     parts.add_argument(
-        "--category", metavar="NAME", help="what FILES are (by default each is what the folder it lies in is called)"
+        "--category", metavar="NAME", help="the category of FILES (by default the name of each file's folder)"
     )
     parts.add_argument(
         "--pictures", type=natural_number, metavar="N", help="clouds in parts.png, the first N (default 8; 0 for none)"
@@ -173,7 +173,7 @@ def as_json(good: Sequence[Prediction], bad: Sequence[DataError], top: int) -> s
 
 
 def as_csv(good: Sequence[Prediction], bad: Sequence[DataError], top: int) -> str:
-    """A row a file, with the `top` classes and their probabilities."""
+    """One row per file, with the `top` classes and their probabilities."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     ranks = range(1, top + 1)

@@ -16,7 +16,7 @@ class ProbeConfig:
     """Linear probe: logistic regression on frozen features, to see what pre-training has learned; trains in seconds.
 
     Args:
-        model: the backbone and its weights; without `checkpoint` random ones are probed.
+        model: the backbone and its weights; without `checkpoint` they are random.
         data: a labelled data set. Its augmentations aren't used.
         seed: of the validation split, and of random weights.
         batch_size: clouds at a time.

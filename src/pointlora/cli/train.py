@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pointlora.cli.parsing import parse_recipe
 from pointlora.recipes.runs import TrainRecipe
 
-FLAGS = {"resume": "insist on going on with an unfinished run in --output (one that is there is resumed anyway)"}
+FLAGS = {"resume": "fail unless --output holds an unfinished run (if it does, the run is resumed with or without this)"}
 RECIPE = "YAML file, or the name of a recipe that comes with the package; options override it"
 
 

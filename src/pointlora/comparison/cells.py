@@ -1,6 +1,6 @@
 """Runs of a comparison in processes of their own, several at a time. Nothing here imports torch in the first process.
 
-A process a run keeps the runs' memory apart, so that the highest of each is known, and keeps a run's death to itself.
+One process per run separates the runs' memory, so that each one's peak is known, and a crash ends one run only.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Progress:
         self.say = say or (lambda line: print(line, file=sys.stderr, flush=True))
 
     def begins(self, cell: Cell) -> None:
-        how = "goes on" if RunFolder(cell.recipe).config.exists() else "begins"
+        how = "resumes" if RunFolder(cell.recipe).config.exists() else "starts"
         self.say(f"{self._count()} {cell.name}: {how}; see {cell.log}")
 
     def ends(self, cell: Cell, results: Mapping[str, Any], before: bool = False) -> None:
@@ -155,8 +155,8 @@ def receive(receiver: Connection, process: Any, cell: Cell) -> Any:
     except EOFError:
         process.join()
         raise PointLoraError(
-            f"{cell.name}: its process ended with code {process.exitcode} (negative: a signal, -9 also for want of "
-            f"memory); what it said is above, or in {cell.log}"
+            f"{cell.name}: its process ended with code {process.exitcode} (negative: a signal; -9 can mean a lack of "
+            f"memory); its output is above, or in {cell.log}"
         ) from None
     finally:
         receiver.close()

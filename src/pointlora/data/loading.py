@@ -50,7 +50,7 @@ class PointLoader(DataLoader):
             yield batch
 
     def _stop_workers(self, iterator: Any) -> None:
-        """Stop the workers at once; torch takes 5 seconds a worker when an exception unwinds the loader."""
+        """Stop the workers at once; torch takes 5 seconds per worker when an exception unwinds the loader."""
         stop = getattr(iterator, "_shutdown_workers", None)
         if stop is not None:
             stop()
@@ -114,7 +114,7 @@ def make_loader(
     Args:
         dataset: where the clouds come from.
         transform: a ready transform, or its configuration, to be used with `train` and `seed`.
-        batch_size: clouds a batch and process.
+        batch_size: clouds per batch and process.
         seed: chooses the orders and, with a configuration, the random draws.
         train: random subset and augmentations (ignored with a ready transform).
         shuffle: a new order each epoch; None is the same as training.

@@ -43,7 +43,7 @@ class EpochBatchSampler:
 
     Args:
         num_samples: size of the data set.
-        batch_size: samples a batch and process.
+        batch_size: samples per batch and process.
         seed: chooses the orders.
         shuffle: a new order each epoch; otherwise always 0, 1, 2, ...
         drop_last: leave out a last batch that isn't full.

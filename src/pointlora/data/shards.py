@@ -84,9 +84,9 @@ def write_shards(
     Args:
         folder: is made; it may hold no index yet.
         clouds: (N_i, 3) each, of any sizes.
-        labels: one a cloud.
+        labels: one per cloud.
         class_names: names of the labels.
-        clouds_per_shard: clouds a file. Training holds some files a process in memory: 1024 clouds of 2048 points
+        clouds_per_shard: clouds per file. Training holds some files per process in memory: 1024 clouds of 2048 points
             are 25 MB.
 
     Returns:
@@ -99,7 +99,7 @@ def write_shards(
     target = Path(folder)
     check_integer("clouds_per_shard", clouds_per_shard, 1)
     if (target / INDEX).exists():
-        raise ConfigError(f"{target / INDEX} is there already: choose another folder, or delete it")
+        raise ConfigError(f"{target / INDEX} already exists: choose another folder, or delete it")
     target.mkdir(parents=True, exist_ok=True)
     numbers = None if labels is None else iter(labels)
     for count, part in enumerate(_parts(clouds, clouds_per_shard)):

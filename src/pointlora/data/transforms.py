@@ -21,7 +21,7 @@ class TransformConfig(AugmentationRanges):
     """What happens to a cloud on its way to the model, and how far the augmentations may go.
 
     Attributes:
-        num_points: points a cloud has in a batch.
+        num_points: points per cloud in a batch.
         normalize: centre each cloud on its mean and scale it into the unit sphere.
         oversample: training draws `num_points` at random from this many times as many, spread by farthest point
             sampling; 1.171875 makes 2400 of 2048 and 1200 of 1024, as the published recipes have it.

@@ -158,7 +158,9 @@ def _describe_hdf5(path: Path) -> dict[str, Any]:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"{path}: reading HDF5 needs h5py: pip install 'pointlora[io]'") from error
+        raise DataError(
+            f"{path}: reading HDF5 needs h5py: in a clone of the repository, pip install '.[io]'"
+        ) from error
     arrays: dict[str, Any] = {}
     try:
         with h5py.File(path, "r") as file:

@@ -126,7 +126,7 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     try:
         recipe = from_mapping(kind, mapping)
     except ConfigError as error:
-        raise ConfigError(f"{path} is no recipe that pointlora can run: {error}") from error
+        raise ConfigError(f"{path} isn't a recipe that pointlora can run: {error}") from error
     described: dict[str, Any] = {"kind": "recipe", "file": str(path), "command": f"pointlora {command}"}
     if command == "train":
         described["task"] = recipe.task

@@ -76,7 +76,7 @@ def _own_metadata(path: Path) -> dict[str, str]:
 
 
 def guess_sizes(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Any]:
-    """The sizes that shapes tell, and the number of heads and of points a patch where they can be guessed."""
+    """The sizes that shapes tell, and the number of heads and of points per patch where they can be guessed."""
     shapes: dict[str, tuple[int, ...]] = {}
     for key, value in weights.items():
         name = layout.rename(key)
@@ -144,7 +144,7 @@ def _describe_training_checkpoint(path: Path, content: Mapping[Any, Any]) -> dic
         "file": str(path),
         "epoch": content.get("epoch"),
         "step": content.get("global_step"),
-        "use": "`pointlora train` (or pretrain) with the same recipe and --output goes on from it",
+        "use": "`pointlora train` (or pretrain) with the same recipe and --output resumes from it",
         "bytes": path.stat().st_size,
     }
 
@@ -156,7 +156,7 @@ def _unknown(path: Path, weights: Mapping[str, Tensor]) -> str:
     if stranger:
         return f"{path} holds the weights of {stranger}: pointlora doesn't read it"
     return (
-        f"{path} holds {len(weights)} tensors ({_first(weights)}), but it is no checkpoint of a model that pointlora "
+        f"{path} holds {len(weights)} tensors ({_first(weights)}), but it isn't a checkpoint of a model that pointlora "
         f"knows: {', '.join(list_models())}"
     )
 

@@ -1,4 +1,4 @@
-"""Tuning methods: the interface, a file a method, and the table of all; see docs/adding-a-method.md."""
+"""Tuning methods: the interface, one file per method, and the table of all; see docs/adding-a-method.md."""
 
 from typing import TYPE_CHECKING
 

@@ -25,7 +25,7 @@ class Branch(nn.Module):
     Several branches of a layer follow one another, each with the same x and the last one's result as y.
 
     A branch that has something to `tell` its method, beside what it returns, tells it to whoever did `listen` before
-    the layer was called, who then hears it with `heard`: each thread its own, and once a forward.
+    the layer was called, who then hears it with `heard`: each thread its own, and once per forward.
 
     Attributes:
         active: whether it does anything at present.

@@ -89,7 +89,7 @@ def fit_checkpoint(
     if layout is None:
         stranger = name_stranger(weights)
         what = f"it is of {stranger}" if stranger else f"its first keys are {sorted(weights)[:3]}"
-        raise CheckpointError(f"{name} is no weight file of a known model; {what}")
+        raise CheckpointError(f"{name} isn't a weight file of a known model; {what}")
     _check_family(model, layout, weights, name)
     _check_task(model, layout, name, head)
     report = LoadReport(layout.family, layout.stage)
@@ -181,7 +181,7 @@ def _fit(model: nn.Module, renamed: Mapping[str, Tensor], name: str, report: Loa
             value = value.squeeze(-1)
         if value.shape != own[key].shape:
             raise CheckpointError(
-                f"{name}: {key} has shape {tuple(value.shape)}, but the model wants {tuple(own[key].shape)}: "
+                f"{name}: {key} has shape {tuple(value.shape)}, but the model needs {tuple(own[key].shape)}: "
                 "create the model with the sizes (and num_classes or num_parts) of the file; "
                 "`pointlora info FILE` shows them"
                 + (", or pass head=False to take all but the head" if _HEAD.match(key) else "")

@@ -22,7 +22,7 @@ class ClassifierOutput(NamedTuple):
             without a method.
         generation_loss: the backbone's own second loss, a scalar, not yet weighted by the model's
             `generation_weight`; 0 for all families but PointGPT.
-        selected: centers (B, K, 3) of the selected patches, a tensor a scale.
+        selected: centers (B, K, 3) of the selected patches, one tensor per scale.
     """
 
     logits: Tensor

@@ -94,7 +94,7 @@ class PatchGenerator(nn.Module):
         dim: width C.
         num_heads: divides `dim`.
         depth: number of blocks.
-        group_size: points a patch, K.
+        group_size: points per patch, K.
     """
 
     def __init__(self, dim: int, num_heads: int, depth: int, group_size: int) -> None:

@@ -37,7 +37,7 @@ class TokenSequence(NamedTuple):
         positions: (B, T, C), or (B, 1, C) or smaller where it is the same for all; added before every block.
         num_prefix: tokens before the patches that the backbone brings (the class token and the like).
         num_patches: patch tokens; whatever follows them was added by the method.
-        selected: centers (B, K, 3) of the patches that a method selected, a tensor a scale; for pictures.
+        selected: centers (B, K, 3) of the patches that a method selected, one tensor per scale; for pictures.
         num_prompts: tokens that the method put between prefix and patches.
         centers: (B, G, 3) of the patches.
         auxiliary_loss: the method's own loss so far, a scalar, not weighted.

@@ -31,7 +31,7 @@ def pretrained_file(name: str) -> Path:
     """
     if name not in SHA256:
         raise CheckpointError(
-            f"no pre-trained weights of {name} come with the package (only of {', '.join(list_pretrained())}): "
+            f"the package holds no pre-trained weights of {name} (only of {', '.join(list_pretrained())}): "
             "load an official file with load_checkpoint, or give its path"
         )
     path = FOLDER / f"{name}.safetensors"

@@ -21,10 +21,10 @@ class SegmenterOutput(NamedTuple):
     """What a part segmenter returns.
 
     Attributes:
-        logits: (B, M, parts) float32, a row a query; a row a point of the cloud without queries of their own.
+        logits: (B, M, parts) float32, one row per query, or per point of the cloud if there are no queries.
         auxiliary_loss: the tuning method's own loss, a scalar, not yet weighted by `model.method.loss_weight`; 0
             without a method.
-        selected: centers (B, K, 3) of the selected patches, a tensor a scale.
+        selected: centers (B, K, 3) of the selected patches, one tensor per scale.
     """
 
     logits: Tensor
@@ -143,7 +143,7 @@ class PartSegmenter(Backbone):
                 raise ShapeError("categories were given to a model that knows none: create it with num_categories")
             return None
         if category is None:
-            raise ShapeError(f"the model wants the category of each cloud, one of {self.num_categories}")
+            raise ShapeError(f"the model needs the category of each cloud, one of {self.num_categories}")
         if category.shape != (batch,) or category.is_floating_point():
             raise ShapeError(f"category must be ({batch},) integers, not {tuple(category.shape)} of {category.dtype}")
         # Elsewhere than on a CPU the check would wait for the device.

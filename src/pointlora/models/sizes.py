@@ -25,8 +25,8 @@ class Sizes:
         embed_dim: width C of the token sequence.
         depth: number of blocks.
         num_heads: attention heads; divides `embed_dim`.
-        num_groups: patches a cloud, G.
-        group_size: points a patch, K.
+        num_groups: patches per cloud, G.
+        group_size: points per patch, K.
         drop_path_rate: stochastic depth of the last block; it grows linearly from 0 in the first.
         tokenizer_dims: widths of the mini-PointNet: those of its first stage, then the hidden width of its second.
             (128, 256, 512) is 3 -> 128 -> 256 | 512 -> 512 -> C.

@@ -96,7 +96,7 @@ def read_file(path: Path, shapes_only: bool = False) -> FileContent:
         reason = str(error).split("\n")[0][:200] or type(error).__name__
         if "weights_only" in str(error):
             raise _refused(str(path), reason) from error
-        raise CheckpointError(f"{path} is damaged or no weight file: {reason}") from error
+        raise CheckpointError(f"{path} is damaged or not a weight file: {reason}") from error
     if skipped and not isinstance(content, Mapping):
         raise _refused(str(path), f"it is {skipped[0]}, not a dict of weights")
     if not isinstance(content, Mapping):
@@ -126,4 +126,4 @@ def _read_torch(path: Path, device: str) -> tuple[Any, Sequence[str]]:
 
 
 def _refused(name: str, reason: str) -> CheckpointError:
-    return CheckpointError(f"{name} holds something other than weights and was refused without running it: {reason}")
+    return CheckpointError(f"{name} holds something that isn't weights and was refused without running it: {reason}")

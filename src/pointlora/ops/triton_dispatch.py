@@ -30,7 +30,7 @@ def usable(points: Tensor) -> bool:
 
 @lru_cache
 def _works(device: torch.device) -> bool:
-    """Try both kernels on a small cloud with ties, once a device."""
+    """Try both kernels on a small cloud with ties, once per device."""
     try:
         with torch.cuda.device(device):
             return agrees(device)

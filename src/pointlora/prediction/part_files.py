@@ -52,7 +52,7 @@ def plan_outputs(files: Sequence[Path], folder: str | os.PathLike[str]) -> list[
 
 
 def write_prediction(prediction: PartPrediction, output: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write `<output>_parts.ply`, see `write_labelled_ply`, and `<output>_parts.npy`, a label a row of the file, int64.
+    """Write `<output>_parts.ply`, see `write_labelled_ply`, and `<output>_parts.npy`: int64, one label per row.
 
     Each is written whole or not at all; folders are made. Comments in the PLY's header say which label is which part.
 

@@ -29,7 +29,7 @@ class PartPrediction:
             surface of other meshes.
         cloud: the N points that have labels, in the order of the file, with its further properties. Rows of the file
             without a point (NaN) are not among them.
-        labels: (N,) int64, a label a point: the number that its part has in the files of the training data.
+        labels: (N,) int64, one label per point: the number that its part has in the files of the training data.
         space: what the numbers mean.
         category: number of the object's category; 0 for an adapter that knows none.
     """

@@ -145,7 +145,7 @@ class PartPredictor(AdaptedPredictor):
         found = self._find(name)
         if found is None:
             known = ", ".join(self.space.categories)
-            raise DataError(f"{path}: its folder {name!r} is no category; give --category, one of {known}")
+            raise DataError(f"{path}: its folder {name!r} isn't a category; give --category, one of {known}")
         return found
 
     def _find(self, name: str) -> int | None:

@@ -44,7 +44,7 @@ class Mesh:
 
 
 def grid(vertices: np.ndarray) -> Mesh:
-    """The surface through a grid of vertices (M, N, 3), two triangles a cell."""
+    """The surface through a grid of vertices (M, N, 3), two triangles per cell."""
     return Mesh(_cells(vertices))
 
 

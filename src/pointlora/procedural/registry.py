@@ -65,7 +65,7 @@ def generate_shape(category: int | str, seed: int, num_points: int = 2048) -> Pr
 
     Args:
         category: a name or an index of `CATEGORIES`.
-        seed: >= 0; another seed gives another object.
+        seed: >= 0; a different seed gives a different object.
         num_points: >= 1. It changes the sample, never the object's geometry.
 
     Raises:

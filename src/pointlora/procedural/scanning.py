@@ -107,7 +107,7 @@ def _seen(
         elevation, far = rng.uniform(0.15, 0.95), rng.uniform(2.2, 4.0)
         flat = far * math.cos(elevation)
         viewpoint = np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), far * math.sin(elevation)])
-        # A fixed tolerance would cut slanted surfaces into stripes, one a cell.
+        # A fixed tolerance would cut slanted surfaces into stripes, one per cell.
         tolerance = options.depth_tolerance * rng.uniform(0.3, 1.7, len(points))
         shown = visible(points, viewpoint, tolerance)
         if shown[own].mean() < _LEAST_SEEN:

@@ -25,23 +25,23 @@ _FILES = re.compile(r"comparison(\.|$)", re.IGNORECASE)
 
 @dataclass
 class CompareRecipe:
-    """Compare tuning methods on one data set: every method with every seed, each a run of its own.
+    """Compare tuning methods on one data set: one run per method and seed.
 
     Args:
         model: the backbone and its pre-trained weights; methods that train from scratch leave the weights out.
         data: the data set and what is done to it.
         optimizer: AdamW and its schedule.
         training: epochs, batch size and so on; the seeds are `seeds`.
-        methods: label -> the method's settings, such as {name: lora, rank: 4}, and where they differ from those of all
-            its own `optimizer`, `training`, `model` and `search`. Without a name the label is the name.
-        seeds: every method is run with each of them.
-        reference: label of the method from which the others' differences are measured; by default full, or the first.
+        methods: label -> the method's settings, such as {name: lora, rank: 4}, and what differs for it in
+            `optimizer`, `training`, `model` and `search`. Without a name the label is the name.
+        seeds: every method runs once per seed.
+        reference: label of the method that the others are compared with; by default full, or the first.
         search: setting -> values to try, such as {optimizer.lr: [5e-4, 1e-3]}; each method then takes those that are
-            best on the validation split on average over search_seeds. A setting that a method gives itself is kept.
-        search_seeds: every candidate of the search is run with each of them.
-        search_epochs: epochs of the runs of the search; by default as many as of the others.
+            best on the validation split on average over search_seeds. A setting that a method fixes is kept.
+        search_seeds: every candidate of the search runs once per seed.
+        search_epochs: epochs of the search's runs; by default as many as the other runs have.
         jobs: runs at the same time, each with its share of the cores.
-        output: folder of the comparison; one that was interrupted goes on in it.
+        output: folder of the comparison; an unfinished one in it is resumed.
         plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
     """
 
@@ -103,7 +103,7 @@ def _check_seeds(name: str, seeds: list[int]) -> None:
     for seed in seeds:
         check_integer(f"each of {name}", seed, 0, 2**32 - 1)
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"{name} is {seeds}, but each must be there once")
+        raise ConfigError(f"{name} is {seeds}, but each seed may appear only once")
 
 
 def check_method(label: Any, settings: Any) -> dict[str, Any]:

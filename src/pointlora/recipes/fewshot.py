@@ -19,16 +19,16 @@ class FewShotRecipe(TrainRecipe):
     Args:
         model: the backbone, its sizes and its pre-trained weights.
         method: the tuning method and its settings, for example {name: pointlora, rank: 8}; `pointlora info` lists them.
-        data: the data set that folds are drawn from, or fewshot_files, folds that lie in files; and what is done to it.
+        data: the data set that folds are drawn from, or fewshot_files for stored folds; and what is done to it.
         optimizer: AdamW and its schedule.
         training: epochs, batch size, seed and so on. By default the protocol is last: few shots leave nothing to
             validate on.
         output: folder for all runs and fewshot.json; finished folds in it are kept, an unfinished one is resumed.
         plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
-        ways: classes a fold.
-        shots: clouds of each class to learn from.
+        ways: classes per fold.
+        shots: clouds per class to learn from.
         folds: number of folds.
-        queries: clouds of each class to test on; folds in files bring their own.
+        queries: clouds per class to test on; folds in files have their own.
         query_split: where queries come from, test or the rest of train.
         fold_seed: chooses the folds that are drawn; training.seed chooses initial weights, batches and so on.
     """

@@ -72,7 +72,7 @@ def _yaml_loader() -> Any:
             seen: set[str] = set()
             for key, _ in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} appears twice", key.start_mark)
                 if isinstance(key, yaml.ScalarNode):
                     seen.add(key.value)
             return super().construct_mapping(node, deep)

@@ -21,8 +21,8 @@ class ModelConfig:
         embed_dim: width C of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
-        num_groups: patches a cloud.
-        group_size: points a patch.
+        num_groups: patches per cloud.
+        group_size: points per patch.
         drop_path_rate: stochastic depth of the last block.
         tokenizer_dims: widths of the mini-PointNet.
         head_dims: four widths of the head of part segmentation.
@@ -73,14 +73,14 @@ class DataConfig:
         root: folder (or file) that holds it.
         options: the data set's own options, for example {variant: pb_t50_rs}.
         label_name: for part segmentation on a folder: the column (property, dimension, array) with the labels; by
-            default one that is called label or the like.
-        label_column: its place in a table instead, from 1 on.
+            default one called label, classification or similar.
+        label_column: its position in a table instead, counted from 1.
         cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is
             $POINTLORA_CACHE, or else ~/.cache/pointlora.
-        num_points: points a cloud that the model sees.
+        num_points: points per cloud, as the model sees it.
         normalize: centre each cloud and scale it into the unit sphere.
         up_axis: x, y or z; the axis of the augmentation rotate_up.
-        oversample: training draws num_points at random from this many times as many, spread by farthest point sampling.
+        oversample: training draws num_points at random from this many times as many, chosen by farthest point sampling.
         augmentations: what is done to training clouds, in order; scale_translate, scale, uniform_scale, translate,
             rotate_up, rotate, jitter and dropout.
         ranges: of the augmentations, for example {scale_low: 0.8, scale_high: 1.25, shift: 0.1}.
@@ -141,7 +141,7 @@ def check_labels(name: str | None, column: int | None) -> None:
 
 @dataclass
 class OptimizerConfig:
-    """AdamW, a linear warm-up and a cosine, both stepped once an epoch.
+    """AdamW, a linear warm-up and a cosine, both stepped once per epoch.
 
     Args:
         lr: highest learning rate.

@@ -26,14 +26,14 @@ class RunConfig:
 
     Args:
         epochs: passes over the training data.
-        batch_size: clouds a step, of all devices together.
+        batch_size: clouds per step, of all devices together.
         seed: chooses initial weights, batch order, augmentation, dropout and the validation split.
         workers: processes that load data; 0 loads in the main one. The result doesn't depend on it.
         precision: 32, bf16 (mixed precision; losses stay in float32), or auto: bf16 where the processor or the GPU
-            computes in it, otherwise 32. A run goes on with the one that it began with.
+            computes in it, otherwise 32. A resumed run keeps the one it started with.
         accelerator: auto, cpu or cuda.
-        devices: processes on this machine that share each batch, one a GPU (on the CPU: so many); under torchrun, its
-            number counts.
+        devices: processes on this machine that share each batch, one per GPU or, on the CPU, as many as
+            given; under torchrun, its number counts.
         deterministic: use deterministic kernels, where torch has them.
         gradient_checkpointing: compute again in the backward, with the same result, what a step would keep: frozen does
             so in frozen parts, for half of the memory and 15 % more time; true in whole blocks, for a quarter more time
@@ -43,7 +43,7 @@ class RunConfig:
             and gradient_checkpointing.
         compile: train with torch.compile; the first steps take a minute or more, and random numbers differ. Meant for
             GPUs.
-        checkpoint_every_steps: write last.ckpt also every so many steps; by default at the end of each epoch.
+        checkpoint_every_steps: also write last.ckpt every N steps; by default only at the end of each epoch.
         tensorboard: write TensorBoard logs, where tensorboard is installed.
     """
 
@@ -84,7 +84,7 @@ class TrainingConfig(RunConfig):
     Args:
         protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
             chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
-            last epoch, without looking at any other data than the training set.
+            last epoch and looks at no data but the training set.
         label_smoothing: of the cross-entropy, in [0, 1).
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
@@ -151,9 +151,9 @@ class PretrainRunConfig(RunConfig):
     """How a pre-training run goes.
 
     Args:
-        batch_size: clouds a step.
-        samples_per_epoch: clouds an epoch; by default the whole data set. Procedural data never repeats itself: each
-            epoch draws so many new shapes.
+        batch_size: clouds per step.
+        samples_per_epoch: clouds per epoch; by default the whole data set. Procedural data never repeats itself: each
+            epoch draws that many new shapes.
     """
 
     batch_size: int = 128
@@ -171,9 +171,9 @@ class ObjectiveConfig:
 
     Args:
         reconstruction: Chamfer L2 of the masked patches, squared lengths in a unit sphere: about 0.01 when trained.
-        contrast: two views of a cloud (other patches, turned about the up axis, each axis scaled) must be told from
+        contrast: two views of a cloud (different patches, turned about the up axis, each axis scaled) must be told from
             those of the other clouds of the batch (InfoNCE; SimCLR, Chen et al., ICML 2020).
-        category: cross-entropy of the category, where a cloud has a label.
+        category: cross-entropy of the category, for clouds that have a label.
         temperature: of the contrast.
     """
 
@@ -210,7 +210,7 @@ class CorpusConfig:
 
 @dataclass
 class PretrainRecipe:
-    """Pre-train a backbone as a masked autoencoder (Point-MAE), with other objectives beside it if wanted.
+    """Pre-train a backbone as a masked autoencoder (Point-MAE), optionally with further objectives.
 
     Args:
         model: the backbone and its sizes.

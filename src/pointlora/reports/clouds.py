@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pointlora.errors import ShapeError
 from pointlora.reports.figures import new_figure, save_png
 
-# One colour a scale of selection: the finest first.
+# One colour per scale of selection: the finest first.
 SCALE_COLORS = ("#e8590c", "#862e9c", "#2b8a3e", "#1864ab")
 _TITLE_COLORS = {True: "#2b8a3e", False: "#c92a2a", None: "black"}
 
@@ -45,12 +45,12 @@ def draw_clouds(
     scale_names: Sequence[str] = (),
     title: str = "",
 ) -> Path:
-    """Write a PNG with a cloud a cell, seen from the same side, near points larger and brighter.
+    """Write a PNG with one cloud per cell, seen from the same side, near points larger and brighter.
 
     Args:
         panels: at least one.
         path: where to; its folder is made.
-        columns: cells a row.
+        columns: cells per row.
         up_axis: `x`, `y` or `z`, the axis that points up in the picture.
         scale_names: of the scales of selection, for the legend.
         title: above the picture.

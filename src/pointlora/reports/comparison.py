@@ -25,9 +25,9 @@ HEADER = (
     "without head",
     "adapter, MB",
     "memory, MiB",
-    "ms a step",
+    "ms per step",
     "lr",
-    "s a run",
+    "s per run",
 )
 
 

@@ -33,7 +33,7 @@ HEADER = ("fold", "accuracy (%)", "queries", "epoch", "classes")
 
 
 def fold_rows(figures: dict[str, Any]) -> list[list[object]]:
-    """A row a fold, under `HEADER`."""
+    """One row per fold, under `HEADER`."""
     return [
         [
             fold["fold"],

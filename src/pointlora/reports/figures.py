@@ -21,7 +21,7 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("pictures need matplotlib, which is not installed: pip install 'pointlora[viz]'") from error
+        raise ConfigError("pictures need matplotlib: in a clone of the repository, pip install '.[viz]'") from error
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     return figure

@@ -28,7 +28,7 @@ def part_table(figures: Mapping[str, Any], caption: str) -> str:
 
 
 def part_csv(figures: Mapping[str, Any]) -> str:
-    """CSV text: a row a part of each category; no figure where no shape has the category."""
+    """CSV text: one row per part of each category; no figure where no shape has the category."""
     rows = (
         [category, part, iou, figures["shapes"][category]]
         for category, parts in figures["per_part"].items()

@@ -54,13 +54,13 @@ def draw_parts(
     up_axis: str = "z",
     title: str = "",
 ) -> Path:
-    """Write a PNG with a cloud a cell, seen from the same side, and under each one the colours of its parts.
+    """Write a PNG with one cloud per cell, seen from the same side, and under each one the colours of its parts.
 
     Args:
         panels: at least one.
         path: where to; its folder is made.
         colors: (parts, 3) from 0 to 255.
-        columns: cells a row.
+        columns: cells per row.
         up_axis: `x`, `y` or `z`, the axis that points up in the picture.
         title: above the picture.
 

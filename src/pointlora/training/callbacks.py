@@ -53,7 +53,7 @@ class BestEpoch(Callback):
 
 
 class History(Callback):
-    """A row of figures an epoch, in metrics.csv, in the logger, and as a line where there is no progress bar.
+    """One row of figures per epoch, in metrics.csv, in the logger, and as a line where there is no progress bar.
 
     Args:
         folder: of the run.

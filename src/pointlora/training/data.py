@@ -71,7 +71,7 @@ def open_splits(recipe: TrainRecipe) -> Splits:
         if not split.labelled:
             raise DataError(f"data set {data.name}: the {split.split} split has no labels, and fine-tuning needs them")
     if train.class_names != test.class_names:
-        differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(another order)"]
+        differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(a different order)"]
         raise DataError(f"data set {data.name}: training and test classes differ: {', '.join(differing)}")
     selection = None if recipe.training.protocol == "last" else test
     if recipe.training.protocol == "validation":
@@ -141,7 +141,7 @@ def evaluation_loader(
 
 
 class StreamSampler(EpochBatchSampler):
-    """Batches of `per_epoch` samples an epoch out of a data set that is larger than an epoch.
+    """Batches of `per_epoch` samples per epoch out of a data set that is larger than an epoch.
 
     Epoch e takes the next `per_epoch` samples, so nothing repeats before the data set has been used up; then the
     stream starts again in another order.
@@ -191,7 +191,7 @@ def open_pretraining(recipe: PretrainRecipe) -> PointCloudDataset:
 def pretraining_loader(
     dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig, views: Views
 ) -> PointLoader:
-    """This process's part of shuffled, augmented batches, of `samples_per_epoch` clouds an epoch where that is set."""
+    """This process's part of shuffled, augmented batches, of `samples_per_epoch` clouds per epoch where that is set."""
     per_epoch = getattr(run, "samples_per_epoch", None) or len(dataset)
     sampler = StreamSampler(len(dataset), per_epoch, run.batch_size, run.seed, current_world(), blocks=dataset.blocks())
     gpu = evaluation_device(run.accelerator).type == "cuda"

@@ -50,7 +50,7 @@ def evaluate_adapter(
             training.
         cache: see `open_dataset`.
         split: which part of it.
-        num_points: points a cloud; by default as in training.
+        num_points: points per cloud; by default as in training.
         votes: see `evaluate`, like the rest.
         seed, batch_size, workers: see `evaluate`.
         accelerator: auto, cpu or cuda.

@@ -47,7 +47,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
 
     Args:
         recipe: what to do.
-        resume: insist on an unfinished run.
+        resume: fail unless the folder holds an unfinished run.
         weights: what `model.checkpoint` holds, for several runs that share it; by default it is read.
 
     Returns:

@@ -36,7 +36,7 @@ class ProbeResult:
         selection: figures on the split that chose the penalty.
         test: figures on the test split.
         penalty: the one chosen.
-        dimension: features a cloud.
+        dimension: features per cloud.
     """
 
     selection: ClassificationMetrics

@@ -32,7 +32,7 @@ def patch_masks(
     Args:
         seed: of the run.
         keys: (epoch, index) of each sample.
-        num_groups: patches a cloud, G.
+        num_groups: patches per cloud, G.
         num_masked: how many of them are masked.
         purpose: tells masks for several uses apart.
 

@@ -21,7 +21,7 @@ from pointlora.atomic import is_leftover, write_text_atomically
 from pointlora.errors import ConfigError
 from pointlora.recipes.files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
 
-# Settings that don't change the result: a run may be moved, and resumed with other workers or logs.
+# Settings that don't change the result: a run may be moved, and resumed with different workers or logs.
 FREE_TO_CHANGE = (
     "output",
     "plugins",
@@ -56,10 +56,10 @@ class RunFolder:
         """Whether an unfinished run goes on here; changes nothing.
 
         Args:
-            resume: insist on one.
+            resume: fail unless there is one.
 
         Raises:
-            ConfigError: if the folder holds a finished run, a run of another recipe, or other files.
+            ConfigError: if the folder holds a finished run, a run of a different recipe, or unrelated files.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{self.path} is a file: choose another --output")

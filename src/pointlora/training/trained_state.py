@@ -24,11 +24,13 @@ def load_trained_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     own = adapter_state(model)
     for name in sorted(own.keys() ^ state.keys()):
-        raise CheckpointError(f"the checkpoint belongs to another model or method: {name} is in only one of the two")
+        raise CheckpointError(
+            f"the checkpoint belongs to a different model or method: {name} is in only one of the two"
+        )
     for name, value in state.items():
         if value.shape != own[name].shape:
             raise CheckpointError(
-                f"the checkpoint belongs to another model: {name} has shape {tuple(value.shape)}, "
+                f"the checkpoint belongs to a different model: {name} has shape {tuple(value.shape)}, "
                 f"not {tuple(own[name].shape)}"
             )
     model.load_state_dict(dict(state), strict=False)

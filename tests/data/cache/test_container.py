@@ -62,7 +62,7 @@ def test_every_flipped_byte_is_noticed_or_without_effect(tmp_path: Path) -> None
 
 
 def test_a_file_of_another_state_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DamagedCacheError, match="other files"):
+    with pytest.raises(DamagedCacheError, match="different files"):
         CloudFile(write(tmp_path / "c"), "another")
 
 

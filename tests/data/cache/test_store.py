@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written(
     assert dataset.checked_sizes() is None
     said = capsys.readouterr().err
     (line,) = [line for line in said.splitlines() if "fewer than a patch" not in line]
-    assert "going on without it" in line
+    assert "continuing without it" in line
     with pytest.raises(DataError, match=r"data.cache, or off"):
         open_dataset("folder", folder / "set", "all", cache=str(folder / "file" / "inside"))
 

@@ -137,7 +137,7 @@ def test_what_is_missing_or_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"name it .*out\.npz"):
         convert_folds(path, tmp_path / "out.txt")
     (tmp_path / "there.npz").write_bytes(b"")
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         convert_folds(path, tmp_path / "there.npz")
     with pytest.raises(ConfigError, match="is a file"):
         convert_folds(tmp_path, tmp_path / "there.npz")

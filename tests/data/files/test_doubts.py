@@ -36,7 +36,7 @@ def test_one_outlier_among_map_coordinates(tmp_path: Path) -> None:
         points = cloud(number)
         points[17] = 0
         (line,) = warnings_of(tmp_path, points)
-        assert line.startswith(f"{tmp_path / 'a.npy'}: 1 of {number} points lie far from all others, e.g. (")
+        assert line.startswith(f"{tmp_path / 'a.npy'}: 1 of {number} points lie far from the rest, e.g. (")
         example = [float(value) for value in line.partition("(")[2].partition(")")[0].split(",")]
         np.testing.assert_allclose(example, 0, atol=0.5)
 

@@ -58,7 +58,9 @@ def test_damage(tmp_path: Path, place: int, content: bytes, words: str) -> None:
 def test_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = samples.write_sample(tmp_path, "scan.e57")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"needs the library pye57; pip install 'pointlora\[e57\]'"):
+    with pytest.raises(
+        DataError, match=r"needs the library pye57; in a clone of the repository, pip install '\.\[e57\]'"
+    ):
         read_point_cloud(path)
 
 

@@ -25,14 +25,14 @@ def test_four_values_and_five(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (samples.kitti()[:-1], "79 bytes are no multiple of 16"),
-        (bytes(320), "no coordinates and intensities"),
-        (b"hello world, sixteen bytes each " * 10, "no coordinates and intensities"),
-        (np.random.default_rng([0]).bytes(3200), "no coordinates and intensities"),
-        (np.arange(400, dtype="<i4").tobytes(), "no coordinates and intensities"),
-        (np.random.default_rng([0]).normal(size=400).astype("<f4").tobytes(), "no coordinates and intensities"),
-        (np.random.default_rng([0]).normal(size=400).tobytes(), "no coordinates and intensities"),
-        (samples.npz(points=samples.POINTS).ljust(800, b"\0"), "no coordinates and intensities"),
+        (samples.kitti()[:-1], "79 bytes aren't a multiple of 16"),
+        (bytes(320), "aren't coordinates and intensities"),
+        (b"hello world, sixteen bytes each " * 10, "aren't coordinates and intensities"),
+        (np.random.default_rng([0]).bytes(3200), "aren't coordinates and intensities"),
+        (np.arange(400, dtype="<i4").tobytes(), "aren't coordinates and intensities"),
+        (np.random.default_rng([0]).normal(size=400).astype("<f4").tobytes(), "aren't coordinates and intensities"),
+        (np.random.default_rng([0]).normal(size=400).tobytes(), "aren't coordinates and intensities"),
+        (samples.npz(points=samples.POINTS).ljust(800, b"\0"), "aren't coordinates and intensities"),
     ],
 )
 def test_other_bytes_are_no_scan(tmp_path: Path, content: bytes, words: str) -> None:

@@ -81,7 +81,7 @@ def test_a_column_by_number(tmp_path: Path) -> None:
     [
         (LabelChoice(column=6), "label_column is 6, but its table has 5 columns"),
         (LabelChoice(column=3), "label_column is 3, but that column is z"),
-        (LabelChoice(column=4), "'column_4' is no label: row 1 has 0.5"),
+        (LabelChoice(column=4), "'column_4' isn't a label: row 1 has 0.5"),
         (LabelChoice(name="part"), "has no column 'part' beside x, y, z; label_name can be one of: column_4, column_5"),
     ],
 )
@@ -101,7 +101,7 @@ def test_arguments_that_contradict() -> None:
 
 def test_numbers_are_for_tables(tmp_path: Path) -> None:
     path = samples.write_sample(tmp_path, "little.ply")
-    with pytest.raises(DataError, match="the file is no table; label_name can be one of: nx, ny"):
+    with pytest.raises(DataError, match="the file isn't a table; label_name can be one of: nx, ny"):
         read_point_cloud(path, labels=LabelChoice(column=4))
 
 

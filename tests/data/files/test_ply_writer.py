@@ -82,7 +82,7 @@ def test_wide_and_narrowed_attributes(tmp_path: Path) -> None:
         ({"labels": np.array([2**31] * 5)}, "int32 can't hold"),
         ({"labels": np.zeros(4)}, "shape"),
         ({"names": np.array(list("abcde"))}, "integers and floats only"),
-        ({"two words": np.zeros(5)}, "no name for a PLY property"),
+        ({"two words": np.zeros(5)}, "can't name a PLY property"),
         ({"x": np.zeros(5)}, "two attributes give the property 'x'"),
         ({"label": np.zeros(5), "labels": np.zeros(5)}, "'label'"),
         ({"colors": np.zeros((5, 3))}, "uint8"),

@@ -211,7 +211,7 @@ def test_missing_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: 
     monkeypatch.setattr(importlib, "import_module", without)
     message = refusal(path)
     assert f"needs the library {library}" in message
-    assert "pip install 'pointlora[io]'" in message
+    assert "in a clone of the repository, pip install '.[io]'" in message
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])

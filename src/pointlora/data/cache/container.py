@@ -1,10 +1,10 @@
-"""A file of ragged clouds: a header, all points one after the other, and a table with a row a cloud.
+"""A file of ragged clouds: a header, all points one after the other, and a table with one row per cloud.
 
 | part | content |
 | --- | --- |
 | header | 1024 bytes: magic, then one line of JSON with its own CRC-32, padded with zeros |
 | points | (total, 3) little-endian float32; wider rows where clouds have labels of points |
-| table | a row a cloud: first point, points, label (int64) and CRC-32 of the points (int64) |
+| table | one row per cloud: first point, points, label (int64) and CRC-32 of the points (int64) |
 
 The header holds the table's CRC-32 and each row that of its points, so that a damaged file is noticed without reading
 more of it than is used. Clouds are read with `pread`: a mapped file would count towards the process's memory as far as
@@ -115,7 +115,7 @@ class CloudFile:
             start = HEADER + NUMBER * self.width * header["points"]
             size = os.fstat(self._file.fileno()).st_size
             if header["state"] != state:
-                raise DamagedCacheError(f"{path}: was made from other files")
+                raise DamagedCacheError(f"{path}: was made from different files")
             if size != start + 8 * ROW * count:
                 raise DamagedCacheError(f"{path}: has {size} bytes, not {start + 8 * ROW * count}")
             table = self._at(8 * ROW * count, start)

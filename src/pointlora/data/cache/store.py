@@ -64,7 +64,7 @@ def open_cache(source: CloudSource, option: str = "auto") -> CloudCache | None:
         problem = f"{error.filename or folder}: the data cache can't be written: {error.strerror}"
         if option != "auto":
             raise DataError(f"{problem}; choose another folder for data.cache, or off") from error
-        print(f"{problem}; going on without it", file=sys.stderr, flush=True)
+        print(f"{problem}; continuing without it", file=sys.stderr, flush=True)
         return None
 
 

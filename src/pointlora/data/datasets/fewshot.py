@@ -50,12 +50,12 @@ def open_fewshot(
 
     Args:
         root: of the data set that is drawn from.
-        split: `train` is the support (`shots` clouds a class), `test` the queries.
+        split: `train` is the support (`shots` clouds per class), `test` the queries.
         source: name of the data set that is drawn from.
-        ways: classes a fold.
-        shots: support clouds a class; more of them contain fewer of them, if the fold has the same classes.
+        ways: classes per fold.
+        shots: support clouds per class; more of them contain fewer of them, if the fold has the same classes.
         fold: number of the fold.
-        queries: query clouds a class.
+        queries: query clouds per class.
         query_split: where queries come from: `test`, or the rest of `train`. Some training splits hold several views
             of the same object (ScanObjectNN's pb_t50_rs), so that queries from their rest aren't unseen ones.
         seed: chooses the folds.
@@ -141,7 +141,7 @@ def draw_clouds(
     Args:
         dataset: where from.
         classes: which classes.
-        count: clouds a class.
+        count: clouds per class.
         fold, seed, purpose: determine the draw, for each class by itself.
         taken: clouds that must not be drawn.
     """

@@ -38,8 +38,8 @@ def open_fold_file(root: Root, split: str = "train", ways: int = 5, shots: int =
     Args:
         root: folder that holds `5way_10shot` and so on, or the folder above it (`ModelNetFewshot`).
         split: `train` is the support, `test` the queries.
-        ways: classes a fold.
-        shots: support clouds a class.
+        ways: classes per fold.
+        shots: support clouds per class.
         fold: number of the fold.
 
     Raises:
@@ -85,7 +85,7 @@ def convert_folds(source: str | os.PathLike[str], target: str | os.PathLike[str]
         if goal.suffix != ".npz":
             raise ConfigError(f"{goal}: a fold is converted to .npz: name it {goal.with_suffix('.npz')}")
         if goal.exists():
-            raise ConfigError(f"{goal} is there already: choose another name, or delete it")
+            raise ConfigError(f"{goal} already exists: choose another name, or delete it")
         return [_convert(origin, goal)]
     pickles = sorted(origin.rglob("*.pkl"))
     if not pickles:

@@ -1,4 +1,4 @@
-"""A folder of point-cloud or mesh files, one sub-folder a class: the form in which most people's own data lies."""
+"""A folder of point-cloud or mesh files, one sub-folder per class: the form in which most people's own data lies."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _parts(base: Path, folders: dict[str, Path], split: str) -> list[Path]:
 
 def _check_drawn(base: Path, split: str) -> None:
     if split == "validation":
-        raise DataError(f"{base / split}: no such folder; without split folders there are train, test and all")
+        raise DataError(f"{base / split}: no such folder; without split folders the splits are train, test and all")
 
 
 def _drawn(files: list[str], split: str, test_fraction: float, seed: int) -> list[str]:

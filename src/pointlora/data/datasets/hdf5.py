@@ -127,7 +127,9 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"{path}: reading HDF5 needs h5py; install it with: pip install 'pointlora[io]'") from error
+        raise DataError(
+            f"{path}: reading HDF5 needs h5py: in a clone of the repository, pip install '.[io]'"
+        ) from error
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:

@@ -25,7 +25,7 @@ _ARCHIVE_FOLDERS = ("modelnet40_normal_resampled", "modelnet40_ply_hdf5_2048")
 def open_modelnet40(
     root: Root, split: str = "train", cache_megabytes: float = 0.0, cache: str = "off"
 ) -> PointCloudDataset:
-    """ModelNet40 in whichever of its two forms lies under `root`: text (10,000 points a cloud) or HDF5 (2048).
+    """ModelNet40 in whichever of its two forms lies under `root`: text (10,000 points per cloud) or HDF5 (2048).
 
     Args:
         root: the folder of the archive, or the one above it.

@@ -79,7 +79,7 @@ def read_npz(path: Path) -> dict[str, NDArray]:
             arrays = {key: archive[key] for key in _KEYS if key in archive.files}
         for key, array in arrays.items():
             if not isinstance(array, np.ndarray):  # numpy gives out a member that is no array as bytes
-                raise DataError(f"{path}: {key!r} is no array; it is damaged")
+                raise DataError(f"{path}: {key!r} isn't an array; it is damaged")
         return arrays
     except DataError:
         raise

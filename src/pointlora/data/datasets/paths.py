@@ -62,7 +62,7 @@ def read_lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read: {reason}") from error
     lines = [line for line in lines if line]
     if not lines:
-        raise DataError(f"{path}: holds no line; a list with one entry a line is expected")
+        raise DataError(f"{path}: holds no line; a list with one entry per line is expected")
     return lines
 
 

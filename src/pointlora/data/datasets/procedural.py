@@ -30,7 +30,7 @@ class ProceduralDataset(PointCloudDataset):
         split: `train`, `validation` or `test`.
         variant: `clean` shapes, or `scan`s of them (seen from one side, noisy, cut off).
         test_variant: that of the test split, where it is another.
-        num_points: points a cloud.
+        num_points: points per cloud.
         train_size, validation_size, test_size: clouds a split; the generator has no limit of its own.
         seed: chooses the shapes.
         categories: names to restrict the data set to, in label order; None is all.

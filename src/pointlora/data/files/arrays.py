@@ -179,7 +179,7 @@ def _role_array(path: Path, name: str, values: np.ndarray, number: int) -> np.nd
         labels = as_labels(values)
         if labels is None or len(labels) != number:
             problem = f"{name!r} has shape {values.shape} and dtype {values.dtype} for {number} points"
-            raise data_error(path, problem, "store one whole number a point")
+            raise data_error(path, problem, "store one whole number per point")
         return labels
     if values.shape != (number, 3):
         problem = f"{name!r} has shape {values.shape} for {number} points"

@@ -30,7 +30,7 @@ def finite_rows(path: Path, points: np.ndarray) -> tuple[np.ndarray, NDArray[np.
         problem = f"{number} of {len(points)} points are infinite or above 3.4e38, the first has index {first}"
         raise data_error(path, problem, "remove those points")
     if empty.all():
-        raise data_error(path, f"all of its {len(points)} points are NaN", "one point is the least")
+        raise data_error(path, f"all of its {len(points)} points are NaN", "at least one point is needed")
     kept = np.flatnonzero(~empty)
     return points[kept], kept
 
@@ -82,7 +82,7 @@ def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != 3:
         raise data_error(path, f"coordinates have shape {points.shape}", "store an array of shape (N, 3)")
     if len(points) == 0:
-        raise data_error(path, "there are no points", "one point is the least")
+        raise data_error(path, "there are no points", "at least one point is needed")
     if points.dtype.newbyteorder("=") not in (np.float16, np.float32):
         points = points.astype(np.float64, copy=False)
     return points

@@ -33,7 +33,7 @@ def cloud_warnings(
     far = _far_points(points)
     if len(far):
         example = ", ".join(f"{value:.10g}" for value in points[far[0]].astype(np.float64) + offset)
-        found.append(f"{len(far)} of {len(points)} points lie far from all others, e.g. ({example}): remove them?")
+        found.append(f"{len(far)} of {len(points)} points lie far from the rest, e.g. ({example}): remove them?")
     return tuple(f"{path}: {line}" for line in found)
 
 

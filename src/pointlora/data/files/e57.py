@@ -18,7 +18,7 @@ from pointlora.data.files.limits import damaged, data_error
 
 _HEADER = struct.Struct("<8sIIQQQQ")
 _SIGNATURE = b"ASTM-E57"
-# Seconds for the start of Python and a small file, and bytes a second that even a slow disk and processor read.
+# Seconds for the start of Python and a small file, and bytes per second that even a slow disk and processor read.
 _PATIENCE, _BYTES_A_SECOND = 30.0, 1_000_000
 _AXES = ("x", "y", "z")
 
@@ -32,7 +32,9 @@ def read_e57(path: Path) -> Content:
         DataError: pye57 is missing, not an E57 file, damaged, without points.
     """
     if importlib.util.find_spec("pye57") is None:
-        raise data_error(path, "reading .e57 needs the library pye57", "pip install 'pointlora[e57]'")
+        raise data_error(
+            path, "reading .e57 needs the library pye57", "in a clone of the repository, pip install '.[e57]'"
+        )
     _check_header(path)
     with tempfile.TemporaryDirectory(prefix="pointlora-") as folder:
         _run_child(path, Path(folder))

@@ -22,7 +22,7 @@ _OWN_BYTES, _BYTES_A_FILE_BYTE, _BYTES_A_POINT = 1 << 29, 8, 256
 
 
 def main(source: str, folder: str) -> None:
-    """Read `source` and write one .npy file a column into `folder`.
+    """Read `source` and write one .npy file per column into `folder`.
 
     Raises:
         ValueError: no points, or more than the file can hold.

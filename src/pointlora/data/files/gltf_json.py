@@ -44,7 +44,7 @@ def read_glb(path: Path) -> tuple[Tree, list[bytes]]:
         chunks.append((kind, raw[position + 8 : position + 8 + size]))
         position += 8 + size
     if not chunks or chunks[0][0] != _JSON:
-        raise damaged(path, "its first chunk is no JSON")
+        raise damaged(path, "its first chunk isn't JSON")
     binary = [data for kind, data in chunks[1:] if kind == _BINARY]
     return _parse_tree(path, chunks[0][1]), binary[:1]
 
@@ -96,7 +96,7 @@ def _parse_tree(path: Path, text: bytes) -> Tree:
     except (ValueError, RecursionError) as error:
         raise damaged(path, "its JSON can't be read") from error
     if not isinstance(tree, dict) or "asset" not in tree:
-        raise damaged(path, "its JSON is no glTF")
+        raise damaged(path, "its JSON isn't glTF")
     if str(tree["asset"].get("version", "")).split(".")[0] != "2":
         raise data_error(path, f"is glTF {str(tree['asset'].get('version'))[:20]}", "export it as glTF 2.0")
     return tree
@@ -168,7 +168,7 @@ def _check_nodes(path: Path, tree: Tree) -> None:
     for number, node in enumerate(nodes):
         for child in node.get("children", []):
             if not 0 <= child < len(nodes) or parent[child] >= 0 or child == number:
-                raise damaged(path, f"node {number} has a child {child} that is no node or has two parents")
+                raise damaged(path, f"node {number} has a child {child} that isn't a node or has two parents")
             parent[child] = number
         if "matrix" in node and not all(math.isfinite(value) for value in node["matrix"]):
             raise damaged(path, f"node {number} has a matrix that isn't finite")

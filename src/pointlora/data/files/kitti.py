@@ -29,10 +29,10 @@ def read_kitti(path: Path) -> Content:
     width = 5 if path.name.lower().endswith(".pcd.bin") else 4
     size = path.stat().st_size
     if size % (4 * width):
-        raise data_error(path, f"is no scan: its {size} bytes are no multiple of {4 * width}", _FIX)
+        raise data_error(path, f"is not a scan: its {size} bytes aren't a multiple of {4 * width}", _FIX)
     table = np.fromfile(path, "<f4").reshape(-1, width)
     if not _is_plausible(table):
-        raise data_error(path, "is no scan: its values are no coordinates and intensities", _FIX)
+        raise data_error(path, "is not a scan: its values aren't coordinates and intensities", _FIX)
     return named_content(path, table, _NAMES[:width], None)
 
 

@@ -58,7 +58,7 @@ def find_labels(
         values = rows(content.columns[source](), kept)
         labels = as_labels(values)
         if labels is None:
-            raise data_error(path, f"{source!r} is no label: {_first_wrong(values)}", "labels are whole numbers")
+            raise data_error(path, f"{source!r} isn't a label: {_first_wrong(values)}", "labels are whole numbers")
         return source, labels
     candidates = [name for wanted in LABEL_NAMES for name in content.columns if name.lower() == wanted]
     if choice.layout and (place := _place_by_layout(content)) is not None:
@@ -98,7 +98,7 @@ def _chosen(path: Path, content: Content, choice: LabelChoice) -> str:
     assert choice.column is not None
     if not content.positions:
         fix = f"label_name can be one of: {', '.join(names[:_SHOWN_NAMES]) or 'none'}"
-        raise data_error(path, f"label_column is {choice.column}, but the file is no table", fix)
+        raise data_error(path, f"label_column is {choice.column}, but the file isn't a table", fix)
     if choice.column > len(content.positions):
         problem = f"label_column is {choice.column}, but its table has {len(content.positions)} columns"
         raise data_error(path, problem, "columns are counted from 1")

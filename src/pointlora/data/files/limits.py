@@ -107,4 +107,4 @@ def optional_module(path: Path, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         problem = f"reading or writing {path.suffix} needs the library {name.partition('.')[0]}"
-        raise data_error(path, problem, "pip install 'pointlora[io]'") from error
+        raise data_error(path, problem, "in a clone of the repository, pip install '.[io]'") from error

@@ -76,7 +76,7 @@ def _vertex_lines(path: Path, lines: Iterable[Line], faces: _Faces) -> Iterator[
         elif keyword == "f":
             _add_face(path, number, rest, faces)
         elif keyword not in _PASSED_OVER:
-            raise damaged(path, f"line {number} starts with {keyword[:40]!r}, which is no OBJ statement")
+            raise damaged(path, f"line {number} starts with {keyword[:40]!r}, which is not an OBJ statement")
 
 
 def _add_face(path: Path, number: int, text: str, faces: _Faces) -> None:

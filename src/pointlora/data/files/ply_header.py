@@ -127,7 +127,7 @@ def _parse_line(header: PlyHeader, line: str) -> None:
     elif keyword == "property" and words[0] == "list":
         length_kind = _TYPES[words[1]]
         if length_kind[0] == "f":
-            raise ValueError("the length of a list is no whole number")
+            raise ValueError("the length of a list isn't a whole number")
         header.elements[-1].properties.append(PlyProperty(words[3], _TYPES[words[2]], length_kind))
     elif keyword == "property":
         header.elements[-1].properties.append(PlyProperty(words[1], _TYPES[words[0]]))

@@ -17,7 +17,7 @@ from pointlora.data.files.text import Line, explain_rows, open_text, parse_rows,
 
 
 def read_text_elements(path: Path, header: PlyHeader) -> list[PlyElement]:
-    """Read all elements, a row a line.
+    """Read all elements, one row per line.
 
     Raises:
         DataError: fewer or more lines than rows, a line that is no row, values that its type can't hold.
@@ -101,7 +101,7 @@ def _text_lists(path: Path, element: PlyElementHeader, lines: Iterator[Line]) ->
             if position != len(tokens):
                 raise ValueError
         except (ValueError, IndexError) as error:
-            raise damaged(path, f"line {number} is no row of {element.name!r}: {line[:40]!r}") from error
+            raise damaged(path, f"line {number} isn't a row of {element.name!r}: {line[:40]!r}") from error
     columns: dict[str, np.ndarray | Lists] = {}
     for part, numbers, counts in zip(element.properties, values, lengths, strict=True):
         flat = _as_declared(path, part, np.array(numbers))

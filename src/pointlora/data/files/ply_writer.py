@@ -119,11 +119,11 @@ def _kind(values: np.ndarray) -> str:
 def _columns(path: Path, name: str, values: np.ndarray, number: int) -> dict[str, np.ndarray]:
     """Return the PLY properties of one attribute by name."""
     if values.shape[:1] != (number,) or values.ndim > 2 or (name in _PARTS and values.shape != (number, 3)):
-        raise data_error(path, f"{name!r} has shape {values.shape} for {number} points", "give one row a point")
+        raise data_error(path, f"{name!r} has shape {values.shape} for {number} points", "give one row per point")
     if name == "colors" and values.dtype != np.uint8:
         raise data_error(path, f"colors have dtype {values.dtype}", "give uint8 from 0 to 255")
     if not name.isascii() or not name.isprintable() or name.split() != [name]:
-        raise data_error(path, f"{name!r} is no name for a PLY property", "use ASCII letters without spaces")
+        raise data_error(path, f"{name!r} can't name a PLY property", "use ASCII letters without spaces")
     values = _narrow(path, name, values)
     if values.ndim == 1:
         return {"label" if name == "labels" else name: values}

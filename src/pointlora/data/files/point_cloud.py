@@ -106,7 +106,7 @@ def build_cloud(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndar
     for name, values in given.items():
         if values.shape[:1] != (len(points),):
             problem = f"{name!r} has shape {values.shape} for {len(points)} points"
-            raise data_error(path, problem, "store one row a point")
+            raise data_error(path, problem, "store one row per point")
     columns = {name: lambda values=values: values for name, values in given.items()}
     return cloud_from_content(path, Content(lambda: points, columns, lambda label: given))
 

@@ -63,7 +63,7 @@ def text_lines(file: Iterable[str], comments: Sequence[str] = ("#",), first: int
 def parse_rows(
     path: Path, lines: Iterable[Line], dtype: DTypeLike = np.float64, use_columns: tuple[int, ...] | None = None
 ) -> np.ndarray:
-    """Parse lines of numbers, separated by white space or commas, into an array, one row a line.
+    """Parse lines of numbers, separated by white space or commas, into an array, one row per line.
 
     Args:
         path: the file, for messages.

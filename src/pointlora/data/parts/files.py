@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WHERE = (
     "a property, dimension, column or array called label, labels or classification; the fourth column of four, or the "
-    "seventh behind x y z and a normal of length 1, where columns have no names; any other by data.label_name or "
+    "seventh after x y z and a normal of length 1, if columns have no names; any column by data.label_name or "
     "data.label_column"
 )
 

@@ -1,4 +1,4 @@
-"""A folder of files whose points have labels, with or without a sub-folder a category."""
+"""A folder of files whose points have labels, with or without one sub-folder per category."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def open_part_folder(
     check_number("test_fraction", test_fraction, 0, 1, open_high=True)
     base = check_root("folder", root, LAYOUT)
     if not base.is_dir():
-        raise DataError(f"{base}: is no folder; data set 'folder' expects {LAYOUT}")
+        raise DataError(f"{base}: is not a folder; data set 'folder' expects {LAYOUT}")
     names, groups = _groups(base, "all", categories, test_fraction, split_seed)
     wanted = {path for group in _groups(base, split, names or None, test_fraction, split_seed)[1] for path in group}
     paths = [path for group in groups for path in group]

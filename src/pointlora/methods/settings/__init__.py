@@ -1,4 +1,4 @@
-"""Settings of the tuning methods, a file a method; which there are, says `pointlora.methods.table`."""
+"""Settings of the tuning methods, one file per method; which there are, says `pointlora.methods.table`."""
 
 from pointlora.lazy import lazy_names
 

@@ -22,7 +22,7 @@ class SelectionScale:
 
     Attributes:
         num_groups: patches that are cut and scored.
-        group_size: points a patch.
+        group_size: points per patch.
         keep: how many of them, the best scored, join the sequence.
         loss_weight: weight of this scale in the mask loss.
     """

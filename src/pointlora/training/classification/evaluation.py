@@ -93,4 +93,4 @@ def check_class_names(expected: tuple[str, ...], dataset: PointCloudDataset, wha
         parts.append(f"{what} doesn't know {', '.join(unknown)}")
     if absent:
         parts.append(f"the data set {dataset.name} lacks {', '.join(absent)}")
-    raise DataError("; ".join(parts) or f"the classes of {what} and of {dataset.name} have another order")
+    raise DataError("; ".join(parts) or f"the classes of {what} and of {dataset.name} are in a different order")

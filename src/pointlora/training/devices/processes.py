@@ -1,4 +1,4 @@
-"""One process a device: starts them on this machine, unless `torchrun` has, and brings back what the first one returns.
+"""One process per device: started on this machine, unless by `torchrun`; returns what the first one returns.
 
 Every process does the whole run, `Trainer` included, with its own share of each batch; only the first one writes.
 """
@@ -39,7 +39,9 @@ def on_every_device(run: Run, recipe: Any, resume: bool) -> dict[str, Any]:
     """
     devices, world = recipe.training.devices, current_world()
     if devices not in (1, world.local_size) and world.size > 1:
-        raise ConfigError(f"training.devices is {devices}, but torchrun started {world.local_size} processes a machine")
+        raise ConfigError(
+            f"training.devices is {devices}, but torchrun started {world.local_size} processes per machine"
+        )
     if devices == 1 or world.size > 1:
         return run(recipe, resume)
     context = multiprocessing.get_context("spawn")
@@ -77,7 +79,7 @@ def _receive(receiver: Connection, process: Any, devices: int) -> tuple[int, dic
         process.join()
         raise PointLoraError(
             f"one of the {devices} processes of the run ended with code {process.exitcode} (negative: a signal); "
-            "what it said is above"
+            "its output is above"
         ) from None
     if isinstance(outcome, BaseException):
         raise outcome

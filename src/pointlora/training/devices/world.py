@@ -10,7 +10,7 @@ from pointlora.errors import ConfigError
 
 @dataclass(frozen=True)
 class World:
-    """The processes that train together, one a device.
+    """The processes that train together, one per device.
 
     Attributes:
         rank: number of this process.

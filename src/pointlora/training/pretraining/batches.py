@@ -20,7 +20,7 @@ class Views(NamedTuple):
 
     Attributes:
         seed: of the run.
-        num_groups: patches a cloud, G.
+        num_groups: patches per cloud, G.
         num_masked: how many of them are hidden.
         up_axis: the second view is turned about it; None for no second view.
     """

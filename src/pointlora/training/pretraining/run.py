@@ -39,7 +39,7 @@ def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
 
     Args:
         recipe: what to do.
-        resume: insist on an unfinished run.
+        resume: fail unless the folder holds an unfinished run.
 
     Returns:
         what results.json holds; nothing in the other processes of `torchrun` than the first.
@@ -68,7 +68,7 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
     if first:
         folder.create()
         what = "resuming" if goes_on else "pre-training"
-        text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps an epoch"
+        text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps per epoch"
         print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
     module = PretrainingModule(model, recipe)

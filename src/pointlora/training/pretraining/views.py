@@ -26,7 +26,7 @@ def second_views(
     Args:
         seed: of the run.
         keys: (epoch, index) of each of B samples.
-        num_groups: patches a cloud, G.
+        num_groups: patches per cloud, G.
         num_masked: how many of them are hidden.
         up_axis: x, y or z.
     """
