@@ -114,7 +114,9 @@ def test_strangers_are_refused_by_what_they_are(
 ) -> None:
     torch.save({"model": {key: torch.zeros(2, 2) for key in keys}}, tmp_path / "stranger.pth")
     assert re.search(words, refused(tmp_path / "stranger.pth", capsys))
-    with pytest.raises(CheckpointError, match=rf"stranger\.pth is no weight file of a known model; it is of .*{words}"):
+    with pytest.raises(
+        CheckpointError, match=rf"stranger\.pth isn't a weight file of a known model; it is of .*{words}"
+    ):
         pointlora.load_checkpoint(pointlora.create_model("point_mae_tiny"), tmp_path / "stranger.pth")
 
 

@@ -114,5 +114,7 @@ def test_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     # A quadrangle needs no library, and the fan of this L is right as it is.
     assert (split("dart"), split("dart from the notch"), split("L")) == (2, 2, 4)
     for name in ("arrow", "comb"):
-        with pytest.raises(DataError, match=r"needs the library mapbox_earcut; pip install 'pointlora\[io\]'"):
+        with pytest.raises(
+            DataError, match=r"needs the library mapbox_earcut; in a clone of the repository, pip install '.\[io\]'"
+        ):
             split(name)
