@@ -1,5 +1,7 @@
 """The families with a golden file of fine-tuned and of pre-trained weights against the official networks' outputs."""
 
+from functools import cache
+
 import pytest
 import torch
 from torch.nn import functional
@@ -28,11 +30,23 @@ GOLDENS = {
 # Made anew for a task where the file has none.
 NO_CLASS_TOKEN = ("pcp_mae",)
 every_golden = pytest.mark.parametrize("name", GOLDENS)
-prefixes = pytest.mark.parametrize("prefix", ["", "module."])
+# The large ones with the prefix only, as the releases' files have it.
+golden_files = pytest.mark.parametrize(
+    ("name", "prefix"),
+    [(name, "module.") for name in GOLDENS] + [(name, "") for name in GOLDENS if name.endswith("_small")],
+)
+
+
+@cache
+def read(name):
+    """The golden file, its weights and those of its pre-trained file, made once."""
+    golden = load_golden(name)
+    pretrained = {key: weight_of(key, tuple(shape)) for key, shape in golden.meta["pretrain_shapes"].items()}
+    return golden, golden.state_dict, pretrained
 
 
 def make(name):
-    golden = load_golden(name)
+    golden = read(name)[0]
     model, options = GOLDENS[name]
     return golden, model_of(golden, model, **options)
 
@@ -49,10 +63,6 @@ class Settings:
     """Hyper-parameters of some training code."""
 
 
-def pretrained_weights(golden):
-    return {key: weight_of(key, tuple(shape)) for key, shape in golden.meta["pretrain_shapes"].items()}
-
-
 def outputs(model, golden):
     """Logits, and what the head reads."""
     read = []
@@ -63,11 +73,10 @@ def outputs(model, golden):
     return logits, read[0]
 
 
-@every_golden
-@prefixes
+@golden_files
 def test_fine_tuned_file(tmp_path, name, prefix):
     golden, model = make(name)
-    report = load_checkpoint(model, write(tmp_path / "best.pth", golden.state_dict, prefix))
+    report = load_checkpoint(model, write(tmp_path / "best.pth", read(name)[1], prefix))
     assert (report.stage, report.missing, report.unexpected) == ("fine-tuned", [], [])
     assert count_parameters(model).total == golden.meta["counts"]["total"]
     logits, features = outputs(model, golden)
@@ -75,13 +84,12 @@ def test_fine_tuned_file(tmp_path, name, prefix):
     torch.testing.assert_close(features, golden["features"], atol=golden.meta["tolerance"], rtol=0)
 
 
-@every_golden
-@prefixes
+@golden_files
 def test_pretrained_file(tmp_path, name, prefix):
     """Read over other weights, as the official loader did."""
     golden, model = make(name)
-    load_checkpoint(model, golden.state_dict)
-    report = load_checkpoint(model, write(tmp_path / "pretrain.pth", pretrained_weights(golden), prefix))
+    load_checkpoint(model, read(name)[1])
+    report = load_checkpoint(model, write(tmp_path / "pretrain.pth", read(name)[2], prefix))
     assert (report.stage, report.unexpected) == ("pre-trained", [])
     lacks = {"head", "cls_token", "cls_position"} if model.name in NO_CLASS_TOKEN else {"head"}
     assert {key.split(".")[0] for key in report.missing} == lacks
@@ -93,12 +101,12 @@ def test_pretrained_file(tmp_path, name, prefix):
 @every_golden
 def test_gradients(name):
     golden, model = make(name)
-    load_checkpoint(model, golden.state_dict)
+    load_checkpoint(model, read(name)[1])
     logits = model.eval()(golden["points"]).logits
     loss = functional.cross_entropy(logits, torch.arange(len(logits)) % logits.shape[1])
     loss.backward()
     assert abs(loss.item() - golden.meta["loss"]) < golden.meta["tolerance"]
-    layout = recognize(golden.state_dict, get_family(model.name).layouts)
+    layout = recognize(read(name)[1], get_family(model.name).layouts)
     found = {key: parameter.grad.norm().item() for key, parameter in model.named_parameters()}
     # Of two names of one weight, the later one is known here.
     norms = {golden.meta["aliases"].get(key, key): norm for key, norm in golden.meta["grad_norms"].items()}
@@ -109,10 +117,10 @@ def test_gradients(name):
         assert abs(found[key] - norm) < 1e-2 * max(norm, 1e-5 * largest), key
 
 
-@every_golden
+@pytest.mark.parametrize("name", [name for name in GOLDENS if name.endswith("_small")])
 def test_no_weight_of_the_encoder_may_be_lost(name):
-    golden, model = make(name)
-    weights = pretrained_weights(golden)
+    _, model = make(name)
+    weights = read(name)[2]
     before = {key: value.clone() for key, value in model.state_dict().items()}
     report = load_checkpoint(model, weights)
     layout = recognize(weights, get_family(model.name).layouts)

@@ -100,10 +100,24 @@ def test_missing_colours_are_grey_and_said_once():
             assert torch.equal(model.embedding(points), grey)
         assert torch.equal(model.embedding(torch.cat([points, torch.full_like(points, 0.4)], -1)), grey)
         assert (model.embedding(torch.cat([points, torch.rand_like(points)], -1)) - grey).abs().max() > 1e-3
-    with pytest.raises(ShapeError, match="must have shape"):
+    with pytest.raises(ShapeError, match=r"must have shape \(B, N, 3\), or \(B, N, 6\) with colours, not \(2, 40, 5\)"):
         model.embedding(torch.randn(2, 40, 5))
+    with pytest.raises(ShapeError, match="list of 2 clouds"):
+        model.embedding([torch.zeros(40, 3)] * 2)
     with pytest.raises(ConfigError, match="mlp"):
         create_model("uni3d_tiny", mlp="wide", **TINY)
+
+
+@pytest.mark.parametrize("task", ["classification", "part_segmentation"])
+def test_colours_count_in_every_task(task):
+    torch.manual_seed(0)
+    model, points = create_model("uni3d_base", task, **TINY, embed_dim=48, num_heads=3).eval(), random_clouds(2, 40)
+    given = (torch.zeros(2, dtype=torch.int64),) if task == "part_segmentation" else ()
+    with torch.no_grad():
+        grey = model(points, *given).logits
+        bright = model(torch.cat([points, torch.rand_like(points)], -1), *given).logits
+    assert bright.shape == grey.shape
+    assert (bright - grey).abs().max() > 1e-4
 
 
 def test_point_bert_with_colours_reads_the_file_of_ulip_2_and_pointllm():

@@ -50,6 +50,7 @@ def test_defaults_are_the_releases():
         ({"data": {"options": {"label_column": 4}}}, ["data.options", "'label_column'", "belongs elsewhere"]),
         ({"data": {"ranges": {"scale_lo": 1}}}, ["scale_lo", "did you mean 'scale_low'"]),
         ({"model": {"depth": 2.5}}, ["model.depth", "2.5", "integer"]),
+        ({"model": {"options": {"depth": 2}}}, ["model.options", "'depth'", "setting of model"]),
         ({"model": {"drop_path_rate": -1}}, ["model.drop_path_rate", "-1"]),
         ({"method": {"name": "pointlra"}}, ["method.name", "did you mean 'pointlora'"]),
         ({"method": {"name": "pointlora", "rnk": 4}}, ["'rnk'", "did you mean 'rank'"]),

@@ -133,7 +133,7 @@ class Backbone(nn.Module):
         """Group, tokenize, extend, run the blocks.
 
         Args:
-            points: (B, N, 3).
+            points: (B, N, 3), or (B, N, 6) with colours where the backbone takes 6 channels.
             levels: indices of blocks whose outputs are wanted; by default the last.
 
         Returns:

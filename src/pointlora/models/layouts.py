@@ -158,6 +158,23 @@ PLAIN_PARTS = Layout(
     takes=(COORDINATES,),
 )
 
+# The same of networks whose tokenizer ends in a linear layer, with Point-BERT's head of two layers, one of MaskPoint's.
+REDUCED_KEYS = (r"encoder\.first_conv\.", r"reduce_dim\.", r"blocks\.blocks\.0\.norm1\.")
+REDUCED_RULES: tuple[tuple[str, str | None], ...] = ((r"reduce_dim\.", "tokenizer.reduce."), *encoder_rules("", ""))
+REDUCED_FINE_TUNED = Layout(
+    family="point_bert",
+    stage="fine-tuned",
+    requires=(*REDUCED_KEYS, r"cls_head_finetune\.3\."),
+    rules=REDUCED_RULES,
+)
+REDUCED_PARTS = Layout(
+    family="point_bert",
+    stage="fine-tuned",
+    task="part_segmentation",
+    requires=(*REDUCED_KEYS, *PART_HEAD_KEYS),
+    rules=(*REDUCED_RULES, *PART_HEAD_RULES),
+)
+
 # Files that this library wrote: our own keys, nothing to rename.
 OWN_PRETRAINED = Layout(
     "pointlora", "pre-trained", requires=(r"encoder\.tokenizer\.", r"encoder\.blocks\."), rules=((r"", ""),)

@@ -12,7 +12,14 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.heads import classification_head, plain_head
-from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules, pretrained_layout
+from pointlora.models.layouts import (
+    REDUCED_FINE_TUNED,
+    REDUCED_KEYS,
+    REDUCED_PARTS,
+    REDUCED_RULES,
+    Layout,
+    pretrained_layout,
+)
 from pointlora.models.reduced_tokenizer import ReducedBackbone, ReducedSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
@@ -54,8 +61,6 @@ class MaskPointSegmenter(MaskPoint, ReducedSegmenter):
     """Point-MAE's part head behind blocks that keep their class token."""
 
 
-_REDUCE = r"reduce_dim\."
-
 # The query network; its momentum copy is `transformer_k`. The heads are those of pre-training.
 PRETRAINED = pretrained_layout(
     "maskpoint",
@@ -63,28 +68,11 @@ PRETRAINED = pretrained_layout(
     requires=(r"transformer_q\.bin_cls_head\.", r"transformer_q\.cls_token$", r"transformer_q\.cls_pos$"),
     rules=(
         (r"transformer_q\.(decoder|cls_head|bin_cls_head)\.|transformer_q\.mask_token$", None),
-        (r"transformer_q\." + _REDUCE, "encoder.tokenizer.reduce."),
+        (r"transformer_q\.reduce_dim\.", "encoder.tokenizer.reduce."),
     ),
 )
-_RULES = ((_REDUCE, "tokenizer.reduce."), *encoder_rules("", ""))
-_ENCODER = (r"encoder\.first_conv\.", _REDUCE, r"blocks\.blocks\.0\.norm1\.")
-
-
-def _fine_tuned(last: int) -> Layout:
-    """A fine-tuned file whose head's last layer has this number. The smaller head is Point-BERT's, as is the network:
-    nothing in such a file says whose it is.
-    """
-    family = "maskpoint" if last > 3 else "point_bert"
-    return Layout(family, "fine-tuned", (*_ENCODER, rf"cls_head_finetune\.{last}\."), rules=_RULES)
-
-
-PARTS = Layout(
-    "point_bert",
-    "fine-tuned",
-    (*_ENCODER, *PART_HEAD_KEYS),
-    rules=(*_RULES, *PART_HEAD_RULES),
-    task="part_segmentation",
-)
+# A file with the smaller head may as well be Point-BERT's.
+FINE_TUNED = Layout("maskpoint", "fine-tuned", (*REDUCED_KEYS, r"cls_head_finetune\.8\."), rules=REDUCED_RULES)
 
 FAMILIES = (
     Family(
@@ -92,6 +80,6 @@ FAMILIES = (
         description="MaskPoint, 22.4 M parameters, discrimination of masked points from noise (ECCV 2022)",
         sizes=Sizes(num_groups=64, tokenizer_out=256),
         tasks={"classification": MaskPointClassifier, "part_segmentation": MaskPointSegmenter},
-        layouts=(PRETRAINED, _fine_tuned(8), _fine_tuned(3), PARTS),
+        layouts=(PRETRAINED, FINE_TUNED, REDUCED_FINE_TUNED, REDUCED_PARTS),
     ),
 )

@@ -11,7 +11,7 @@ from torch import nn
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.heads import plain_head
-from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout, encoder_rules
+from pointlora.models.layouts import REDUCED_FINE_TUNED, REDUCED_PARTS, Layout, encoder_rules
 from pointlora.models.reduced_tokenizer import ReducedBackbone, ReducedSegmenter
 from pointlora.models.sizes import Sizes
 
@@ -44,21 +44,6 @@ def _pretrained(branch: str) -> Layout:
     )
 
 
-FINE_TUNED = Layout(
-    family="point_bert",
-    stage="fine-tuned",
-    requires=(r"encoder\.first_conv\.", r"reduce_dim\.", r"blocks\.blocks\.0\.norm1\.", r"cls_head_finetune\.3\."),
-    rules=((r"reduce_dim\.", "tokenizer.reduce."), *encoder_rules("", "")),
-)
-
-PARTS = Layout(
-    family="point_bert",
-    stage="fine-tuned",
-    task="part_segmentation",
-    requires=(r"encoder\.first_conv\.", r"reduce_dim\.", r"blocks\.blocks\.0\.norm1\.", *PART_HEAD_KEYS),
-    rules=(*FINE_TUNED.rules, *PART_HEAD_RULES),
-)
-
 FAMILIES = (
     Family(
         name="point_bert",
@@ -67,8 +52,8 @@ FAMILIES = (
         tasks={"classification": PointBertClassifier, "part_segmentation": ReducedSegmenter},
         layouts=(
             *(_pretrained(branch) for branch in ("transformer_q", "transformer_k", "point_encoder")),
-            FINE_TUNED,
-            PARTS,
+            REDUCED_FINE_TUNED,
+            REDUCED_PARTS,
         ),
     ),
 )

@@ -107,17 +107,18 @@ class PartSegmenter(Backbone):
         """Score the parts at each point.
 
         Args:
-            points: (B, N, 3) that the backbone sees, in a unit sphere as in training.
+            points: (B, N, 3) that the backbone sees, in a unit sphere as in training; for a backbone of 6 channels
+                also (B, N, 6), with colours in [0, 1].
             category: (B,) integers, the object category of each cloud; None for a model without categories.
-            queries: (B, M, 3) points to label, in the same frame; by default `points`. In evaluation they are taken in
-                blocks, so that there may be any number of them.
+            queries: (B, M, 3) points to label, in the same frame; by default those of `points`. In evaluation they are
+                taken in blocks, so that there may be any number of them.
 
         Raises:
             ShapeError: for a wrong shape, clouds too small for the patches, or categories where none are known, or
                 none where they are, or (on a CPU) one that doesn't exist.
         """
         if queries is None:
-            queries = points
+            queries = points[..., :3]
         check_points(queries, "queries")
         features = self.encode_clouds(points, category)
         return SegmenterOutput(self.score(features, queries), features.auxiliary_loss.float(), features.selected)

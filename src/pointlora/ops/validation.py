@@ -52,16 +52,19 @@ def split_colors(points: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
     Raises:
         ShapeError: for any other shape or type.
     """
-    if channels == 3 or not isinstance(points, Tensor) or points.ndim != 3 or points.shape[-1] != channels:
+    if channels == 3:
         check_points(points)
-        if channels == 3:
-            return points, None
-        if not is_traced():
-            _tell_of_missing_colors()
-        return points, torch.full_like(points, MISSING_COLOR)
-    coordinates = points[..., :3].contiguous()
-    check_points(coordinates)
-    return coordinates, points[..., 3:]
+        return points, None
+    if isinstance(points, Tensor) and points.ndim == 3 and points.shape[-1] == 6:
+        coordinates = points[..., :3].contiguous()
+        check_points(coordinates)
+        return coordinates, points[..., 3:]
+    if isinstance(points, Tensor) and points.shape[-1:] != (3,):
+        raise ShapeError(f"points must have shape (B, N, 3), or (B, N, 6) with colours, not {tuple(points.shape)}")
+    check_points(points)
+    if not is_traced():
+        _tell_of_missing_colors()
+    return points, torch.full_like(points, MISSING_COLOR)
 
 
 @cache
