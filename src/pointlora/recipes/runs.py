@@ -86,12 +86,20 @@ class TrainingConfig(RunConfig):
             chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
             last epoch, without looking at any other data than the training set.
         label_smoothing: of the cross-entropy, in [0, 1).
+        recalibrate: before a selection split is measured and before an adapter is written, compute the running
+            statistics of BatchNorm anew from training clouds; without effect with protocol paper, as the public codes don't.
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
 
     protocol: str = "validation"
     label_smoothing: float = 0.0
+    recalibrate: bool = True
     measure_test: bool = True
+
+    @property
+    def recalibrates(self) -> bool:
+        """Whether running statistics are computed anew."""
+        return self.recalibrate and self.protocol != "paper"
 
     def __post_init__(self) -> None:
         super().__post_init__()

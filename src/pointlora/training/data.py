@@ -97,11 +97,13 @@ def train_loader(
     transform: TransformConfig,
     run: RunConfig,
     make: Callable[..., PointLoader] = make_loader,
+    augmented: bool = True,
 ) -> PointLoader:
     """This process's part of shuffled, augmented batches.
 
     A last batch that isn't full is left out; one that is the only one, to the part that can be divided equally. `make`
-    is `make_loader`, or its like for another kind of data set.
+    is `make_loader`, or its like for another kind of data set. Without augmentation it serves recalibration, and
+    is read once, in this process.
 
     Raises:
         ConfigError: if there are fewer clouds than processes.
@@ -112,9 +114,10 @@ def train_loader(
         transform,
         max(min(world.share(run.batch_size), len(dataset) // world.size), 1),
         seed=run.seed,
-        train=True,
+        train=augmented,
+        shuffle=True,
         drop_last=True,
-        workers=run.workers,
+        workers=run.workers if augmented else 0,
         rank=world.rank,
         world_size=world.size,
     )

@@ -29,6 +29,7 @@ from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.memory import peak_memory
 from pointlora.training.precision import settle_precision
+from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
@@ -78,6 +79,9 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
     best = None if splits.selection is None else BestEpoch(task.criterion)
     history = History(folder, best, lines=True)
     module = task.make_module(model, recipe, splits)
+    if recipe.training.recalibrates:
+        loader = task.recalibration_loader(splits, transform, recipe.training)
+        module.recalibration = Recalibration(loader, module.forward)
     compile_seconds = run_training(
         module,
         *task.loaders(splits, transform, recipe.training),
@@ -91,6 +95,8 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
     if best is not None:
         load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
+    if best is None and module.recalibration is not None:
+        module.recalibration(model, next(model.parameters()).device)
     metrics = task.evaluate(model, splits.reported, transform, recipe.training)
     results = summarize(recipe, metrics, best, history, model, time.perf_counter() - started)
     if recipe.training.compile:

@@ -52,6 +52,9 @@ class Classification(Task):
         chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
         return train_loader(splits.train, transform, run, make), chosen
 
+    def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
+        return train_loader(splits.train, transform, run, augmented=False)
+
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
     ) -> ClassificationMetrics:

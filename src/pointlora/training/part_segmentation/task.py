@@ -60,6 +60,9 @@ class PartSegmentation(Task):
             None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
         )
 
+    def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
+        return train_loader(splits.train, transform, run, _make_seen_loader, augmented=False)
+
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
     ) -> PartMetrics:
@@ -128,6 +131,12 @@ def _check_parts(train: PartDataset) -> None:
             f"data set {train.name}: every point{of} has the same label, {space.numbers[space.parts_of[0][0]]}: one "
             "part teaches nothing, give at least two"
         )
+
+
+def _make_seen_loader(dataset: PartDataset, transform: TransformConfig, batch_size: int, **order: Any) -> PointLoader:
+    """Batches whose labels are those of the points that the network sees, as in training."""
+    prepared = PartTransform(transform, order["train"], order["seed"])
+    return make_part_loader(dataset, prepared, batch_size, **order)
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:
