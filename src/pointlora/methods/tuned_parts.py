@@ -5,6 +5,7 @@ from __future__ import annotations
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
+from pointlora.models.readout import linear_readout
 
 
 class TunedParts(Method):
@@ -17,7 +18,17 @@ class TunedParts(Method):
 
     config: TunedPartsConfig
 
+    def __init__(self, config: TunedPartsConfig, model: Backbone) -> None:
+        super().__init__(config, model)
+        self.trains = config.parts != "probe"
+
+    def attach(self, model: Backbone) -> None:
+        if self.config.readout == "levels":
+            model.set_readout(linear_readout(model.sizes.depth))
+
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+        if self.config.parts == "probe":
+            return [ParameterGroup(model.get_submodule("head").parameters())]
         ends = {"all": "", "head": None, "biases": ".bias"}[self.config.parts]
         more = [p for name, p in model.named_parameters() if ends is not None and name.endswith(ends)]
         return [ParameterGroup(model.task_parameters()), ParameterGroup(more)]

@@ -77,6 +77,15 @@ class TrainedModule(LightningModule):
         seed_step(self.run.seed, self.global_step, self.global_rank)
 
     def on_validation_start(self) -> None:
+        self.recalibrate()
+
+    def on_train_epoch_end(self) -> None:
+        # What no split is measured with is measured and written at the end.
+        if not self.trainer.enable_validation and self.current_epoch + 1 == self.trainer.max_epochs:
+            self.recalibrate()
+
+    def recalibrate(self) -> None:
+        """Compute the running statistics anew, where that is wanted."""
         if self.recalibration is not None:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "bf16"):
                 self.recalibration(self.model, self.device)

@@ -20,7 +20,14 @@ from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.reports.part_segmentation import part_csv, part_table
-from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
+from pointlora.training.data import (
+    Splits,
+    check_training_split,
+    evaluation_loader,
+    fold_split,
+    probe_loaders,
+    train_loader,
+)
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
@@ -59,6 +66,11 @@ class PartSegmentation(Task):
             train_loader(splits.train, transform, run, make_part_loader),
             None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
         )
+
+    def probe_loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader]:
+        return probe_loaders(splits.train, transform, run, _make_seen_loader)
 
     def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
         return train_loader(splits.train, transform, run, _make_seen_loader, augmented=False)
@@ -112,6 +124,8 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             selection = opened("validation")
         else:
             train, selection = train_validation_split(train, data.validation_fraction, seed)
+    elif protocol == "k_fold":
+        train, selection = fold_split(train, recipe.training.folds, recipe.training.fold, seed)
     check_training_split(train)
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
