@@ -90,7 +90,7 @@ def test_the_fitted_head_is_the_probe_and_repeats(tmp_path):
 def test_few_labels_choose_nothing_and_say_so(tmp_path, capsys):
     fit = fit_head(model(), make_loader(clouds(tmp_path, 8), TRANSFORM, 8, train=False))
     assert fit == (FIXED_PENALTY, 0, None)
-    assert "4 labels of a class are too few to choose by" in capsys.readouterr().err
+    assert "4 labels a class are too few to choose by" in capsys.readouterr().err
 
 
 def test_a_published_head_can_not_be_fitted(tmp_path):

@@ -22,7 +22,7 @@ from pointlora.training.recalibration import batch_on
 
 # Numbers of augmented copies that cross-validation chooses from; the first is tried with each penalty.
 COPIES = (2, 0, 4)
-# With fewer labels of a class, nothing is chosen.
+# With fewer labels a class, on average, nothing is chosen.
 FEWEST_LABELS = 5
 _FOLDS = 3
 # Rows of all copies together, and points of part segmentation: more take minutes and change little.
@@ -49,7 +49,7 @@ def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | N
     """Make the head the penalised logistic regression on the model's features, in place.
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
-    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels of a class they are fixed.
+    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, they are fixed.
 
     Args:
         model: with a linear head; left in evaluation mode.
@@ -78,11 +78,11 @@ def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | N
 
 
 def _choose(plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int) -> HeadFit:
-    # How many clouds have each label.
-    fewest = int(torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0].unique(return_counts=True)[1].min())
-    if fewest < FEWEST_LABELS:
+    labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
+    each = len(labels) / len(labels.unique())
+    if each < FEWEST_LABELS:
         print(
-            f"probe: {fewest} labels of a class are too few to choose by: penalty {FIXED_PENALTY:g}, "
+            f"probe: {each:.2g} labels a class are too few to choose by: penalty {FIXED_PENALTY:g}, "
             f"{tried[0]} augmented copies",
             file=sys.stderr,
         )
