@@ -49,7 +49,8 @@ def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | N
     """Make the head the penalised logistic regression on the model's features, in place.
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
-    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, they are fixed.
+    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, they
+    are fixed.
 
     Args:
         model: with a linear head; left in evaluation mode.
