@@ -82,7 +82,8 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         return recipe
     from pointlora.training.tasks import get_task
 
-    train = get_task(recipe.task).open_splits(replace(recipe, training=replace(recipe.training, **_WHOLE))).train
+    whole = replace(recipe.training, protocol="last", patience=None, interpolate=None)
+    train = get_task(recipe.task).open_splits(replace(recipe, training=whole)).train
     if len(train) >= FEW_LABELS:
         return recipe
     folds = min(recipe.training.folds, len(train))
@@ -91,9 +92,6 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         "training on all of them"
     )
     return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds))
-
-
-_WHOLE = {"protocol": "last", "patience": None, "interpolate": None}
 
 
 def _method_name(words: Sequence[str]) -> str | None:

@@ -28,7 +28,11 @@ class Readout(NamedTuple):
 
     def over(self, others: Readout) -> Readout:
         """This one, with the values of `others` in the place of None."""
-        return Readout(*(other if own is None else own for own, other in zip(self, others, strict=True)))
+        return Readout(
+            others.head if self.head is None else self.head,
+            others.levels if self.levels is None else self.levels,
+            others.pooling if self.pooling is None else self.pooling,
+        )
 
     def check(self, depth: int | None = None) -> Readout:
         """Itself, with lists as tuples and levels in order.

@@ -88,7 +88,7 @@ def _choose(plain: Rows, copies: list[Rows], tried: list[int], classes: int, see
             file=sys.stderr,
         )
         return HeadFit(FIXED_PENALTY, tried[0], None)
-    scored = []
+    scored: list[tuple[float, float, float, int]] = []
     for number in dict.fromkeys(tried):
         penalties = PENALTIES if not scored else (max(scored)[2],)
         found = cross_validate(plain, copies[:number], classes, penalties, _FOLDS, seed)
