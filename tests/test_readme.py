@@ -16,6 +16,7 @@ PAGES = (
     "docs/quickstart.md",
     "docs/your-files.md",
     "docs/scaling.md",
+    "docs/few-labels.md",
     "docs/few-shot.md",
     "docs/part-segmentation.md",
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pointlora.models.parameters import count_parameters
     from pointlora.models.pretrained import list_pretrained
     from pointlora.models.registry import list_models
+    from pointlora.training.head_fitting import fit_head
 
 __all__ = [
     "LoadReport",
@@ -26,6 +27,7 @@ __all__ = [
     "apply_method",
     "count_parameters",
     "create_model",
+    "fit_head",
     "list_methods",
     "list_models",
     "list_pretrained",
@@ -45,6 +47,7 @@ __getattr__ = lazy_names(
         "apply_method": "methods.registry",
         "count_parameters": "models.parameters",
         "create_model": "models.create",
+        "fit_head": "training.head_fitting",
         "list_methods": "methods.table",
         "list_models": "models.registry",
         "list_pretrained": "models.pretrained",

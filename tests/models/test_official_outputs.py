@@ -18,7 +18,7 @@ GOLDENS = {
     "pcp_mae_cls_small": ("pcp_mae", {}),
     "pcp_mae_cls_2layers": ("pcp_mae", {}),
     "maskpoint_cls_small": ("maskpoint", {"tokenizer_out": 64}),
-    "maskpoint_cls_2layers": ("maskpoint", {"head": "1x"}),
+    "maskpoint_cls_2layers": ("maskpoint", {"head_layers": "1x"}),
     "point_femae_cls_small": ("point_femae", {"neighbors": 8}),
     "point_femae_cls_2layers": ("point_femae", {}),
     "point_femae_plain_cls_small": ("point_femae_plain", {}),
@@ -140,7 +140,7 @@ def test_no_weight_of_the_encoder_may_be_lost(name):
     [
         ("pcp_mae", 22_338_959, {}),
         ("maskpoint", 22_389_263, {}),
-        ("maskpoint", 22_059_535, {"head": "1x"}),
+        ("maskpoint", 22_059_535, {"head_layers": "1x"}),
         ("point_femae", 27_428_623, {}),
         ("point_femae_plain", 22_092_559, {}),
         ("point_pqae", 22_093_327, {}),

@@ -57,7 +57,7 @@ def test_published_settings():
         assert summary(f"{family}_scanobjectnn_pb") == ("full", 2e-5, 300, 10, 32, 2048, "rotate_up")
         assert summary(f"{family}_modelnet40") == ("full", 1e-5, 300, 10, 32, 1024, "scale_translate")
     assert summary("maskpoint_scanobjectnn_pb") == ("full", 5e-4, 300, 10, 32, 1024, "scale_translate")
-    assert load("maskpoint_modelnet40").model.options == {"head": "1x"}
+    assert load("maskpoint_modelnet40").model.options == {"head_layers": "1x"}
     assert summary("point_femae_scanobjectnn_pb") == ("full", 5e-4, 400, 10, 32, 2048, "rotate_up")
     assert summary("point_femae_modelnet40") == ("head_only", 5e-4, 150, 10, 32, 1024, "scale_translate")
     assert summary("point_jepa_scanobjectnn_pb") == ("full", 1e-3, 150, 10, 32, 2048, "scale")

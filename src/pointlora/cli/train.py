@@ -1,10 +1,11 @@
-"""`pointlora train`: fine-tune a pre-trained backbone by a recipe."""
+"""`pointlora train`: fine-tune a pre-trained backbone by a recipe, or by what is assumed without one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pointlora.cli.parsing import parse_recipe
+from pointlora.cli.parsing import parse_recipe, split_equals
+from pointlora.cli.train_defaults import for_few_labels, with_defaults
 from pointlora.recipes.runs import TrainRecipe
 
 FLAGS = {"resume": "fail unless --output holds an unfinished run (if it does, the run is resumed with or without this)"}
@@ -13,7 +14,9 @@ RECIPE = "YAML file, or the name of a recipe that comes with the package; option
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
-    recipe, flags = parse_recipe(TrainRecipe, arguments, "train", FLAGS, RECIPE)
+    words = split_equals(arguments)
+    recipe, flags = parse_recipe(TrainRecipe, with_defaults(words), "train", FLAGS, RECIPE)
+    recipe = for_few_labels(recipe, words)
     from pointlora.training.fit import fine_tune, results_table
 
     results = fine_tune(recipe, flags["resume"])

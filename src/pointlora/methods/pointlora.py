@@ -15,6 +15,7 @@ from pointlora.methods.selection import RandomScorer, TokenScorer, mask_loss, se
 from pointlora.methods.settings.pointlora import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup, TokenSequence, TokenSet, rename_keys
+from pointlora.models.readout import linear_readout
 from pointlora.ops.grouping import Scale
 
 # The release's names for its own parts, and ours.
@@ -72,6 +73,8 @@ class PointLora(Method):
 
     def attach(self, model: Backbone) -> None:
         config, prompted = self.config, self._prompted(model)
+        if config.readout == "levels":
+            model.set_readout(linear_readout(model.sizes.depth))
         if config.rank:
             add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
         for name in prompted:
@@ -79,7 +82,8 @@ class PointLora(Method):
             add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, mlp)))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
-        groups = super().parameter_groups(model)
+        head = ParameterGroup(model.task_parameters(), self.config.head_lr_factor)
+        groups = [head, ParameterGroup(model.added_parameters())]
         return [*groups, ParameterGroup(model.embedding_parameters())] if self.config.train_embedding else groups
 
     @property

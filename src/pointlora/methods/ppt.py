@@ -52,7 +52,7 @@ class Ppt(Method):
     def attach(self, model: Backbone) -> None:
         for index, tap in enumerate(self._taps):
             add_branch(model, f"blocks.{index}.norm2", "ppt", tap)
-        if isinstance(model, PointClassifier):
+        if isinstance(model, PointClassifier) and model.head_kind == "mlp":
             model.head = self._head(model)
         else:
             model.make_head(more=model.sizes.embed_dim)

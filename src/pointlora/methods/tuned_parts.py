@@ -7,6 +7,7 @@ import re
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
+from pointlora.models.readout import linear_readout
 
 
 class TunedParts(Method):
@@ -19,7 +20,17 @@ class TunedParts(Method):
 
     config: TunedPartsConfig
 
+    def __init__(self, config: TunedPartsConfig, model: Backbone) -> None:
+        super().__init__(config, model)
+        self.trains = config.parts != "probe"
+
+    def attach(self, model: Backbone) -> None:
+        if self.config.readout == "levels":
+            model.set_readout(linear_readout(model.sizes.depth))
+
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
+        if self.config.parts == "probe":
+            return [ParameterGroup(model.get_submodule("head").parameters())]
         every: dict[str, tuple[str, ...]] = {"all": ("",), "head": (), "biases": (".bias", "_bias")}
         ends = every[self.config.parts]
         also = re.compile("|".join(self.config.also) or r"$^")

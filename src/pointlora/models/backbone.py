@@ -13,6 +13,7 @@ from pointlora.errors import ShapeError
 from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
 from pointlora.models.method import ADDED_PARTS, Method, TokenSequence, TokenSet
+from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
@@ -88,6 +89,10 @@ class Backbone(nn.Module):
         """Tokens (B, P, C) before the patches and their positions; none here."""
         empty = self.norm.weight.new_zeros(batch, 0, self.sizes.embed_dim)
         return empty, empty
+
+    def set_readout(self, defaults: Readout) -> None:
+        """A new head, with these settings where the model was created without them. Networks of a task have one."""
+        raise NotImplementedError
 
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features than the backbone's own. Networks of a task have one."""

@@ -13,6 +13,8 @@ from pointlora.models.method import TokenSequence
 class ClassTokenBackbone(Backbone):
     """A backbone with a class token, which has a position of its own, and a summary of a whole cloud."""
 
+    pooling: tuple[str, ...] = ("class_token", "max")
+
     def build_prefix(self) -> None:
         width = self.sizes.embed_dim
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
@@ -23,13 +25,25 @@ class ClassTokenBackbone(Backbone):
     def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
         return self.cls_token.expand(batch, -1, -1), self.cls_position.expand(batch, -1, -1)
 
-    def pool(self, sequence: TokenSequence) -> Tensor:
-        """What the head reads: [class token, maximum over the patches and what follows them], (B, 2C), or what a method
-        makes of it.
+    def pool(self, *sequences: TokenSequence) -> Tensor:
+        """What the head reads of the levels, or what a method makes of it: by default [class token, maximum over the
+        patches and what follows them] of the last block, (B, 2C).
         """
-        return torch.cat([*self.method.pool(self.features(sequence), sequence)], -1)
+        features = [feature for sequence in sequences for feature in self.features(sequence)]
+        return torch.cat([*self.method.pool(features, sequences[-1])], -1)
 
     def features(self, sequence: TokenSequence) -> list[Tensor]:
         """Pooled features (B, ·) of a sequence that left the blocks, without a method's."""
-        # The class token is the last of the prefix.
-        return [sequence.prefix[:, -1], maximum(sequence.tokens[:, sequence.first_patch :])]
+        return [self.pooled(name, sequence) for name in self.pooling]
+
+    def pooled(self, name: str, sequence: TokenSequence) -> Tensor:
+        """One of `POOLINGS`, (B, ·)."""
+        if name == "class_token":
+            return self.class_token(sequence)
+        if name == "mean":
+            return sequence.patches.mean(1)
+        return maximum(sequence.tokens[:, sequence.first_patch :])
+
+    def class_token(self, sequence: TokenSequence) -> Tensor:
+        """(B, C), the last of the prefix."""
+        return sequence.prefix[:, -1]

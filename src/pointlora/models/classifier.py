@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from pointlora.checks import check_integer
+from pointlora.layers.linear import Linear
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.heads import classification_head
+from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
 
@@ -37,6 +40,7 @@ class PointClassifier(ClassTokenBackbone):
     Args:
         sizes: see `Sizes`.
         num_classes: number of classes.
+        head, levels, pooling: see `Readout`; by default those of the method, or else the published ones.
 
     Attributes:
         generation_weight: weight of `ClassifierOutput.generation_loss` in the training loss.
@@ -44,26 +48,49 @@ class PointClassifier(ClassTokenBackbone):
 
     task = "classification"
     generation_weight = 0.0
+    head_kind: str
+    levels: tuple[int, ...]
 
-    def __init__(self, sizes: Sizes, num_classes: int) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        num_classes: int,
+        head: str | None = None,
+        levels: Sequence[int] | None = None,
+        pooling: Sequence[str] | None = None,
+    ) -> None:
         super().__init__(sizes)
         check_integer("num_classes", num_classes, 1)
         self.num_classes = num_classes
+        self.chosen_readout = Readout(head, levels, pooling)
         self.build_prefix()
+        self.set_readout(Readout())
+
+    def set_readout(self, defaults: Readout) -> None:
+        published = Readout("mlp", (self.sizes.depth - 1,), type(self).pooling)
+        readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
+        self.head_kind, self.levels, self.pooling = readout  # type: ignore[assignment]
         self.make_head()
 
     @property
     def pooled_width(self) -> int:
         """Width of the backbone's own pooled features."""
-        return 2 * self.sizes.embed_dim
+        widths = {"class_token": self.class_token_width}
+        return len(self.levels) * sum(widths.get(name, self.sizes.embed_dim) for name in self.pooling)
+
+    @property
+    def class_token_width(self) -> int:
+        """Width of what stands before the patches, pooled."""
+        return self.sizes.embed_dim
 
     def build_head(self, width: int) -> nn.Module:
-        """Pooled features (B, width) to logits (B, classes)."""
+        """Pooled features (B, width) to logits (B, classes): the published head."""
         return classification_head(width, self.num_classes)
 
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features than the backbone's own."""
-        self.head = self.build_head(self.pooled_width + more)
+        width = self.pooled_width + more
+        self.head = Linear(width, self.num_classes) if self.head_kind == "linear" else self.build_head(width)
         self.head.apply(initialize_weights)
 
     def forward(self, points: Tensor) -> ClassifierOutput:
@@ -76,6 +103,6 @@ class PointClassifier(ClassTokenBackbone):
         Raises:
             ShapeError: for a wrong shape, or clouds too small for the patches.
         """
-        (sequence,) = self.encode(points)
-        logits = self.head(self.pool(sequence)).float()
+        sequences = self.encode(points, self.levels)
+        logits, sequence = self.head(self.pool(*sequences)).float(), sequences[-1]
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), logits.new_zeros(()), sequence.selected)

@@ -5,6 +5,8 @@ The network is Point-BERT's, with one of two heads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from pointlora.checks import check_choice
@@ -42,17 +44,26 @@ class MaskPointClassifier(MaskPoint, PointClassifier):
     Args:
         sizes: see `Sizes`.
         num_classes: number of classes.
-        head: `2x`, 2C -> 512 -> 256 -> classes with BatchNorm (published for ScanObjectNN), or `1x`, 2C -> 256 ->
-            classes without (ModelNet40, few-shot).
+        head_layers: of the published head: `2x`, 2C -> 512 -> 256 -> classes with BatchNorm (ScanObjectNN), or `1x`,
+            2C -> 256 -> classes without (ModelNet40, few-shot).
+        head, levels, pooling: see `Readout`.
     """
 
-    def __init__(self, sizes: Sizes, num_classes: int, head: str = "2x") -> None:
-        check_choice("head", head, HEADS)
-        self.head_kind = head
-        super().__init__(sizes, num_classes)
+    def __init__(
+        self,
+        sizes: Sizes,
+        num_classes: int,
+        head_layers: str = "2x",
+        head: str | None = None,
+        levels: Sequence[int] | None = None,
+        pooling: Sequence[str] | None = None,
+    ) -> None:
+        check_choice("head_layers", head_layers, HEADS)
+        self.head_layers = head_layers
+        super().__init__(sizes, num_classes, head, levels, pooling)
 
     def build_head(self, width: int) -> nn.Module:
-        if self.head_kind == "1x":
+        if self.head_layers == "1x":
             return plain_head(width, self.num_classes)
         return classification_head(width, self.num_classes, hidden=512)
 

@@ -124,11 +124,13 @@ class Method(nn.Module):
 
     Attributes:
         loss_weight: weight of `TokenSequence.auxiliary_loss` in the training loss.
+        trains: whether there is anything to train behind the head's start as a probe.
         freezes_statistics: keep the tokenizer's BatchNorm in evaluation mode while the model trains; by default where
             the settings have `tokenizer_batchnorm: frozen`.
     """
 
     loss_weight = 0.0
+    trains = True
 
     def __init__(self, config: Any = None, model: Model = None) -> None:
         super().__init__()

@@ -7,6 +7,8 @@ the plain network, without these modules.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -94,8 +96,7 @@ class PointFemae(Backbone):
 class PlainFemaeClassifier(TokenlessClassifier):
     """Head on [mean, maximum] over the patches and what follows them."""
 
-    def features(self, sequence: TokenSequence) -> list[Tensor]:
-        return super().features(sequence)[::-1]
+    pooling = ("mean", "max")
 
 
 class PointFemaeClassifier(PointFemae, PlainFemaeClassifier):
@@ -105,10 +106,19 @@ class PointFemaeClassifier(PointFemae, PlainFemaeClassifier):
         sizes: see `Sizes`.
         num_classes: number of classes.
         neighbors: see `PointFemae`.
+        head, levels, pooling: see `Readout`.
     """
 
-    def __init__(self, sizes: Sizes, num_classes: int, neighbors: int = 20) -> None:
-        super().__init__(sizes, num_classes)
+    def __init__(
+        self,
+        sizes: Sizes,
+        num_classes: int,
+        neighbors: int = 20,
+        head: str | None = None,
+        levels: Sequence[int] | None = None,
+        pooling: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(sizes, num_classes, head, levels, pooling)
         check_integer("neighbors", neighbors, 1)
         self.neighbors = neighbors
 

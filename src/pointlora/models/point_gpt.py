@@ -6,6 +6,8 @@ patch from those before it, and its loss stays on while fine-tuning.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -61,19 +63,28 @@ class PointGptClassifier(PointGpt, PointClassifier):
         sizes: see `Sizes`.
         num_classes: number of classes.
         generator_depth: blocks of the generator.
+        head, levels, pooling: see `Readout`.
     """
 
     generation_weight = 3.0
     task_parts = (*PointClassifier.task_parts, r"cls_norm\.")
 
-    def __init__(self, sizes: Sizes, num_classes: int, generator_depth: int = 4) -> None:
-        super().__init__(sizes, num_classes)
+    def __init__(
+        self,
+        sizes: Sizes,
+        num_classes: int,
+        generator_depth: int = 4,
+        head: str | None = None,
+        levels: Sequence[int] | None = None,
+        pooling: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(sizes, num_classes, head, levels, pooling)
         self.cls_norm = nn.LayerNorm(sizes.embed_dim)
         self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
         self.generator.apply(initialize_weights)
 
-    def pool(self, sequence: TokenSequence) -> Tensor:
-        return super().pool(sequence._replace(tokens=self.cls_norm(sequence.tokens)))
+    def pool(self, *sequences: TokenSequence) -> Tensor:
+        return super().pool(*(sequence._replace(tokens=self.cls_norm(sequence.tokens)) for sequence in sequences))
 
     def forward(self, points: Tensor, generate: bool | None = None) -> ClassifierOutput:
         """Classify clouds.
@@ -88,8 +99,11 @@ class PointGptClassifier(PointGpt, PointClassifier):
         patches = self.group(points)
         own, *others = self.embed(patches)
         order = greedy_order(own.centers)
-        (sequence,) = self.encode_tokens(_in_order(own, order), others)
-        logits = self.head(self.pool(sequence)).float()
+        # The last block's, from which patches are generated, whether the head reads it or not.
+        wanted = sorted({*self.levels, len(self.blocks) - 1})
+        sequences = self.encode_tokens(_in_order(own, order), others, wanted)
+        sequence = sequences[-1]
+        logits = self.head(self.pool(*sequences[: len(self.levels)])).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
             loss = self.generator.loss(_before_each_patch(sequence), _reorder(patches[0], order))

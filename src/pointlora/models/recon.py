@@ -103,11 +103,11 @@ class ReconClassifier(Recon, PointClassifier):
     """Head on [class, image and text token, maximum over all other tokens]."""
 
     @property
-    def pooled_width(self) -> int:
-        return (len(GLOBAL_TOKENS) + 1) * self.sizes.embed_dim
+    def class_token_width(self) -> int:
+        return len(GLOBAL_TOKENS) * self.sizes.embed_dim
 
-    def features(self, sequence: TokenSequence) -> list[Tensor]:
-        return [sequence.prefix.flatten(1), maximum(sequence.tokens[:, sequence.first_patch :])]
+    def class_token(self, sequence: TokenSequence) -> Tensor:
+        return sequence.prefix.flatten(1)
 
 
 class ReconSegmenter(Recon, PartSegmenter):

@@ -11,7 +11,9 @@ from torch import Tensor
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.layers.max_pool import maximum
 from pointlora.models.backbone import Backbone
+from pointlora.models.linear_part_head import LinearPartHead
 from pointlora.models.part_head import PartHead
+from pointlora.models.readout import Readout, feature_levels
 from pointlora.models.sizes import Sizes, check_width
 from pointlora.ops.compiling import is_traced
 from pointlora.ops.validation import check_points
@@ -62,15 +64,25 @@ class PartSegmenter(Backbone):
         sizes: see `Sizes`.
         num_parts: parts of all categories together.
         num_categories: object categories whose code the head reads; 0 for a head that doesn't know any.
-        head_dims: four widths of the head, see `PartHead`; by default those of `default_head_dims`.
+        head_dims: four widths of the published head, see `PartHead`; by default those of `default_head_dims`.
+        head, levels: see `Readout`; what is pooled is the maximum and the mean in any case.
     """
 
     task = "part_segmentation"
     spare_parts = (r"cls_token$", r"cls_position$")
     num_summaries = 2
+    levels: tuple[int, ...]
+    head_kind: str
+    head: PartHead | LinearPartHead
 
     def __init__(
-        self, sizes: Sizes, num_parts: int, num_categories: int = 16, head_dims: Sequence[int] | None = None
+        self,
+        sizes: Sizes,
+        num_parts: int,
+        num_categories: int = 16,
+        head_dims: Sequence[int] | None = None,
+        head: str | None = None,
+        levels: Sequence[int] | None = None,
     ) -> None:
         super().__init__(sizes)
         check_width("num_parts", num_parts)
@@ -82,8 +94,14 @@ class PartSegmenter(Backbone):
         for width in head_dims:
             check_width("each of head_dims", width)
         self.num_parts, self.num_categories, self.head_dims = num_parts, num_categories, tuple(head_dims)
-        self.levels = feature_levels(sizes.depth)
+        self.chosen_readout = Readout(head, levels)
         self.build_prefix()
+        self.set_readout(Readout())
+
+    def set_readout(self, defaults: Readout) -> None:
+        published = Readout("mlp", feature_levels(self.sizes.depth))
+        readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
+        self.head_kind, self.levels, _ = readout  # type: ignore[assignment]
         self.make_head()
 
     @property
@@ -94,7 +112,8 @@ class PartSegmenter(Backbone):
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features of a cloud than the backbone's own."""
         summary = self.num_summaries * self.level_width + more
-        self.head = PartHead(self.level_width, summary, self.num_parts, self.num_categories, self.head_dims)
+        widths = self.level_width, summary, self.num_parts, self.num_categories
+        self.head = LinearPartHead(*widths) if self.head_kind == "linear" else PartHead(*widths, self.head_dims)
 
     def summarize(self, patches: Tensor, prefix: Tensor) -> list[Tensor]:
         """The parts of a cloud's summary, (B, L) each, from its patches (B, G, L) and the tokens before them (B, P, L).
@@ -155,11 +174,6 @@ class PartSegmenter(Backbone):
                     f"category {low if low < 0 else high} isn't one of the {self.num_categories}, from 0 on"
                 )
         return category
-
-
-def feature_levels(depth: int) -> tuple[int, ...]:
-    """Blocks whose outputs the head reads: the last of each third of them; (3, 7, 11) of 12."""
-    return tuple(sorted({max(depth * third // 3, 1) - 1 for third in (1, 2, 3)}))
 
 
 def default_head_dims(embed_dim: int) -> tuple[int, int, int, int]:

@@ -8,6 +8,9 @@ from typing import Any
 from pointlora.checks import check_choice, check_integer, check_number
 from pointlora.data.ranges import AXES
 from pointlora.errors import ConfigError
+from pointlora.models.readout import Readout
+
+HEAD_INITS = ("random", "probe")
 
 
 @dataclass
@@ -25,8 +28,13 @@ class ModelConfig:
         group_size: points per patch.
         drop_path_rate: stochastic depth of the last block.
         tokenizer_dims: widths of the mini-PointNet.
-        head_dims: four widths of the head of part segmentation.
-        options: what else `create_model` takes for this model, for example {head: 1x} for maskpoint.
+        head_dims: four widths of the published head of part segmentation.
+        head: mlp (published) or linear; by default the method's, as are levels and pooling.
+        levels: blocks whose outputs the head reads, from 0 on, for example [1, 3, 5].
+        pooling: what the head of classification reads of each: class_token, max and mean.
+        head_init: random, or probe: the head starts as the penalised logistic regression on the frozen backbone's
+            features; by default the method's.
+        options: what else `create_model` takes for this model, for example {head_layers: 1x} for maskpoint.
     """
 
     name: str = "point_mae"
@@ -39,6 +47,10 @@ class ModelConfig:
     drop_path_rate: float | None = None
     tokenizer_dims: list[int] | None = None
     head_dims: list[int] | None = None
+    head: str | None = None
+    levels: list[int] | None = None
+    pooling: list[str] | None = None
+    head_init: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     SIZES = ("embed_dim", "depth", "num_heads", "num_groups", "group_size", "drop_path_rate", "tokenizer_dims")
@@ -49,6 +61,9 @@ class ModelConfig:
                 check_integer(f"model.{key}", getattr(self, key), 1)
         if self.drop_path_rate is not None:
             check_number("model.drop_path_rate", self.drop_path_rate, 0, 1)
+        Readout(self.head, self.levels, self.pooling).check(self.depth)
+        if self.head_init is not None:
+            check_choice("model.head_init", self.head_init, HEAD_INITS)
         for width in self.tokenizer_dims or ():
             check_integer("each of model.tokenizer_dims", width, 1)
         for width in self.head_dims or ():
@@ -56,6 +71,11 @@ class ModelConfig:
         for key in (*self.SIZES, "head_dims", "num_classes", "num_parts", "num_categories"):
             if key in self.options:
                 raise ConfigError(f"model.options holds {key!r}, which is a setting of model or comes from the data")
+
+    @property
+    def readout(self) -> dict[str, Any]:
+        """What was said of the head, as arguments of `create_model`."""
+        return {key: getattr(self, key) for key in ("head", "levels", "pooling") if getattr(self, key) is not None}
 
     @property
     def sizes(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 # protocol -> what results.json and adapters name as `selected_on`
 PROTOCOLS = {
     "validation": "validation split",
+    "k_fold": "held-out folds of the training set",
     "paper": "test set (papers' protocol)",
     "last": "nothing (last epoch)",
 }

@@ -12,7 +12,7 @@ from typing import Any
 from pointlora.checks import check_choice, check_integer, check_number, check_switch
 from pointlora.errors import ConfigError
 from pointlora.methods.plugins import load_plugins
-from pointlora.recipes.method import resolve_method
+from pointlora.recipes.method import method_config, resolve_method
 from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
 from pointlora.recipes.protocols import PROTOCOLS
 
@@ -84,21 +84,67 @@ class TrainingConfig(RunConfig):
     Args:
         protocol: validation chooses the best epoch on a part of the training set and reports the test set once; paper
             chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
-            last epoch and looks at no data but the training set.
+            last epoch and looks at no data but the training set; k_fold holds out each of so many folds once, to choose
+            the number of epochs, and then trains on all labels.
+        folds: of the protocol k_fold.
+        fold: the one that is held out; null for all of them, one after another, and then the run on all labels.
+        steps: optimiser steps in place of epochs: as many whole epochs as hold them.
+        patience: end after so many epochs without a better figure on the selection split.
+        ema: share that each step keeps of a moving average of what is trained, such as 0.99; 0 for none.
+        interpolate: scale what tuning changed by the factor, from 0 to 1, that is best on the validation split; by
+            default where the head starts as a probe.
         label_smoothing: of the cross-entropy, in [0, 1).
+        recalibrate: before a selection split is measured and before an adapter is written, compute the running
+            statistics of BatchNorm anew from training clouds. Protocol paper leaves them as they are, as the
+            public codes do.
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
 
     protocol: str = "validation"
     label_smoothing: float = 0.0
+    recalibrate: bool = True
+    folds: int = 5
+    fold: int | None = None
+    steps: int | None = None
+    patience: int | None = None
+    ema: float = 0.0
+    interpolate: bool | None = None
     measure_test: bool = True
+
+    @property
+    def recalibrates(self) -> bool:
+        """Whether running statistics are computed anew."""
+        return self.recalibrate and self.protocol != "paper"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
         check_choice("training.protocol", self.protocol, PROTOCOLS)
         check_number("training.label_smoothing", self.label_smoothing, 0, 1)
-        if self.protocol != "validation" and not self.measure_test:
+        check_integer("training.folds", self.folds, 2, 1000)
+        if self.fold is not None:
+            check_integer("training.fold", self.fold, 0, self.folds - 1)
+            if self.protocol != "k_fold" or self.measure_test:
+                raise ConfigError("training.fold needs training.protocol k_fold and training.measure_test false")
+        if self.protocol == "k_fold" and self.devices > 1:
+            raise ConfigError(
+                f"training.devices is {self.devices}, but training.protocol k_fold runs on one: set it to 1"
+            )
+        for name in ("steps", "patience"):
+            if getattr(self, name) is not None:
+                check_integer(f"training.{name}", getattr(self, name), 1)
+        if self.patience is not None and self.protocol == "last":
+            raise ConfigError(
+                f"training.patience is {self.patience}, but training.protocol last measures nothing after an epoch: "
+                "use validation or k_fold"
+            )
+        check_number("training.ema", self.ema, 0, 1, open_high=True)
+        if self.protocol != "validation" and self.interpolate:
+            raise ConfigError(
+                f"training.interpolate is true, but training.protocol {self.protocol} has no validation split to "
+                "choose the factor on: use validation"
+            )
+        if self.protocol != "validation" and self.fold is None and not self.measure_test:
             reason = (
                 "chooses on the test set" if self.protocol == "paper" else "leaves no validation split to measure on"
             )
@@ -131,6 +177,17 @@ class TrainRecipe:
     output: str = "runs/train"
     plugins: list[str] = field(default_factory=list)
 
+    @property
+    def interpolates(self) -> bool:
+        """Whether a point between start and end of tuning is chosen."""
+        wanted = self.training.interpolate
+        return self.training.protocol == "validation" and (self.probes if wanted is None else wanted)
+
+    @property
+    def probes(self) -> bool:
+        """Whether the head starts as a probe."""
+        return (self.model.head_init or method_config(self.method).head_init) == "probe"
+
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
         check_choice("task", self.task, TASKS)
@@ -139,6 +196,15 @@ class TrainRecipe:
         if self.task != "part_segmentation":
             self.data.check_no_labels()
         self.method = resolve_method(self.method)
+        if self.task == "part_segmentation" and self.model.pooling is not None:
+            raise ConfigError("model.pooling belongs to task classification: leave it out, or set task")
+        if self.probes and self.model.checkpoint is None:
+            raise ConfigError(
+                f"the head of method {self.method['name']} starts as a probe (model.head_init), which random weights "
+                "can't give: set model.checkpoint, or model.head_init to random"
+            )
+        if self.probes and self.model.head == "mlp":
+            raise ConfigError("model.head is 'mlp', but model.head_init probe needs a linear head: set model.head")
         if self.model.checkpoint is not None and not self.method.get("pretrained", True):
             raise ConfigError(
                 f"method {self.method['name']} starts from random weights, but model.checkpoint is "

@@ -15,6 +15,7 @@ from pointlora.recipes.runs import RunConfig
 from pointlora.training.devices.collectives import mean_over_processes
 from pointlora.training.optimizer import clip_gradients, learning_rate, make_optimizer, set_learning_rate
 from pointlora.training.randomness import seed_step
+from pointlora.training.recalibration import Recalibration
 from pointlora.training.trained_state import frozen_fingerprint, load_trained_state, trained_state
 
 
@@ -29,6 +30,7 @@ class TrainedModule(LightningModule):
     Attributes:
         auxiliary_weight: weight of the tuning method's own loss.
         selection: figures of the selection split after the last epoch, in [0, 1].
+        recalibration: of the running statistics, before the selection split is measured; None for none.
     """
 
     def __init__(self, model: nn.Module, optimizer: OptimizerConfig, run: RunConfig) -> None:
@@ -40,6 +42,7 @@ class TrainedModule(LightningModule):
         self.loss_sums: dict[str, Tensor] = {}
         self.loss_count = 0
         self.selection: dict[str, float] = {}
+        self.recalibration: Recalibration | None = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return make_optimizer(self.model, self.optimizer_config)
@@ -72,6 +75,20 @@ class TrainedModule(LightningModule):
         assert isinstance(optimizer, torch.optim.Optimizer) or hasattr(optimizer, "param_groups")
         set_learning_rate(optimizer, self.epoch_lr)  # type: ignore[arg-type]
         seed_step(self.run.seed, self.global_step, self.global_rank)
+
+    def on_validation_start(self) -> None:
+        self.recalibrate()
+
+    def on_train_epoch_end(self) -> None:
+        # What no split is measured with is measured and written at the end.
+        if not self.trainer.enable_validation and self.current_epoch + 1 == self.trainer.max_epochs:
+            self.recalibrate()
+
+    def recalibrate(self) -> None:
+        """Compute the running statistics anew, where that is wanted."""
+        if self.recalibration is not None:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "bf16"):
+                self.recalibration(self.model, self.device)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         return finished(batch)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.run_folder import RunFolder
@@ -24,15 +24,16 @@ class BestEpoch(Callback):
 
     Args:
         criterion: name of the figure.
+        patience: end the run after so many epochs without a higher figure; None for never.
 
     Attributes:
         value: the figure of the best epoch, in [0, 1].
-        epoch: its number, from 0 on.
+        epoch: its number, from 0 on; -1 for the start.
         weights: what it had trained.
     """
 
-    def __init__(self, criterion: str = "accuracy") -> None:
-        self.criterion = criterion
+    def __init__(self, criterion: str = "accuracy", patience: int | None = None) -> None:
+        self.criterion, self.patience = criterion, patience
         self.value = -1.0
         self.epoch = -1
         self.weights: dict[str, Tensor] = {}
@@ -40,9 +41,22 @@ class BestEpoch(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, TrainedModule)
         value = pl_module.selection.get(self.criterion)
-        if value is not None and value > self.value:
-            self.value, self.epoch = value, trainer.current_epoch
-            self.weights = trained_state(pl_module.model)
+        if value is not None:
+            self.offer(value, trainer.current_epoch, pl_module.model)
+        self._stop(trainer, trainer.current_epoch)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # The run was killed between its last epoch and its end.
+        self._stop(trainer, trainer.current_epoch - 1)
+
+    def _stop(self, trainer: Trainer, epoch: int) -> None:
+        if self.patience is not None and epoch - self.epoch >= self.patience:
+            trainer.should_stop = True
+
+    def offer(self, value: float, epoch: int, model: nn.Module) -> None:
+        """Keep the weights of the model if the figure is higher than all before; epoch -1 is before the first."""
+        if value > self.value:
+            self.value, self.epoch, self.weights = value, epoch, trained_state(model)
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self.value, "epoch": self.epoch, "weights": self.weights}
@@ -75,7 +89,8 @@ class History(Callback):
     @property
     def median_seconds_per_step(self) -> float:
         """Median over the epochs of the time of training, without validation, divided by its steps."""
-        return statistics.median(row.get("train_seconds", row["seconds"]) / max(row["steps"], 1) for row in self.rows)
+        times = [row.get("train_seconds", row["seconds"]) / max(row["steps"], 1) for row in self.rows]
+        return statistics.median(times) if times else 0.0
 
     @property
     def seconds(self) -> float:

@@ -73,13 +73,38 @@ def open_splits(recipe: TrainRecipe) -> Splits:
     if train.class_names != test.class_names:
         differing = sorted(set(train.class_names) ^ set(test.class_names)) or ["(a different order)"]
         raise DataError(f"data set {data.name}: training and test classes differ: {', '.join(differing)}")
-    selection = None if recipe.training.protocol == "last" else test
+    selection = test if recipe.training.protocol == "paper" else None
     if recipe.training.protocol == "validation":
         train, selection = train_validation_split(train, data.validation_fraction, seed)
+    elif recipe.training.protocol == "k_fold":
+        train, selection = fold_split(train, recipe.training.folds, recipe.training.fold, seed)
     check_training_split(train)
     reported = test if measure_test else selection
-    assert reported is not None  # TrainingConfig refuses measure_test false with the protocol last
+    assert reported is not None  # TrainingConfig refuses measure_test false where nothing is held out
     return Splits(train, selection, reported)
+
+
+def fold_split(
+    train: PointCloudDataset, folds: int, fold: int | None, seed: int
+) -> tuple[PointCloudDataset, PointCloudDataset | None]:
+    """A training set without one of its folds, and the fold; all of it and nothing without a `fold`.
+
+    Folds are a function of the seed, and have equal parts of each class.
+
+    Raises:
+        DataError: if there are fewer clouds than folds.
+    """
+    if len(train) < folds:
+        raise DataError(
+            f"data set {train.name}: {len(train)} clouds can't be cut into {folds} folds: set training.folds"
+        )
+    if fold is None:
+        return train, None
+    order = sample_generator(seed, 0, 0, "folds").permutation(len(train))
+    order = order[np.argsort(train.labels[order], kind="stable")]
+    held = np.zeros(len(train), dtype=bool)
+    held[order[fold::folds]] = True
+    return train.subset(np.flatnonzero(~held), "train"), train.subset(np.flatnonzero(held), "validation")
 
 
 def check_training_split(train: PointCloudDataset) -> None:
@@ -97,11 +122,13 @@ def train_loader(
     transform: TransformConfig,
     run: RunConfig,
     make: Callable[..., PointLoader] = make_loader,
+    augmented: bool = True,
 ) -> PointLoader:
     """This process's part of shuffled, augmented batches.
 
     A last batch that isn't full is left out; one that is the only one, to the part that can be divided equally. `make`
-    is `make_loader`, or its like for another kind of data set.
+    is `make_loader`, or its like for another kind of data set. Without augmentation it serves recalibration, and
+    is read once, in this process.
 
     Raises:
         ConfigError: if there are fewer clouds than processes.
@@ -112,12 +139,26 @@ def train_loader(
         transform,
         max(min(world.share(run.batch_size), len(dataset) // world.size), 1),
         seed=run.seed,
-        train=True,
+        train=augmented,
+        shuffle=True,
         drop_last=True,
-        workers=run.workers,
+        workers=run.workers if augmented else 0,
         rank=world.rank,
         world_size=world.size,
     )
+
+
+def probe_loaders(
+    dataset: PointCloudDataset,
+    transform: TransformConfig,
+    run: RunConfig,
+    make: Callable[..., PointLoader] = make_loader,
+) -> tuple[PointLoader, PointLoader]:
+    """All clouds in order, as they are and augmented, in every process; `make` is as for `train_loader`."""
+    plain, augmented = (
+        make(dataset, transform, run.batch_size, seed=run.seed, train=train, shuffle=False) for train in (False, True)
+    )
+    return plain, augmented
 
 
 def evaluation_loader(

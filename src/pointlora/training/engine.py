@@ -47,8 +47,9 @@ def run_training(
     run: RunConfig,
     optimizer: OptimizerConfig,
     callbacks: Sequence[Callback],
+    epochs: int | None = None,
 ) -> float:
-    """Train to the end, from `last.ckpt` where there is one.
+    """Train to the end, from `last.ckpt` where there is one; to an earlier end after `epochs` of them.
 
     Returns:
         seconds that torch.compile took; 0 without `run.compile`.
@@ -71,7 +72,7 @@ def run_training(
         trainer = Trainer(
             accelerator="gpu" if run.accelerator == "cuda" else _available(run.accelerator),
             **make_strategy(run, world),
-            max_epochs=run.epochs,
+            max_epochs=run.epochs if epochs is None else epochs,
             precision="bf16-mixed" if run.precision == "bf16" else "32-true",
             deterministic="warn" if run.deterministic else False,
             gradient_clip_val=optimizer.clip_norm,

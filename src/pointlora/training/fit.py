@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,15 +21,20 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.recipes.files import to_mapping
 from pointlora.recipes.protocols import MEASURED_ON, PROTOCOLS, describe_selection
-from pointlora.recipes.runs import TrainRecipe
+from pointlora.recipes.runs import TrainingConfig, TrainRecipe
+from pointlora.training.averaging import MovingAverage, Start, best_factor
+from pointlora.training.base_module import TrainedModule
 from pointlora.training.callbacks import BestEpoch, History
 from pointlora.training.data import Splits, transform_config
 from pointlora.training.devices.choice import check_device, evaluation_device
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
+from pointlora.training.head_fitting import fit_head
+from pointlora.training.k_fold import best_epochs, held_out_curve
 from pointlora.training.memory import peak_memory
 from pointlora.training.precision import settle_precision
+from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
@@ -75,28 +81,119 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
         f"{len(splits.train)} clouds; {describe_selection(PROTOCOLS[recipe.training.protocol])}",
     )
-    best = None if splits.selection is None else BestEpoch(task.criterion)
-    history = History(folder, best, lines=True)
-    module = task.make_module(model, recipe, splits)
-    compile_seconds = run_training(
-        module,
-        *task.loaders(splits, transform, recipe.training),
-        folder,
-        recipe.training,
-        recipe.optimizer,
-        [history] if best is None else [best, history],
-    )
+    epochs = None
+    if recipe.training.protocol == "k_fold" and recipe.training.fold is None:
+        curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights))
+        epochs = best_epochs(curve)
+    tuned = tune(recipe, task, splits, transform, model, folder, epochs)
     if not first:
         return {}
-    if best is not None:
-        load_trained_state(model, best.weights)
     model.to(evaluation_device(recipe.training.accelerator))
     metrics = task.evaluate(model, splits.reported, transform, recipe.training)
-    results = summarize(recipe, metrics, best, history, model, time.perf_counter() - started)
-    if recipe.training.compile:
-        results["compile_seconds"] = round(compile_seconds, 3)
+    results = {**summarize(recipe, metrics, tuned, model, time.perf_counter() - started), **tuned.more}
+    if epochs is not None:
+        results["held_out_curve"] = curve
     write_outputs(model.cpu(), task, recipe, splits, folder, results)
     return results
+
+
+class Tuned(NamedTuple):
+    """What a run did to its model.
+
+    Attributes:
+        history: of its epochs.
+        epochs: as many as it was meant to have at most.
+        best_epoch: the one whose weights the model has, from 1 on; 0 for the start.
+        selection: their figure on the selection split, in [0, 1]; None without one.
+        more: for results.json.
+    """
+
+    history: History
+    epochs: int
+    best_epoch: int
+    selection: float | None
+    more: dict[str, Any]
+
+
+def tune(
+    recipe: TrainRecipe,
+    task: Task,
+    splits: Splits,
+    transform: TransformConfig,
+    model: Backbone,
+    folder: RunFolder,
+    epochs: int | None = None,
+) -> Tuned:
+    """Train the model and leave it with the weights that are chosen.
+
+    Args:
+        recipe, task, splits, transform, model, folder: of the run.
+        epochs: end after so many; the schedule stays that of the recipe.
+    """
+    loaders = task.loaders(splits, transform, recipe.training)
+    recipe = with_epochs(recipe, len(loaders[0]))
+    run = recipe.training
+    best = None if splits.selection is None else BestEpoch(task.criterion, run.patience)
+    history = History(folder, best, lines=True)
+    module = task.make_module(model, recipe, splits)
+    if run.recalibrates:
+        module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
+    if recipe.probes and not folder.last.exists():
+        start_as_probe(model, task, recipe, splits, transform, best)
+    more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
+    start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
+    callbacks = [best, history, start, MovingAverage(run.ema) if run.ema else None]
+    most = run.epochs if model.method.trains else 0
+    wanted = most if epochs is None else min(epochs, most)
+    if wanted:
+        present = [callback for callback in callbacks if callback is not None]
+        seconds = run_training(module, *loaders, folder, run, recipe.optimizer, present, wanted)
+        if run.compile:
+            more["compile_seconds"] = round(seconds, 3)
+    if best is None:
+        return Tuned(history, most, wanted, None, more)
+    if not current_world().first:
+        return Tuned(history, most, best.epoch + 1, best.value, more)
+    load_trained_state(model, best.weights)
+    selection = best.value
+    if start is not None:
+        more["start"] = start.figure
+        if recipe.interpolates and best.epoch >= 0:
+            more["interpolation"], selection = interpolate(module, task, splits, transform, run, start, best)
+    return Tuned(history, most, best.epoch + 1, selection, more)
+
+
+def with_epochs(recipe: TrainRecipe, batches: int) -> TrainRecipe:
+    """The recipe with as many epochs of so many batches as hold `training.steps`, where these are given."""
+    steps = recipe.training.steps
+    if steps is None:
+        return recipe
+    return replace(recipe, training=replace(recipe.training, epochs=-(-steps // batches), steps=None))
+
+
+def interpolate(
+    module: TrainedModule,
+    task: Task,
+    splits: Splits,
+    transform: TransformConfig,
+    run: TrainingConfig,
+    start: Start,
+    best: BestEpoch,
+) -> tuple[float, float]:
+    """Leave the model where it is best between the start and the best epoch; the factor and its figure."""
+    model = module.model.to(evaluation_device(run.accelerator))
+    chosen = splits.selection
+    assert chosen is not None
+
+    def measure() -> float:
+        if module.recalibration is not None:
+            module.recalibration(model, next(model.parameters()).device)
+        return float(task.evaluate(model, chosen, transform, run).as_dict()[task.criterion])
+
+    factor, figure = best_factor(model, start.weights, best.weights, measure)
+    if module.recalibration is not None:
+        module.recalibration(model, next(model.parameters()).device)
+    return factor, figure
 
 
 def prepare(
@@ -134,11 +231,32 @@ def try_first_clouds(task: Task, model: nn.Module, splits: Splits, transform: Tr
             task.try_cloud(model, split, transform)
 
 
+def start_as_probe(
+    model: Backbone,
+    task: Task,
+    recipe: TrainRecipe,
+    splits: Splits,
+    transform: TransformConfig,
+    best: BestEpoch | None,
+) -> None:
+    """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe."""
+    run = recipe.training
+    model.to(evaluation_device(run.accelerator))
+    fitted = fit_head(model, *task.probe_loaders(splits, transform, run), seed=run.seed)
+    found = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
+    _say(
+        current_world().first,
+        f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{found}",
+    )
+    if best is not None and splits.selection is not None:
+        figures = task.evaluate(model, splits.selection, transform, run).as_dict()
+        best.offer(figures[task.criterion], -1, model)
+
+
 def summarize(
     recipe: TrainRecipe,
     metrics: Metrics,
-    best: BestEpoch | None,
-    history: History,
+    tuned: Tuned,
     model: nn.Module,
     seconds: float,
 ) -> dict[str, Any]:
@@ -146,14 +264,14 @@ def summarize(
 
     With the protocol last there is no figure of selection.
     """
-    counts = count_parameters(model)
+    counts, history = count_parameters(model), tuned.history
     return {
         **metrics.as_dict(),
         "measured_on": MEASURED_ON[recipe.training.measure_test],
         "selected_on": PROTOCOLS[recipe.training.protocol],
-        f"selection_{get_task(recipe.task).criterion}": None if best is None else best.value,
-        "best_epoch": recipe.training.epochs if best is None else best.epoch + 1,
-        "epochs": recipe.training.epochs,
+        f"selection_{get_task(recipe.task).criterion}": tuned.selection,
+        "best_epoch": tuned.best_epoch,
+        "epochs": tuned.epochs,
         "seed": recipe.training.seed,
         "trained_parameters": counts.trainable,
         "total_parameters": counts.total,

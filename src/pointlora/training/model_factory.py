@@ -59,7 +59,7 @@ def build_part_segmenter(
 
 def _tuned_model(recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, **options: Any) -> nn.Module:
     config, seed = recipe.model, recipe.training.seed
-    model = initial_model(seed, config.name, recipe.task, **options, **config.sizes)
+    model = initial_model(seed, config.name, recipe.task, **options, **config.readout, **config.sizes)
     if config.checkpoint is not None:
         # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.
         source = locate_weights(config.checkpoint, config.name) if weights is None else weights

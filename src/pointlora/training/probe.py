@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.loading import make_loader
@@ -22,6 +21,7 @@ from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.classification.metrics import ClassificationMetrics, metrics_from
 from pointlora.training.data import Splits, open_splits, transform_config
 from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.logistic_regression import minimise
 from pointlora.training.model_factory import build_classifier
 
 # Weights of the squared coefficients, one of which is chosen on the selection split.
@@ -99,7 +99,7 @@ def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, ba
     labels, names = torch.from_numpy(splits.train.labels), splits.train.class_names
     found = []
     for penalty in PENALTIES:
-        weight, bias = _fit(train, labels, len(names), penalty)
+        weight, bias = minimise(train, labels, len(names), penalty)
         figures = [
             metrics_from(part.labels, (features @ weight + bias).argmax(1).numpy(), names)
             for part, features in ((splits.selection, selection), (splits.reported, test))
@@ -127,19 +127,3 @@ def cloud_features(
             summary = [sequence.prefix.flatten(1), sequence.patches.mean(1), sequence.patches.amax(1)]
             rows.append(torch.cat(summary, 1).double().cpu())
     return torch.cat(rows)
-
-
-def _fit(features: Tensor, labels: Tensor, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
-    """Coefficients (D, classes) and biases (classes,) that minimise cross-entropy + penalty * |coefficients|^2."""
-    weight = nn.Parameter(features.new_zeros(features.shape[1], classes))
-    bias = nn.Parameter(features.new_zeros(classes))
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=300, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value = functional.cross_entropy(features @ weight + bias, labels) + penalty * weight.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return weight.detach(), bias.detach()

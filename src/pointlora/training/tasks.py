@@ -77,6 +77,16 @@ class Task(ABC):
         """This process's part of the batches for training and, where an epoch is chosen, for selection."""
 
     @abstractmethod
+    def probe_loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader]:
+        """All training clouds as they are, and augmented; both in the same order."""
+
+    @abstractmethod
+    def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
+        """This process's part of training clouds in random order, without augmentation."""
+
+    @abstractmethod
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
     ) -> Metrics:

@@ -9,11 +9,17 @@ from typing import Any
 from pointlora.errors import ConfigError
 
 BATCH_NORMS = ("batch", "frozen")
+READOUTS = ("published", "levels")
 
 
 @dataclass(frozen=True)
 class MethodConfig:
     """Settings of a tuning method: a frozen dataclass below this one, whose fields all have defaults."""
+
+    @property
+    def head_init(self) -> str:
+        """How the head starts where the model doesn't say: `random` or `probe`."""
+        return "random"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

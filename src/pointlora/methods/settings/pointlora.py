@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointlora.errors import ConfigError
-from pointlora.methods.settings.base import BATCH_NORMS, MethodConfig, MethodSpec, Preset, check
+from pointlora.methods.settings.base import BATCH_NORMS, READOUTS, MethodConfig, MethodSpec, Preset, check
 
 MASK_LOSSES = ("release", "polarize", "none")
 SCORERS = ("learned", "random")
@@ -67,6 +67,9 @@ class PointLoraConfig(MethodConfig):
         tokenizer_batchnorm: `batch` normalises with the batch's statistics in training and lets the running ones
             drift, as the release does; `frozen` always uses the pre-trained ones.
         train_embedding: train the tokenizer's first stage and the position embedding.
+        readout: `published` leaves the head as it is; `levels` makes a linear head on maximum and mean of three levels,
+            which starts as a probe, where the model doesn't say otherwise.
+        head_lr_factor: of the learning rate of the head and the class token.
     """
 
     rank: int = 8
@@ -84,6 +87,12 @@ class PointLoraConfig(MethodConfig):
     prompt_init: str = "release"
     tokenizer_batchnorm: str = "batch"
     train_embedding: bool = True
+    readout: str = "published"
+    head_lr_factor: float = 1.0
+
+    @property
+    def head_init(self) -> str:
+        return "probe" if self.readout == "levels" else "random"
 
     def __post_init__(self) -> None:
         if self.targets is not None:
@@ -95,6 +104,7 @@ class PointLoraConfig(MethodConfig):
         check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
         check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
         check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
+        check(self.head_lr_factor > 0, "head_lr_factor", self.head_lr_factor, "positive")
         check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
         for name, allowed in (
             ("scorer", SCORERS),
@@ -102,6 +112,7 @@ class PointLoraConfig(MethodConfig):
             ("prompts", PROMPTS),
             ("prompt_init", PROMPT_INITS),
             ("tokenizer_batchnorm", BATCH_NORMS),
+            ("readout", READOUTS),
         ):
             check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
         learned = self.scorer == "learned"
@@ -145,9 +156,9 @@ SPEC = MethodSpec(
         "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
         "pointlora-plus": Preset(
             PointLoraConfig(
-                prompt_init="zero", straight_through=True, train_embedding=False, tokenizer_batchnorm="frozen"
+                scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen", readout="levels"
             ),
-            "PointLoRA that begins as the backbone, leaves the tokenizer as it is, and trains its scorer by the task",
+            "LoRA, and a linear head on three levels that starts as the probe: for few labels",
         ),
         "lora": Preset(
             PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),

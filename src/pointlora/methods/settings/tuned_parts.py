@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointlora.methods.settings.base import BATCH_NORMS, MethodConfig, MethodSpec, Preset, check
+from pointlora.methods.settings.base import BATCH_NORMS, READOUTS, MethodConfig, MethodSpec, Preset, check
+
+PARTS = ("all", "head", "biases", "probe")
 
 
 @dataclass(frozen=True)
@@ -12,10 +14,12 @@ class TunedPartsConfig(MethodConfig):
     """A method that adds nothing and trains a part of the network.
 
     Attributes:
-        parts: `all`, `head` or `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head). The class token and
-            its position are always trained: some pre-trained files don't have them.
+        parts: `all`, `head`, `biases` (BitFit, Ben Zaken et al., ACL 2022: biases and the head) or `probe`: a head that
+            is fitted and not trained further. With the others the class token and its position are always trained: some
+            pre-trained files don't have them.
         tokenizer_batchnorm: see `PointLoraConfig`.
         also: patterns of names of more parameters to train, matched from their beginning.
+        readout: see `PointLoraConfig`.
         pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
     """
 
@@ -23,10 +27,19 @@ class TunedPartsConfig(MethodConfig):
     tokenizer_batchnorm: str = "batch"
     also: tuple[str, ...] = ()
     pretrained: bool = True
+    readout: str = "published"
+
+    @property
+    def head_init(self) -> str:
+        return "probe" if self.readout == "levels" else "random"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "also", tuple(self.also))
-        check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
+        check(self.parts in PARTS, "parts", self.parts, f"one of {', '.join(PARTS)}")
+        check(self.readout in READOUTS, "readout", self.readout, f"one of {', '.join(READOUTS)}")
+        if self.parts == "probe":
+            check(self.readout == "levels", "readout", self.readout, "levels for a probe")
+            check(self.tokenizer_batchnorm == "frozen", "tokenizer_batchnorm", self.tokenizer_batchnorm, "frozen")
         allowed = ", ".join(BATCH_NORMS)
         check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
         if not self.pretrained:
@@ -42,6 +55,10 @@ SPEC = MethodSpec(
     presets={
         "full": Preset(TunedPartsConfig("all"), "every parameter"),
         "scratch": Preset(TunedPartsConfig("all", pretrained=False), "every parameter, from random weights"),
+        "probe": Preset(
+            TunedPartsConfig("probe", "frozen", readout="levels"),
+            "logistic regression on frozen features: seconds, and nothing but a linear head",
+        ),
         "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
         "bitfit": Preset(TunedPartsConfig("biases", "frozen"), "biases and the head"),
     },

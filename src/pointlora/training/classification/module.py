@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,6 +52,10 @@ class ClassificationModule(TrainedModule):
         if self.generation_weight:
             loss = loss + self.generation_weight * generation_loss
         return self.track(loss)
+
+    def forward(self, batch: ClassificationBatch) -> Any:
+        """A batch through the model."""
+        return self.model(batch.points)
 
     def on_validation_epoch_start(self) -> None:
         self._found = []

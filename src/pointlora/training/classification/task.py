@@ -18,7 +18,7 @@ from pointlora.reports.classification import confusion_csv, metrics_table
 from pointlora.training.classification.evaluation import evaluate
 from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.classification.module import ClassificationModule
-from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, train_loader
+from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, probe_loaders, train_loader
 from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.run_folder import RunFolder
@@ -51,6 +51,14 @@ class Classification(Task):
         make = partial(make_loader, pending=gpu, pin_memory=gpu and not run.cuda_graphs)
         chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
         return train_loader(splits.train, transform, run, make), chosen
+
+    def probe_loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader]:
+        return probe_loaders(splits.train, transform, run)
+
+    def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
+        return train_loader(splits.train, transform, run, augmented=False)
 
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig

@@ -45,6 +45,10 @@ class PartModule(TrainedModule):
         loss = functional.cross_entropy(logits, parts, label_smoothing=self.label_smoothing)
         return self.track(loss + self.auxiliary_weight * output.auxiliary_loss.float())
 
+    def forward(self, batch: PartBatch) -> Any:
+        """A batch through the model."""
+        return self.model(batch.points, model_category(batch, self.space))
+
     def on_validation_epoch_start(self) -> None:
         self._found = []
 

@@ -20,7 +20,14 @@ from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.reports.part_segmentation import part_csv, part_table
-from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
+from pointlora.training.data import (
+    Splits,
+    check_training_split,
+    evaluation_loader,
+    fold_split,
+    probe_loaders,
+    train_loader,
+)
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
@@ -59,6 +66,14 @@ class PartSegmentation(Task):
             train_loader(splits.train, transform, run, make_part_loader),
             None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
         )
+
+    def probe_loaders(
+        self, splits: Splits, transform: TransformConfig, run: RunConfig
+    ) -> tuple[PointLoader, PointLoader]:
+        return probe_loaders(splits.train, transform, run, _make_seen_loader)
+
+    def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
+        return train_loader(splits.train, transform, run, _make_seen_loader, augmented=False)
 
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
@@ -109,6 +124,8 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             selection = opened("validation")
         else:
             train, selection = train_validation_split(train, data.validation_fraction, seed)
+    elif protocol == "k_fold":
+        train, selection = fold_split(train, recipe.training.folds, recipe.training.fold, seed)
     check_training_split(train)
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
@@ -128,6 +145,12 @@ def _check_parts(train: PartDataset) -> None:
             f"data set {train.name}: every point{of} has the same label, {space.numbers[space.parts_of[0][0]]}: one "
             "part teaches nothing, give at least two"
         )
+
+
+def _make_seen_loader(dataset: PartDataset, transform: TransformConfig, batch_size: int, **order: Any) -> PointLoader:
+    """Batches whose labels are those of the points that the network sees, as in training."""
+    prepared = PartTransform(transform, order["train"], order["seed"])
+    return make_part_loader(dataset, prepared, batch_size, **order)
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:

@@ -1,0 +1,83 @@
+"""What the head of a classifier reads, and what it is. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pointlora.checks import check_choice
+from pointlora.errors import ConfigError
+
+HEADS = ("mlp", "linear")
+POOLINGS = ("class_token", "max", "mean")
+
+
+class Readout(NamedTuple):
+    """A head and its features; None stands for what the method, or else the published network, has.
+
+    Attributes:
+        head: `mlp`, the published one, or `linear`.
+        levels: indices of the blocks whose outputs are pooled, from 0 on.
+        pooling: what is read of each: `class_token` (what stands before the patches), `max` over the patches and what
+            follows them, `mean` over the patches.
+    """
+
+    head: str | None = None
+    levels: Sequence[int] | None = None
+    pooling: Sequence[str] | None = None
+
+    def over(self, others: Readout) -> Readout:
+        """This one, with the values of `others` in the place of None."""
+        return Readout(
+            others.head if self.head is None else self.head,
+            others.levels if self.levels is None else self.levels,
+            others.pooling if self.pooling is None else self.pooling,
+        )
+
+    def check(self, depth: int | None = None) -> Readout:
+        """Itself, with lists as tuples and levels in order.
+
+        Args:
+            depth: number of blocks, where it is known.
+
+        Raises:
+            ConfigError: for an unknown name or a level that isn't there.
+        """
+        if self.head is not None:
+            check_choice("model.head", self.head, HEADS)
+        levels = None if self.levels is None else check_levels(self.levels, depth)
+        if self.pooling is None:
+            return self._replace(levels=levels)
+        _check_several("model.pooling", self.pooling, "[max, mean]")
+        for name in self.pooling:
+            check_choice("each of model.pooling", name, POOLINGS)
+        return self._replace(levels=levels, pooling=tuple(self.pooling))
+
+
+def check_levels(levels: Any, depth: int | None) -> tuple[int, ...]:
+    """Levels in order.
+
+    Raises:
+        ConfigError: for one that is no block of the model, or that is there twice.
+    """
+    _check_several("model.levels", levels, "[1, 3, 5]")
+    most = "" if depth is None else f" to {depth - 1}"
+    for level in levels:
+        if not isinstance(level, int) or isinstance(level, bool) or level < 0 or (depth is not None and level >= depth):
+            raise ConfigError(f"model.levels holds {level!r}, but it must name blocks of the model, from 0{most}")
+    return tuple(sorted(levels))
+
+
+def _check_several(name: str, values: Any, example: str) -> None:
+    if not isinstance(values, (list, tuple)) or not values or len({*map(str, values)}) < len(values):
+        raise ConfigError(f"{name} is {values!r}, but it must be a list that names each once, such as {example}")
+
+
+def feature_levels(depth: int) -> tuple[int, ...]:
+    """The last block of each third of them; (3, 7, 11) of 12."""
+    return tuple(sorted({max(depth * third // 3, 1) - 1 for third in (1, 2, 3)}))
+
+
+def linear_readout(depth: int) -> Readout:
+    """A linear head on maximum and mean of three levels."""
+    return Readout("linear", feature_levels(depth), ("max", "mean"))

@@ -1,0 +1,150 @@
+"""A linear head that starts as the logistic regression on the features of the backbone as it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.data.loading import PointLoader
+from pointlora.data.pending import finished
+from pointlora.errors import ConfigError
+from pointlora.layers.linear import Linear
+from pointlora.models.backbone import Backbone
+from pointlora.models.linear_part_head import LinearPartHead
+from pointlora.models.segmenter import PartSegmenter
+from pointlora.randomness import isolated_randomness
+from pointlora.training.logistic_regression import FIXED_PENALTY, PENALTIES, Rows, cross_validate, fit_rows, joined
+from pointlora.training.recalibration import batch_on
+
+# Numbers of augmented copies that cross-validation chooses from; the first is tried with each penalty.
+COPIES = (2, 0, 4)
+# With fewer labels a class, on average, nothing is chosen.
+FEWEST_LABELS = 5
+_FOLDS = 3
+# Rows of all copies together, and points of part segmentation: more take minutes and change little.
+_MOST_ROWS = 20_000
+_MOST_PART_ROWS = 4_096
+
+
+class HeadFit(NamedTuple):
+    """How a head was fitted.
+
+    Attributes:
+        penalty: weight of the squared coefficients.
+        copies: augmented copies of each cloud beside the cloud as it is.
+        accuracy: of cross-validation, in [0, 1]; None where nothing was chosen.
+    """
+
+    penalty: float
+    copies: int
+    accuracy: float | None
+
+
+@torch.no_grad()
+def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | None = None, seed: int = 0) -> HeadFit:
+    """Make the head the penalised logistic regression on the model's features, in place.
+
+    Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
+    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, they
+    are fixed.
+
+    Args:
+        model: with a linear head; left in evaluation mode.
+        loader: batches of each labelled cloud once, as it is.
+        augmented: batches of the same clouds in the same order, augmented anew in each epoch.
+        seed: of the folds of cross-validation.
+
+    Raises:
+        ConfigError: for another head than a linear one, or fewer than two labels.
+    """
+    if not isinstance(model, Backbone) or getattr(model, "head_kind", None) != "linear":
+        raise ConfigError("only a linear head can start as a probe: create the model with head='linear'")
+    model.eval()
+    with isolated_randomness("probe", seed):  # a DataLoader draws from torch's global generator
+        plain = _rows(model, loader)
+        classes = int(cast(Tensor, _bias(model)).shape[0])
+        if len(torch.unique(plain.labels)) < 2:
+            raise ConfigError("a head is fitted to labels, and there are fewer than two different ones")
+        most = max(_MOST_ROWS // len(plain.labels) - 1, 0)
+        tried = [0] if augmented is None or isinstance(model, PartSegmenter) else [min(n, most) for n in COPIES]
+        copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(max(tried))]
+        chosen = _choose(plain, copies, tried, classes, seed)
+        learned = joined([plain, *copies[: chosen.copies]])
+        _set_head(model, *fit_rows(learned, classes, [chosen.penalty])[0])
+    return chosen
+
+
+def _choose(plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int) -> HeadFit:
+    labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
+    each = len(labels) / len(labels.unique())
+    if each < FEWEST_LABELS:
+        print(
+            f"probe: {each:.2g} labels a class are too few to choose by: penalty {FIXED_PENALTY:g}, "
+            f"{tried[0]} augmented copies",
+            file=sys.stderr,
+        )
+        return HeadFit(FIXED_PENALTY, tried[0], None)
+    scored: list[tuple[float, float, float, int]] = []
+    for number in dict.fromkeys(tried):
+        penalties = PENALTIES if not scored else (max(scored)[2],)
+        found = cross_validate(plain, copies[:number], classes, penalties, _FOLDS, seed)
+        # Answers of few clouds say less than their likelihoods: these decide between equals.
+        scored += [(*score, penalty, number) for score, penalty in zip(found, penalties, strict=True)]
+    accuracy, _, penalty, number = max(scored)
+    return HeadFit(penalty, number, accuracy)
+
+
+def _epoch(loader: PointLoader, epoch: int) -> PointLoader:
+    cast(Any, loader.batch_sampler).set_epoch(epoch)
+    return loader
+
+
+def _rows(model: Backbone, loader: Iterable[Any]) -> Rows:
+    """Features of all batches, in the order of the clouds."""
+    device, parts = next(model.parameters()).device, []
+    size = len(loader.dataset) if isinstance(loader, PointLoader) else 1  # type: ignore[arg-type]
+    for batch in loader:
+        moved = finished(batch_on(batch, device))
+        parts.append(_part_rows(model, moved, size) if isinstance(model, PartSegmenter) else _cloud_rows(model, moved))
+    rows = Rows(*(value.cpu() for value in joined(parts)))
+    order = torch.sort(rows.groups, stable=True).indices
+    return Rows(*(value[order] for value in rows))
+
+
+def _cloud_rows(model: Any, batch: Any) -> Rows:
+    features = model.pool(*model.encode(batch.points, model.levels)).float()
+    return Rows(features, batch.labels, batch.index)
+
+
+def _part_rows(model: PartSegmenter, batch: Any, clouds: int) -> Rows:
+    """Points of each cloud, spread over it, with the features that the head reads there."""
+    wanted = min(max(_MOST_PART_ROWS // max(clouds, 1), 4), 64)
+    step = max(batch.points.shape[1] // wanted, 1)
+    queries, labels = batch.points[:, ::step], batch.parts[:, ::step]
+    features = model.encode_clouds(batch.points, batch.category if model.num_categories else None)
+    read = cast(LinearPartHead, model.head).features(
+        queries, features.centers, features.levels, features.summary, features.category
+    )
+    groups = batch.index[:, None].expand_as(labels)
+    counted = labels >= 0
+    return Rows(read[counted].float(), labels[counted], groups[counted])
+
+
+def _bias(model: Backbone) -> Tensor | None:
+    head = model.get_submodule("head")
+    return head.whole.bias if isinstance(head, LinearPartHead) else cast(Linear, head).bias
+
+
+def _set_head(model: Backbone, weight: Tensor, bias: Tensor) -> None:
+    head = model.get_submodule("head")
+    cast(Tensor, _bias(model)).copy_(bias)
+    if isinstance(head, LinearPartHead):
+        near, whole = weight.split([head.local.in_features, head.whole.in_features], 1)
+        head.local.weight.copy_(near)
+        head.whole.weight.copy_(whole)
+    else:
+        cast(Linear, head).weight.copy_(weight)

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from clouds import random_clouds
+from pointlora import apply_method, create_model, list_models
+from pointlora.errors import ConfigError
+from pointlora.models.readout import Readout, feature_levels
+
+SIZES = {
+    "embed_dim": 48,
+    "depth": 3,
+    "num_heads": 3,
+    "num_groups": 8,
+    "group_size": 8,
+    "tokenizer_dims": (16, 24, 32),
+}
+
+
+def classifier(name="point_mae", **options):
+    torch.manual_seed(0)
+    return create_model(name, num_classes=5, **SIZES, **options).eval()
+
+
+def test_without_options_the_head_is_the_published_one():
+    torch.manual_seed(0)
+    model = classifier()
+    assert (model.head_kind, model.levels, model.pooling) == ("mlp", (2,), ("class_token", "max"))
+    assert model.options == {"num_classes": 5}
+    assert model.pooled_width == 96
+
+
+def test_a_linear_head_reads_maximum_and_mean_of_levels():
+    model, points = classifier(head="linear", levels=[2, 0], pooling=["max", "mean"]), random_clouds(3, 64)
+    features = [
+        part
+        for sequence in model.encode(points, (0, 2))
+        for part in (sequence.patches.amax(1), sequence.patches.mean(1))
+    ]
+    expected = torch.cat(features, 1) @ model.head.weight.T + model.head.bias
+    torch.testing.assert_close(model(points).logits, expected, atol=1e-6, rtol=1e-5)
+    assert model.head.weight.shape == (5, 4 * 48)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_family_has_it(name):
+    model = classifier(name, head="linear", levels=[0, 1, 2], pooling=["class_token", "mean"])
+    assert model(random_clouds(2, 64)).logits.shape == (2, 5)
+    assert model.head.in_features == 3 * (model.class_token_width + 48)
+    model.train()
+    assert torch.isfinite(model(random_clouds(2, 64)).logits).all()
+
+
+def test_what_the_model_says_counts_more_than_what_the_method_says():
+    own = apply_method(classifier(levels=[1]), "probe")
+    assert (own.head_kind, own.levels, own.pooling) == ("linear", (1,), ("max", "mean"))
+    assert apply_method(classifier(head="mlp"), "probe").head_kind == "mlp"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"levels": [3]}, "model.levels holds 3, but it must name blocks of the model, from 0 to 2"),
+        ({"levels": [1, 1]}, "each once"),
+        ({"levels": 2}, "must be a list"),
+        ({"pooling": ["median"]}, "pooling"),
+        ({"head": "deep"}, "model.head"),
+    ],
+)
+def test_wrong_options_are_named(options, words):
+    with pytest.raises(ConfigError, match=words):
+        classifier(**options)
+
+
+def test_levels_are_the_last_of_each_third():
+    assert [feature_levels(depth) for depth in (1, 2, 6, 12)] == [(0,), (0, 1), (1, 3, 5), (3, 7, 11)]
+    assert Readout(levels=[5, 1]).check(6).levels == (1, 5)
+
+
+def test_a_linear_part_head_is_linear_in_interpolated_features():
+    torch.manual_seed(0)
+    model = create_model("point_mae", "part_segmentation", num_parts=4, num_categories=2, head="linear", **SIZES).eval()
+    points, category = random_clouds(2, 64), torch.tensor([0, 1])
+    features = model.encode_clouds(points, category)
+    read = model.head.features(points, features.centers, features.levels, features.summary, category)
+    weight = torch.cat([model.head.local.weight, model.head.whole.weight], 1)
+    expected = read @ weight.T + model.head.whole.bias
+    torch.testing.assert_close(model(points, category).logits, expected, atol=1e-5, rtol=1e-4)
