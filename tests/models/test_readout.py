@@ -41,7 +41,19 @@ def test_a_linear_head_reads_maximum_and_mean_of_levels():
     assert model.head.weight.shape == (5, 4 * 48)
 
 
-@pytest.mark.parametrize("name", list_models())
+NO_CLASS_TOKEN = ("point_femae", "point_femae_plain", "point_jepa", "point2vec")
+
+
+@pytest.mark.parametrize("name", NO_CLASS_TOKEN)
+def test_a_model_without_a_class_token_has_none_to_read(name):
+    with pytest.raises(ConfigError, match="this model has none: use max and mean"):
+        classifier(name, pooling=["class_token", "mean"])
+    model = classifier(name, head="linear", levels=[0, 2], pooling=["max", "mean"])
+    assert model(random_clouds(2, 64)).logits.shape == (2, 5)
+    assert model.head.in_features == 4 * 48
+
+
+@pytest.mark.parametrize("name", [name for name in list_models() if name not in NO_CLASS_TOKEN])
 def test_every_family_has_it(name):
     model = classifier(name, head="linear", levels=[0, 1, 2], pooling=["class_token", "mean"])
     assert model(random_clouds(2, 64)).logits.shape == (2, 5)

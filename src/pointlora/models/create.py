@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -42,7 +43,7 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
     if task not in family.tasks:
         raise ConfigError(f"{name} has no task {task!r}; its tasks are {', '.join(sorted(family.tasks))}")
     builder = family.tasks[task]
-    known = set(inspect.signature(builder).parameters) - {"sizes"}
+    known = _options_of(builder)
     sizes = {field.name for field in fields(family.sizes)}
     for option in options:
         if option not in known | sizes:
@@ -55,3 +56,18 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
     if pretrained:
         load_checkpoint(model, pretrained_file(name))
     return model
+
+
+def _options_of(builder: Callable[..., nn.Module]) -> set[str]:
+    """What a model's class takes besides its sizes; arguments that it only hands on stand in the class above it."""
+    if not isinstance(builder, type):
+        return set(inspect.signature(builder).parameters) - {"sizes"}
+    known: set[str] = set()
+    for kind in builder.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
+        known |= {parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD}
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return known - {"self", "sizes"}

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pointlora.layers.linear import Linear
+from pointlora.models.method import TokenSet
 from pointlora.models.transformer import Block
-from pointlora.ops import chamfer_distance
+from pointlora.ops import chamfer_distance, gather_points
 from pointlora.ops.compiling import is_taken_whole
 from pointlora.ops.grouping import Patches
 from pointlora.ops.neighbors import squared_distances
@@ -122,3 +123,14 @@ def steps(centers: Tensor) -> Tensor:
     """[first center, then the unit direction from each center to the next] of (B, G, 3); 0 for a step of length 0."""
     directions = F.normalize(centers.diff(dim=1), dim=-1)
     return torch.cat([centers[:, :1], directions], 1)
+
+
+def in_order(tokens: TokenSet, order: Tensor) -> TokenSet:
+    """The patches of (B, G, ·) tensors in an order (B, G)."""
+    return TokenSet(*(gather_points(part, order) for part in tokens))
+
+
+def reorder(patches: Patches, order: Tensor) -> Patches:
+    """Cut patches in an order (B, G)."""
+    flat = gather_points(patches.neighborhoods.flatten(2), order)
+    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, (-1, 3)))

@@ -5,7 +5,7 @@ The network is Point-BERT's, with one of two heads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
@@ -46,21 +46,13 @@ class MaskPointClassifier(MaskPoint, PointClassifier):
         num_classes: number of classes.
         head_layers: of the published head: `2x`, 2C -> 512 -> 256 -> classes with BatchNorm (ScanObjectNN), or `1x`,
             2C -> 256 -> classes without (ModelNet40, few-shot).
-        head, levels, pooling: see `Readout`.
+        readout: `head`, `levels` and `pooling`, see `Readout`.
     """
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        num_classes: int,
-        head_layers: str = "2x",
-        head: str | None = None,
-        levels: Sequence[int] | None = None,
-        pooling: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, sizes: Sizes, num_classes: int, head_layers: str = "2x", **readout: Any) -> None:
         check_choice("head_layers", head_layers, HEADS)
         self.head_layers = head_layers
-        super().__init__(sizes, num_classes, head, levels, pooling)
+        super().__init__(sizes, num_classes, **readout)
 
     def build_head(self, width: int) -> nn.Module:
         if self.head_layers == "1x":

@@ -7,7 +7,7 @@ the plain network, without these modules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -106,19 +106,11 @@ class PointFemaeClassifier(PointFemae, PlainFemaeClassifier):
         sizes: see `Sizes`.
         num_classes: number of classes.
         neighbors: see `PointFemae`.
-        head, levels, pooling: see `Readout`.
+        readout: `head`, `levels` and `pooling`, see `Readout`.
     """
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        num_classes: int,
-        neighbors: int = 20,
-        head: str | None = None,
-        levels: Sequence[int] | None = None,
-        pooling: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(sizes, num_classes, head, levels, pooling)
+    def __init__(self, sizes: Sizes, num_classes: int, neighbors: int = 20, **readout: Any) -> None:
+        super().__init__(sizes, num_classes, **readout)
         check_integer("neighbors", neighbors, 1)
         self.neighbors = neighbors
 

@@ -6,7 +6,7 @@ patch from those before it, and its loss stays on while fine-tuning.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +15,12 @@ from pointlora.layers.drop_path import drop_path_rates
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
-from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order
+from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order, in_order, reorder
 from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
-from pointlora.ops import gather_points
-from pointlora.ops.grouping import Patches
 
 
 class PointGpt(ClassTokenBackbone):
@@ -53,7 +51,7 @@ class PointGpt(ClassTokenBackbone):
         return tokens.expand(batch, -1, -1), positions.expand(batch, -1, -1)
 
     def arrange(self, own: TokenSet) -> TokenSet:
-        return _in_order(own, greedy_order(own.centers))
+        return in_order(own, greedy_order(own.centers))
 
 
 class PointGptClassifier(PointGpt, PointClassifier):
@@ -63,22 +61,14 @@ class PointGptClassifier(PointGpt, PointClassifier):
         sizes: see `Sizes`.
         num_classes: number of classes.
         generator_depth: blocks of the generator.
-        head, levels, pooling: see `Readout`.
+        readout: `head`, `levels` and `pooling`, see `Readout`.
     """
 
     generation_weight = 3.0
     task_parts = (*PointClassifier.task_parts, r"cls_norm\.")
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        num_classes: int,
-        generator_depth: int = 4,
-        head: str | None = None,
-        levels: Sequence[int] | None = None,
-        pooling: Sequence[str] | None = None,
-    ) -> None:
-        super().__init__(sizes, num_classes, head, levels, pooling)
+    def __init__(self, sizes: Sizes, num_classes: int, generator_depth: int = 4, **readout: Any) -> None:
+        super().__init__(sizes, num_classes, **readout)
         self.cls_norm = nn.LayerNorm(sizes.embed_dim)
         self.generator = PatchGenerator(sizes.embed_dim, sizes.num_heads, generator_depth, sizes.group_size)
         self.generator.apply(initialize_weights)
@@ -101,12 +91,12 @@ class PointGptClassifier(PointGpt, PointClassifier):
         order = greedy_order(own.centers)
         # The last block's, from which patches are generated, whether the head reads it or not.
         wanted = sorted({*self.levels, len(self.blocks) - 1})
-        sequences = self.encode_tokens(_in_order(own, order), others, wanted)
+        sequences = self.encode_tokens(in_order(own, order), others, wanted)
         sequence = sequences[-1]
         logits = self.head(self.pool(*sequences[: len(self.levels)])).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
-            loss = self.generator.loss(_before_each_patch(sequence), _reorder(patches[0], order))
+            loss = self.generator.loss(_before_each_patch(sequence), reorder(patches[0], order))
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), loss, sequence.selected)
 
 
@@ -120,18 +110,9 @@ class PointGptSegmenter(PointGpt, PartSegmenter):
     spare_parts = (r"generator\.", r"cls_norm\.")
 
 
-def _in_order(tokens: TokenSet, order: Tensor) -> TokenSet:
-    return TokenSet(*(gather_points(part, order) for part in tokens))
-
-
 def _before_each_patch(sequence: TokenSequence) -> Tensor:
     """Outputs (B, G, C) from which each patch is predicted: the start token's, then those of the patches before it."""
     return torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
-
-
-def _reorder(patches: Patches, order: Tensor) -> Patches:
-    flat = gather_points(patches.neighborhoods.flatten(2), order)
-    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, (-1, 3)))
 
 
 def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
