@@ -153,7 +153,7 @@ def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
             for entry in entries:
                 if is_visible(entry.name):
                     known = os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
-                    good = (known or is_supported(Path(entry.name))) and entry.is_file()
+                    good = (known or is_supported(Path(entry.name))) and _is_file(entry)
                     (files if good else others).append(entry.path)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
@@ -164,6 +164,13 @@ def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
             else:
                 passed.add_entry(path)
     return sorted(files)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle lead nowhere
+        return False
 
 
 def _said_files(folder: Path) -> list[str]:

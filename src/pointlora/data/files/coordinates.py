@@ -72,7 +72,7 @@ def all_finite(points: np.ndarray) -> bool:
     """Whether all of some numbers, at least one, are finite in float32."""
     # NaN is the result of a minimum with NaN, and fails both comparisons.
     with np.errstate(invalid="ignore"):
-        return bool(points.min() >= -_LARGEST and points.max() <= _LARGEST)
+        return bool(float(points.min()) >= -_LARGEST and float(points.max()) <= _LARGEST)
 
 
 def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
@@ -83,6 +83,8 @@ def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
         raise data_error(path, f"coordinates have shape {points.shape}", "store an array of shape (N, 3)")
     if len(points) == 0:
         raise data_error(path, "there are no points", "at least one point is needed")
-    if points.dtype.newbyteorder("=") not in (np.float16, np.float32):
+    if points.dtype.newbyteorder("=") == np.float16:
+        return points.astype(np.float32)
+    if points.dtype.newbyteorder("=") != np.float32:
         points = points.astype(np.float64, copy=False)
     return points

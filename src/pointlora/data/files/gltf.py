@@ -34,8 +34,10 @@ def read_gltf_scene(path: Path) -> Content:
         raise damaged(path, f"its JSON declares no valid glTF ({one_line(error)})") from error
     trimesh = optional_module(path, "trimesh")
     try:
-        scene = trimesh.load_scene(io.BytesIO(_as_glb(tree, buffers)), file_type="glb", process=False)
-        meshes, clouds = _placed(trimesh, scene)
+        # What overflows is refused later, as infinite.
+        with np.errstate(all="ignore"):
+            scene = trimesh.load_scene(io.BytesIO(_as_glb(tree, buffers)), file_type="glb", process=False)
+            meshes, clouds = _placed(trimesh, scene)
     except Exception as error:
         raise damaged(path, f"trimesh cannot read it ({one_line(error)})") from error
     if meshes:

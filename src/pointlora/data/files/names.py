@@ -12,10 +12,10 @@ _SPACE_BEFORE_UNIT = re.compile(r"\s+(?=[\[(])")
 _NUMBERED = re.compile(r"(?<!\S)[(\[]?(?:col(?:umn)?\.?\s*)?(\d{1,4})\s*[)\]:=.]+\s*([^\s,;]+)", re.IGNORECASE)
 # What people write in front of names: `Format: X Y Z`, `coordinates x y z`, `the columns are x y z`.
 _LEAD = re.compile(r".*:\s+")
-_LEAD_WORDS = frozenset(
-    "all are as axes axis cols columns contains coord coordinate coordinates coords csv data each fields file format "
-    "given has header in is layout line lines names of row rows stored the this txt unit units values variables with "
-    "written xyz".split()
+_LEAD_WORDS = re.compile(
+    r"(?:(?:all|are|as|ax[ei]s|cols|columns|contains|coords?|coordinates?|csv|data|each|fields|file|format|given|has|"
+    r"header|in|is|layout|lines?|names|of|rows?|stored|the|this|txt|units?|values|variables|with|written|xyz)\s+)+",
+    re.IGNORECASE,
 )
 # And behind them: `x y z = metres`, `x y z in metres`.
 _TAIL = re.compile(r"\s*=.*|\s+(?:in|are|as|is)\s.*", re.IGNORECASE)
@@ -44,9 +44,8 @@ def _numbered_names(line: str) -> list[str]:
 
 def _without_words(line: str) -> str:
     line = _LEAD.sub("", line)
-    while len(parts := line.split(maxsplit=1)) == 2 and parts[0].lower() in _LEAD_WORDS:
-        line = parts[1]
-    return _TAIL.sub("", line, count=1)
+    lead = _LEAD_WORDS.match(line)
+    return _TAIL.sub("", line[lead.end() :] if lead else line, count=1)
 
 
 def _split(line: str, separator: str | None) -> list[str]:

@@ -66,8 +66,8 @@ def open_part_folder(
         raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
     labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
     files = PartFiles(paths, cache, label_name, label_column)
-    files.source.say_sources(base)
     space = _find_space(files, labels, names, part_names)
+    files.say_sources(base)
     every = PartFilesDataset("folder", "all", space, labels, files)
     return every.subset([index for index, path in enumerate(paths) if path in wanted], split)
 
