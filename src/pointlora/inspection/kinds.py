@@ -31,7 +31,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     if os.path.isdir(place):
         return _describe_folder(place)
     if not os.path.exists(place):
-        raise DataError(f"{path}: no such file or folder")
+        what = "is a broken link" if os.path.islink(place) else "no such file or folder"
+        raise DataError(f"{path}: {what}")
     return _describe_file(place)
 
 

@@ -125,6 +125,29 @@ def test_a_line_says_which_column_is_the_label(tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize("inside", ["", "train"])
+def test_a_stray_cloud_beside_the_categories(tmp_path, capsys, inside):
+    for folder in ("train", "test") if inside else ("",):
+        write_part_folder(tmp_path / folder, CATEGORIES)
+    stray = tmp_path / inside / "stray.npz"
+    write_npz(stray, *labelled_cloud(40, (7, 8)))
+    dataset = open_part_dataset("folder", tmp_path, "train")
+    assert (dataset.space.categories, dataset.space.numbers) == (("chair", "lamp"), (0, 1, 2, 3, 4))
+    assert str(stray) not in dataset.sources
+    place = tmp_path / inside
+    said = capsys.readouterr().err.splitlines()
+    assert f"{place}: passed over 1 file beside the folders that are searched (such as {stray})" in said
+
+
+def test_a_folder_of_fewer_clouds_beside_files_is_no_category(tmp_path, capsys):
+    root = write_part_folder(tmp_path)
+    (root / "old").mkdir()
+    write_npz(root / "old" / "1.npz", *labelled_cloud(40, (7, 8)))
+    dataset = open_part_dataset("folder", root, "all")
+    assert (dataset.space.num_categories, dataset.space.numbers) == (0, (0, 1, 2))
+    assert f"1 folder that isn't searched (such as {root}/old)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("cache", ["off", "cache"])
 def test_every_column_that_is_taken_is_named(tmp_path, capsys, cache):
     points, labels = labelled_cloud(40, (0, 1))

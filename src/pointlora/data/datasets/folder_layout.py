@@ -97,9 +97,18 @@ def flat_files(base: Path, split: str, test_fraction: float, seed: int) -> list[
 
 
 def has_class_folders(base: Path) -> bool:
-    """Whether clouds lie in folders of their classes, rather than directly in the split's folder."""
-    folders = split_folders(base)
-    return not cloud_files(next(iter(folders.values()), base))
+    """Whether clouds lie in folders of their classes, rather than directly in the split's folder: more of them do."""
+    folder = next(iter(split_folders(base).values()), base)
+    number = len(cloud_files(folder))
+    return not number or sum(map(_count_files, _entries(folder))) > number
+
+
+def _count_files(folder: Path) -> int:
+    """Number of clouds in a folder, 0 if it is none or can't be read."""
+    try:
+        return len(cloud_files(folder)) if folder.is_dir() else 0
+    except DataError:
+        return 0
 
 
 def split_folders(base: Path) -> dict[str, Path]:

@@ -35,8 +35,13 @@ def finite_rows(path: Path, points: np.ndarray) -> tuple[np.ndarray, NDArray[np.
     return points[kept], kept
 
 
-def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
+def check_coordinates(path: Path, points: np.ndarray, indices: NDArray[np.int64] | None = None) -> np.ndarray:
     """Return (N, 3) coordinates as float32 or float64 after checking that all are finite.
+
+    Args:
+        path: the file, for messages.
+        points: (N, 3) coordinates.
+        indices: (N,) where they stand in the file, for messages.
 
     Raises:
         DataError: wrong shape or dtype, no points, NaN or infinite coordinates.
@@ -45,6 +50,7 @@ def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
     if not all_finite(points):
         bad = ~(np.abs(points) <= _LARGEST).all(axis=1)
         number, first = int(bad.sum()), int(bad.argmax())
+        first = first if indices is None else int(indices[first])
         problem = f"{number} of {len(points)} points are NaN, infinite or above 3.4e38, the first has index {first}"
         raise data_error(path, problem, "remove those points")
     return points
