@@ -317,6 +317,8 @@ def test_links_that_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
     assert main(["info", str(tmp_path / "loop.ply")]) == 2
     assert capsys.readouterr().err == f"pointlora: error: {tmp_path}/loop.ply: is a broken link\n"
+    assert main(["info", ""]) == 2
+    assert capsys.readouterr().err == "pointlora: error: FILE is '', but it must be the path of a file or folder\n"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

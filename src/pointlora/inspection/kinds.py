@@ -28,6 +28,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         PointLoraError: if it can't be read, or is nothing that this library knows; the message says what it isn't.
     """
     place = Path(path)
+    if not os.fspath(path):
+        raise DataError("FILE is '', but it must be the path of a file or folder")
     if os.path.isdir(place):
         return _describe_folder(place)
     if not os.path.exists(place):

@@ -40,6 +40,8 @@ def read(folder: Path, content: str | bytes, name: str = "a.csv") -> PointCloud:
         "2\nx y z\n1 2 3\n4 5 6\n",
         "x,y,z\n2\n1,2,3\n4,5,6\n",
         "1;2;3\n4;5;6\n",
+        "1|2|3\n4|5|6\n",
+        "id | z | y | x\n0 | 3,0 | 2,0 | 1,0\n1 | 6,0 | 5,0 | 4,0\n",
         "1,0;2,0;3,0\n4,0;5,0;6,0\n",
         "1,0\t2,0\t3,0\n4,0\t5,0\t6,0\n",
         "1,0e0;2;3\n4;5;6\n",

@@ -261,6 +261,14 @@ def test_labels_beyond_the_given_names(tmp_path):
         open_part_dataset("folder", root, "train", part_names=["a", "b", "c"])
 
 
+@pytest.mark.parametrize("names", [{0: "a", 1: "b", 2: "a"}, ["a", "b", "a"]])
+def test_two_parts_of_one_name_are_refused(tmp_path, names):
+    root = write_part_folder(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        open_part_dataset("folder", root, "train", part_names=names)
+    one_line(error.value, "part_names is {0: 'a', 1: 'b', 2: 'a'}, but its names must all be different")
+
+
 def test_layouts_that_are_not_there(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         open_part_dataset("folder", tmp_path / "gone", "train")

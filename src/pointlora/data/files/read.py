@@ -87,6 +87,8 @@ def read_point_cloud(
     """
     path = Path(path)
     kind = file_kind(path)
+    if not kind:
+        check_file(path)
     if not is_supported(path):
         near = difflib.get_close_matches(kind, SUPPORTED_SUFFIXES, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}? " if near else ""

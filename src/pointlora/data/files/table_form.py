@@ -52,7 +52,7 @@ def find_form(path: Path, header: Header) -> Form:
     assert header.first is not None
     number, line = header.first
     separator = _separator(line, header.texts)
-    decimal_comma = separator in (";", "\t") and "," in line
+    decimal_comma = separator in (";", "|", "\t") and "," in line
     form = Form(separator, decimal_comma, quoted='"' in line or "'" in line)
     tokens = form.tokens(line)
     if len(tokens) > _MAX_COLUMNS:
@@ -81,8 +81,9 @@ def find_form(path: Path, header: Header) -> Form:
 
 
 def _separator(line: str, texts: list[Line]) -> str | None:
-    if ";" in line:
-        return ";"
+    for sign in ";|":
+        if sign in line:
+            return sign
     fields = [part.strip().strip('"') for part in line.split("\t")]
     if len(fields) > 2 and any(text.count("\t") == len(fields) - 1 for _, text in texts):
         return "\t"

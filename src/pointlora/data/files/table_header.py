@@ -11,7 +11,7 @@ from pointlora.data.files.names import AXES, find_axes, split_names
 from pointlora.data.files.text import Line, is_number
 
 COMMENTS = ("#", "//", "%")
-SEPARATORS = (None, ",", ";", "\t")
+SEPARATORS = (None, ",", ";", "\t", "|")
 _MAX_HEADER_LINES = 100
 # What programs write where a number is missing; other words under names are units.
 _MISSING = ("-", "--", "?", "n/a", "na", "#n/a", "nil", "none", "null", "missing")
@@ -79,7 +79,7 @@ def refuse_grid(path: Path, header: Header) -> None:
 
 
 def _words(line: str) -> list[str]:
-    for separator in ";,\t":
+    for separator in ";,\t|":
         line = line.replace(separator, " ")
     return line.replace('"', " ").split() or [line]
 

@@ -110,11 +110,14 @@ def _find_space(
 def _by_number(part_names: PartNames | None) -> dict[int, str]:
     """Number -> name; a list names the numbers from 0 on."""
     if not isinstance(part_names, Mapping):
-        return dict(enumerate(part_names or ()))
+        part_names = dict(enumerate(part_names or ()))
     try:
-        return {int(number): str(name) for number, name in part_names.items()}
+        found = {int(number): str(name) for number, name in part_names.items()}
     except (TypeError, ValueError) as error:
         raise ConfigError(f"part_names is {part_names!r}, but its keys must be the numbers of labels") from error
+    if len(set(found.values())) < len(found):
+        raise ConfigError(f"part_names is {found!r}, but its names must all be different")
+    return found
 
 
 def _shown(numbers: Sequence[int]) -> str:
