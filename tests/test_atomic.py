@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from pointlora.atomic import write_atomically, write_text_atomically
@@ -9,6 +11,13 @@ def test_writes_and_replaces(tmp_path):
     write_text_atomically(path, "two")
     assert path.read_text() == "two"
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_names_that_are_no_utf_8_come_back_from_json(tmp_path):
+    name = b"lat\xe4.xyz".decode("utf-8", "surrogateescape")
+    path = write_text_atomically(tmp_path / "a.json", json.dumps({"file": name, "é": 1}, ensure_ascii=False))
+    assert path.read_bytes() == b'{"file": "lat\\udce4.xyz", "\xc3\xa9": 1}'
+    assert json.loads(path.read_text(encoding="utf-8"))["file"] == name
 
 
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):

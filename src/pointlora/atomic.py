@@ -47,8 +47,11 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
 
 
 def write_text_atomically(path: str | os.PathLike[str], text: str) -> Path:
-    """Write `text` as UTF-8; see `write_atomically`."""
-    return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+    """Write `text` as UTF-8; see `write_atomically`.
+
+    A byte of a file name that isn't UTF-8 is written like \\udce4, which JSON reads back as it was.
+    """
+    return write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def is_leftover(path: Path) -> bool:

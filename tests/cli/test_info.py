@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pickle
 import re
+import subprocess
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -310,3 +313,23 @@ def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(found["recipes"].values())
     assert main(["info"]) == 0
     assert "  pointlora " in capsys.readouterr().out
+
+
+def test_links_that_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
+    assert main(["info", str(tmp_path / "loop.ply")]) == 2
+    assert capsys.readouterr().err == f"pointlora: error: {tmp_path}/loop.ply: is a broken link\n"
+    assert main(["info", ""]) == 2
+    assert capsys.readouterr().err == "pointlora: error: FILE is '', but it must be the path of a file or folder\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_names_that_no_output_can_show(tmp_path: Path, options: list[str]) -> None:
+    path = tmp_path / b"lat\xe4.csv".decode("utf-8", "surrogateescape")
+    path.write_bytes("x;y;z;Höhe\n1;2;3;4\n".encode("latin-1"))
+    command = [sys.executable, "-m", "pointlora.cli.main", "info", str(path), *options]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Höhe" in done.stdout
+    assert not options or json.loads(done.stdout)["file"] == str(path)

@@ -118,6 +118,22 @@ def test_bad_files_are_named_and_the_others_classified(
         assert line.startswith(f"pointlora: error: {name}: ")
 
 
+@pytest.mark.parametrize("kind", ["json", "csv", "txt"])
+def test_file_names_that_are_no_utf_8(adapter: Path, scans: Path, tmp_path: Path, kind: str) -> None:
+    folder, output = tmp_path / "in", tmp_path / f"out.{kind}"
+    folder.mkdir()
+    odd = folder / b"lat\xe4.xyz".decode("utf-8", "surrogateescape")
+    shutil.copy(scans / "cube" / "0.xyz", folder / "a.xyz")
+    shutil.copy(scans / "cube" / "0.xyz", odd)
+    assert main(["predict", "--adapter", str(adapter), str(folder), "--output", str(output)]) == 0
+    text = output.read_text(encoding="utf-8")
+    assert "a.xyz" in text
+    if kind == "json":
+        assert [entry["file"] for entry in json.loads(text)["predictions"]] == [str(folder / "a.xyz"), str(odd)]
+    elif kind == "csv":
+        assert [row[0] for row in csv.reader(text.splitlines())][2] == f"{folder}/lat\\udce4.xyz"
+
+
 def test_folders_and_patterns(adapter: Path, scans: Path, capsys: pytest.CaptureFixture[str]) -> None:
     expected = sorted(str(path) for path in scans.rglob("*.xyz"))
     for name in (str(scans), f"{scans}/*/*.xyz", f"{scans}/**/*.xyz"):
@@ -162,6 +178,8 @@ def test_up_axis_turns_the_files(adapter: Path, scans: Path, tmp_path: Path) -> 
 def test_python_errors(adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.ply: no such file"):
         Predictor(adapter).predict([tmp_path / "nothing.ply"])
+    with pytest.raises(DataError, match="nothing: no such file; check the path"):
+        Predictor(adapter).predict([tmp_path / "nothing"])
     with pytest.raises(AdapterError, match="isn't an adapter folder"):
         Predictor(tmp_path)
     with pytest.raises(ConfigError, match="unknown up_axis 'w'"):
@@ -175,6 +193,10 @@ def test_python_errors(adapter: Path, tmp_path: Path) -> None:
     [
         ("class_names", ["a"], "not the names of 3 classes"),
         ("class_names", 5, "not the names of 3 classes"),
+        ("class_names", [1, 2, 3], "copy is damaged: its class_names must be 3 different names"),
+        ("class_names", ["a", "b", "a"], "copy is damaged: its class_names must be 3 different names"),
+        ("method", {"name": {"a": 1}, "kind": "lora"}, "method.name is {'a': 1}, but it must be a text of one line"),
+        ("method", {"name": "lora", "kind": ["lora"]}, r"method.kind is \['lora'\], but it must be a text"),
         (
             "preprocessing",
             {"num_points": -1},

@@ -21,6 +21,7 @@ _REQUIRED: dict[str, type] = {
 }
 # These may be absent or null.
 _OPTIONAL: dict[str, type] = {
+    "method.name": str,
     "base_model.checkpoint": str,
     "parts": dict,
     "selected_on": str,

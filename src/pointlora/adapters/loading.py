@@ -54,17 +54,23 @@ def load_adapted_model(
     return load_adapter(model, folder).eval(), config
 
 
-def adapter_classes(config: dict[str, Any]) -> tuple[str, ...]:
+def adapter_classes(folder: str | os.PathLike[str], config: dict[str, Any]) -> tuple[str, ...]:
     """Names of the classes, in the order of the logits.
 
+    Args:
+        folder: of the adapter, for messages.
+        config: content of its `adapter_config.json`.
+
     Raises:
-        AdapterError: if there aren't as many as the model has.
+        AdapterError: if there aren't as many as the model has, or if they aren't different names.
     """
     count = config["base_model"]["options"].get("num_classes", 40)
     names = config.get("class_names") or [f"class {number}" for number in range(count)]
     if not isinstance(names, list) or len(names) != count:
-        raise AdapterError(f"adapter_config.json is damaged: its class_names are not the names of {count} classes")
-    return tuple(map(str, names))
+        raise AdapterError(f"{folder} is damaged: its class_names are not the names of {count} classes")
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < count:
+        raise AdapterError(f"{folder} is damaged: its class_names must be {count} different names")
+    return tuple(names)
 
 
 def adapter_parts(folder: str | os.PathLike[str], config: dict[str, Any]) -> PartSpace:

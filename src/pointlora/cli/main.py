@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -49,11 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0] not in COMMANDS:
         return report(unknown_name("command", words[0], COMMANDS))
+    _print_any_name()
     # Before torch is loaded.
     wait_shortly()
     keep_large_blocks()
     module = COMMANDS[words[0]][0]
     return run_guarded(lambda: importlib.import_module(module).run(words[1:]))
+
+
+def _print_any_name() -> None:
+    """Let stdout take names of files and columns that its encoding lacks, as stderr does: escaped, not a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

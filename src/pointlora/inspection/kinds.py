@@ -28,10 +28,13 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
         PointLoraError: if it can't be read, or is nothing that this library knows; the message says what it isn't.
     """
     place = Path(path)
+    if not os.fspath(path):
+        raise DataError("FILE is '', but it must be the path of a file or folder")
     if os.path.isdir(place):
         return _describe_folder(place)
     if not os.path.exists(place):
-        raise DataError(f"{path}: no such file or folder")
+        what = "is a broken link" if os.path.islink(place) else "no such file or folder"
+        raise DataError(f"{path}: {what}")
     return _describe_file(place)
 
 

@@ -145,4 +145,4 @@ class Predictor(AdaptedPredictor, FileClassifier):
         """Keep the names of the classes."""
         from pointlora.adapters.loading import adapter_classes
 
-        self.class_names = adapter_classes(config)
+        self.class_names = adapter_classes(folder, config)

@@ -86,7 +86,7 @@ def _with_classes(
         raise ConfigError(f"data.label_name and data.label_column are for part segmentation; {folder} classifies")
     if not config.get("class_names"):
         raise AdapterError(f"{folder} has no class names, so its predictions can't be compared with labels")
-    classes = adapter_classes(config)
+    classes = adapter_classes(folder, config)
     if name == "folder":
         settings.setdefault("class_names", list(classes))  # a folder may lack some of them
     dataset = open_dataset(name, **settings)

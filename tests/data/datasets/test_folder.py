@@ -227,6 +227,9 @@ def test_what_is_passed_over_is_said_once(tmp_path: Path, capsys: pytest.Capture
     for name in ("bolt/a.pdf", "bolt/b.pdf", "nut/c.docx", "nut/README", ".hidden"):
         (tmp_path / name).write_text("x")
     (tmp_path / "nut" / "gone.ply").symlink_to(tmp_path / "nowhere.ply")
+    (tmp_path / "nut" / "loop.ply").symlink_to(tmp_path / "nut" / "loop.ply")
+    (tmp_path / "nut" / "a").symlink_to(tmp_path / "nut" / "b")
+    (tmp_path / "nut" / "b").symlink_to(tmp_path / "nut" / "a")
     (tmp_path / "nut" / "more").mkdir()
     (tmp_path / "loose.txt").write_text("0 0 0\n")
     for split in ("train", "test", "all"):
@@ -234,7 +237,7 @@ def test_what_is_passed_over_is_said_once(tmp_path: Path, capsys: pytest.Capture
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         f"{tmp_path}: passed over 4 files of unsupported kinds (.pdf 2, no suffix 1, .docx 1; such as "
-        f"{tmp_path}/bolt/a.pdf), 1 broken link (such as {tmp_path}/nut/gone.ply), 1 folder that isn't searched (such "
+        f"{tmp_path}/bolt/a.pdf), 4 broken links (such as {tmp_path}/nut/a), 1 folder that isn't searched (such "
         f"as {tmp_path}/nut/more), 1 file beside the folders that are searched (such as {tmp_path}/loose.txt)"
     )
 

@@ -174,3 +174,16 @@ def test_npz_with_an_array_an_axis(tmp_path: Path) -> None:
     cloud = read_point_cloud(samples.write(tmp_path, "a.npz", samples.npz(X=x, Z=z, Y=y, intensity=np.arange(5))))
     np.testing.assert_array_equal(cloud.points, samples.POINTS)
     np.testing.assert_array_equal(cloud.columns["intensity"], np.arange(5))
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_precision(tmp_path: Path) -> None:
+    points = samples.POINTS.astype(np.float16)
+    points[1] = np.nan
+    content = samples.npy(points)
+    cloud = read_point_cloud(samples.write(tmp_path, "a.npy", content))
+    np.testing.assert_array_equal(cloud.points, points[[0, 2, 3, 4]].astype(np.float32))
+    assert cloud.original().dtype == np.float16
+    points[2, 0] = np.inf
+    with pytest.raises(DataError, match="1 of 5 points are infinite"):
+        read_point_cloud(samples.write(tmp_path, "a.npy", samples.npy(points)))

@@ -107,3 +107,24 @@ def test_pictures_are_never_opened(tmp_path: Path) -> None:
     tree = tree_with(**extra)
     tree["meshes"][0]["primitives"][0]["material"] = 0
     assert len(read_point_cloud(samples.write(tmp_path, "a.glb", samples.glb(tree)), 40)) == 40
+
+
+def test_points_beside_meshes_are_said(tmp_path: Path) -> None:
+    tree = tree_with()
+    tree["nodes"].append({"mesh": 1})
+    tree["scenes"][0]["nodes"].append(len(tree["nodes"]) - 1)
+    position = tree["meshes"][0]["primitives"][0]["attributes"]["POSITION"]
+    cloud = read_point_cloud(samples.write(tmp_path, "a.glb", samples.glb(tree_with())), 40)
+    tree["meshes"].append({"primitives": [{"attributes": {"POSITION": position}, "mode": 0}]})
+    path = samples.write(tmp_path, "b.glb", samples.glb(tree))
+    both = read_point_cloud(path, 40)
+    np.testing.assert_array_equal(both.points, cloud.points)
+    assert both.warnings == (f"{path}: its {len(samples.VERTICES)} points beside the meshes are passed over",)
+    assert cloud.warnings == ()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_node_of_endless_size(tmp_path: Path) -> None:
+    content = samples.glb(tree_with(nodes=[{"mesh": 0, "scale": [1e300, 1, 1]}]))
+    with pytest.raises(DataError, match="infinite or above 3.4e38|trimesh cannot"):
+        read_point_cloud(samples.write(tmp_path, "a.glb", content), 40)

@@ -32,9 +32,31 @@ def test_four_values_and_five(tmp_path: Path) -> None:
         (np.arange(400, dtype="<i4").tobytes(), "aren't coordinates and intensities"),
         (np.random.default_rng([0]).normal(size=400).astype("<f4").tobytes(), "aren't coordinates and intensities"),
         (np.random.default_rng([0]).normal(size=400).tobytes(), "aren't coordinates and intensities"),
+        (bytes([255] * 320), "aren't coordinates and intensities"),
         (samples.npz(points=samples.POINTS).ljust(800, b"\0"), "aren't coordinates and intensities"),
     ],
 )
 def test_other_bytes_are_no_scan(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_point_cloud(samples.write(tmp_path, "a.bin", content))
+
+
+def test_rows_without_a_point(tmp_path: Path) -> None:
+    table = np.column_stack([samples.POINTS, np.arange(5)]).astype("<f4")
+    table[[0, 3], :3] = np.nan
+    cloud = read_point_cloud(samples.write(tmp_path, "a.bin", table.tobytes()))
+    np.testing.assert_array_equal(cloud.points, samples.POINTS[[1, 2, 4]])
+    np.testing.assert_array_equal(cloud.columns["intensity"], [1, 2, 4])
+    assert (cloud.num_dropped, cloud.file_rows) == (2, 5)
+
+
+def test_points_without_intensities_are_no_scan(tmp_path: Path) -> None:
+    random = np.random.default_rng([3])
+    points = random.uniform([100, 200, 300], [110, 210, 310], (40, 3)).astype("<f4")
+    with pytest.raises(DataError, match="its values are x, y, z without intensities"):
+        read_point_cloud(samples.write(tmp_path, "a.bin", points.tobytes()))
+    scan = np.column_stack([random.uniform(-60, 60, (300, 2)), random.uniform(-2, 2, 300), random.random(300)])
+    for shift in (0, 50):
+        moved = (scan + np.array([shift, shift, 0, 0])).astype("<f4")
+        cloud = read_point_cloud(samples.write(tmp_path, "b.bin", moved.tobytes()))
+        np.testing.assert_array_equal(cloud.points, moved[:, :3])

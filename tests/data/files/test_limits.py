@@ -31,6 +31,14 @@ def test_rest() -> None:
             check_rest(PATH, rest, tail)
 
 
+def test_links_that_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
+    (tmp_path / "gone.ply").symlink_to(tmp_path / "nowhere.ply")
+    for name in ("loop.ply", "gone.ply"):
+        with pytest.raises(DataError, match=f"{name}: is a broken link; check where it leads"):
+            check_file(tmp_path / name)
+
+
 def test_size_limit_of_a_sparse_file(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     with open(path, "wb") as file:

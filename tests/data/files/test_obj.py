@@ -70,5 +70,6 @@ def test_vertices_that_no_face_refers_to(tmp_path: Path) -> None:
     plain = read_point_cloud(samples.write(tmp_path, "a.obj", f"{VERTICES}f 1 2 3\n".encode()), 40).points
     text = f"v nan nan nan\n{VERTICES}v inf 0 0\nf 2 3 4\n"
     np.testing.assert_array_equal(read_point_cloud(samples.write(tmp_path, "b.obj", text.encode()), 40).points, plain)
-    with pytest.raises(DataError, match="NaN"):
-        read_point_cloud(samples.write(tmp_path, "c.obj", text.replace("f 2 3 4", "f 1 2 3").encode()))
+    for name, face, index in (("c.obj", "f 1 2 3", 0), ("d.obj", "f 3 4 5", 4)):
+        with pytest.raises(DataError, match=f"1 of 3 points are NaN, infinite .* index {index};"):
+            read_point_cloud(samples.write(tmp_path, name, text.replace("f 2 3 4", face).encode()))

@@ -22,6 +22,14 @@ def test_elements_and_row_sizes(tmp_path: Path) -> None:
     assert header.element("edge") is None
 
 
+def test_tabs_and_spaces_between_words(tmp_path: Path) -> None:
+    raw = b"ply\nformat\tascii 1.0\ncomment\tby hand\n\nelement\tvertex \t7\n property\tfloat  x\nend_header\n"
+    header = parse_ply_header(samples.write(tmp_path, "a.ply", raw))
+    vertex = header.element("vertex")
+    assert vertex is not None
+    assert (header.format, header.comments, vertex.count, vertex.names) == ("ascii", ["by hand"], 7, ["x"])
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [

@@ -168,7 +168,8 @@ def test_suffix_case_and_near_names(tmp_path: Path) -> None:
     message = refusal(tmp_path / "cloud.plyy")
     assert "did you mean .ply?" in message
     assert ".laz" in message
-    assert "supported are" in refusal(tmp_path / "cloud")
+    assert refusal(tmp_path / "cloud").endswith("cloud: no such file; check the path")
+    assert "unknown suffix ''; supported are" in refusal(samples.write(tmp_path, "cloud", b"1 2 3\n"))
 
 
 def test_missing_folder_and_odd_paths(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def read(folder: Path, content: str | bytes, name: str = "a.csv") -> PointCloud:
         "2\nx y z\n1 2 3\n4 5 6\n",
         "x,y,z\n2\n1,2,3\n4,5,6\n",
         "1;2;3\n4;5;6\n",
+        "1|2|3\n4|5|6\n",
+        "id | z | y | x\n0 | 3,0 | 2,0 | 1,0\n1 | 6,0 | 5,0 | 4,0\n",
         "1,0;2,0;3,0\n4,0;5,0;6,0\n",
         "1,0\t2,0\t3,0\n4,0\t5,0\t6,0\n",
         "1,0e0;2;3\n4;5;6\n",
@@ -91,6 +93,13 @@ def test_the_same_points_however_they_are_written(tmp_path: Path, name: str, con
         ("x,y,z\n1,2,3\n4,,6\n", "line 3 has '' where"),
         ("x,y,z\n1,2,3\n4,5\n", "line 3 has 2 columns, not 3"),
         ("1;2;3\n4;5;six\n", "line 2 has 'six' where"),
+        ("x,y,z\nn/a,1,2\n1,2,3\n4,5,6\n", "line 2 has 'n/a' where a number should be"),
+        ("x,y,z\nm,m,m\n1,two,3\n4,5,6\n", "line 3 has 'two' where a number should be"),
+        ("x,y,z,i\nn/a,n/a,n/a,1\n1,2,3,4\n", "line 2 has 'n/a' where a number should be"),
+        ("x,y,z,i\n1,,3,4\n1,2,3,4\n", "line 2 has '' where a number should be"),
+        ("id x y z\n1 - 2 3\n2 4 5 6\n", "line 2 has '-' where a number should be"),
+        ("x;y;z\n1.234,5;2,5;3,5\n4;5;6\n", r"line 2 has '1\.234,5' where a number"),
+        ("n;z;y;x\na;1;2;1.108,5\na;1;2;3\n", r"line 2 has '1\.108,5' where a number"),
         ("3\n1,5;2;3\n4;5;6\n", "declares 3 points, 2 lines follow"),
         ("x,y,z\n1,2,3\n4,5,", "ends inside a line"),
         ("1,2,3\n4,5,6\n" + "7" * 3_000_000, "longer than 1048576 bytes"),
@@ -102,6 +111,47 @@ def test_the_same_points_however_they_are_written(tmp_path: Path, name: str, con
 def test_errors_show_what_is_wrong(tmp_path: Path, content: str | bytes, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# Format: X Y Z",
+        "# Format: X, Y, Z",
+        "Format: X Y Z",
+        "# coordinates x y z",
+        "# Columns: X Y Z",
+        "// units X Y Z",
+        "# Point X Y Z",
+        "% the columns are x y z",
+        "# x y z = metres",
+        "# x y z in metres",
+        "# 1:x 2:y 3:z",
+    ],
+)
+@pytest.mark.parametrize("further", [1, 2, 3])
+def test_words_around_names_are_no_names(tmp_path: Path, line: str, further: int) -> None:
+    table = np.column_stack([np.array(WANTED) + 0.25, np.full((2, further), 9.5)])
+    cloud = read(tmp_path, f"{line}\n" + samples.rows(table), "a.txt")
+    np.testing.assert_array_equal(cloud.points, table[:, :3])
+    assert list(cloud.columns) == [f"column_{place}" for place in range(4, 4 + further)]
+
+
+@pytest.mark.parametrize("line", ["# 1:id 2:z 3:y 4:x", "# 0=id, 1=z, 2=y, 3=x", "# (1) id (2) z (3) y (4) x"])
+def test_numbered_names(tmp_path: Path, line: str) -> None:
+    cloud = read(tmp_path, f"{line}\n7 3 2 1\n8 6 5 4\n", "a.txt")
+    np.testing.assert_array_equal(cloud.points, WANTED)
+    np.testing.assert_array_equal(cloud.columns["id"], [7, 8])
+    cloud = read(tmp_path, "# 2:z 3:y 4:x\n7 3 2 1\n8 6 5 4\n", "a.txt")
+    np.testing.assert_array_equal(cloud.points, WANTED)
+    np.testing.assert_array_equal(cloud.columns["column_1"], [7, 8])
+
+
+@pytest.mark.parametrize("name", ["id", "time", "Point", "label", "intensity"])
+def test_a_name_in_front_is_a_column(tmp_path: Path, name: str) -> None:
+    cloud = read(tmp_path, f"# {name} x y z\n7 1 2 3\n8 4 5 6\n", "a.txt")
+    np.testing.assert_array_equal(cloud.points, WANTED)
+    assert list(cloud.columns) == [name]
 
 
 def test_named_columns_have_their_roles(tmp_path: Path) -> None:
@@ -122,6 +172,25 @@ def test_rows_without_coordinates_and_empty_cells(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cloud.columns["i"], [np.nan, 8])
     assert cloud.kept_rows is not None
     assert (cloud.kept_rows.tolist(), cloud.num_dropped, cloud.file_rows) == ([0, 2], 2, 4)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["name,x,y,z\nA,,,\nB,1,2,3\nC,4,5,6\n", "x;y;z\n;;\n1;2;3\n4;5;6\n", "x,y,z,n\n,,,A\n1,2,3,B\n4,5,6,C\n"],
+)
+def test_a_first_row_without_coordinates(tmp_path: Path, content: str) -> None:
+    cloud = read(tmp_path, content)
+    np.testing.assert_array_equal(cloud.points, WANTED)
+    assert (cloud.num_dropped, cloud.file_rows) == (1, 3)
+
+
+def test_names_in_latin_1_are_text_like_others(tmp_path: Path) -> None:
+    cloud = read(tmp_path, "ID;Höhe;Z;Y;X\n0;0.5;3;2;1\n1;0.25;6;5;4\n".encode("cp1252"))
+    np.testing.assert_array_equal(cloud.points, WANTED)
+    np.testing.assert_array_equal(cloud.columns["Höhe"], [0.5, 0.25])
+    assert cloud.content is not None
+    assert cloud.content.positions == ("ID", "Höhe", "Z", "Y", "X")
+    assert list(read(tmp_path, "Höhe;Z;Y;X\n0;3;2;1\n").columns) == ["Höhe"]
 
 
 def test_seven_columns_of_a_scanner_are_no_label(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from dataset_layouts import one_line
 from part_samples import labelled_cloud, write_npz, write_part_folder, write_text
+from pointlora.data.notices import forget
 from pointlora.data.parts import open_part_dataset
 from pointlora.errors import ConfigError, DataError
 
@@ -124,6 +125,65 @@ def test_a_line_says_which_column_is_the_label(tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize("inside", ["", "train"])
+def test_a_stray_cloud_beside_the_categories(tmp_path, capsys, inside):
+    for folder in ("train", "test") if inside else ("",):
+        write_part_folder(tmp_path / folder, CATEGORIES)
+    stray = tmp_path / inside / "stray.npz"
+    write_npz(stray, *labelled_cloud(40, (7, 8)))
+    dataset = open_part_dataset("folder", tmp_path, "train")
+    assert (dataset.space.categories, dataset.space.numbers) == (("chair", "lamp"), (0, 1, 2, 3, 4))
+    assert str(stray) not in dataset.sources
+    place = tmp_path / inside
+    said = capsys.readouterr().err.splitlines()
+    assert f"{place}: passed over 1 file beside the folders that are searched (such as {stray})" in said
+
+
+def test_a_folder_of_fewer_clouds_beside_files_is_no_category(tmp_path, capsys):
+    root = write_part_folder(tmp_path)
+    (root / "old").mkdir()
+    write_npz(root / "old" / "1.npz", *labelled_cloud(40, (7, 8)))
+    dataset = open_part_dataset("folder", root, "all")
+    assert (dataset.space.num_categories, dataset.space.numbers) == (0, (0, 1, 2))
+    assert f"1 folder that isn't searched (such as {root}/old)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cache", ["off", "cache"])
+def test_every_column_that_is_taken_is_named(tmp_path, capsys, cache):
+    points, labels = labelled_cloud(40, (0, 1))
+    root = tmp_path / "scans"
+    root.mkdir()
+    for number in range(3):
+        write_table(root / f"{number}.txt", [points, labels], header="x y z label")
+    write_table(root / "8.txt", [points, labels])
+    write_table(root / "9.txt", [points, labels * 0 + 77], header="x y z scalar_Classification")
+    np.savez(root / "named.npz", points=points, labels=labels)
+    expected = (
+        f"{root}: labels are 'label' of 3 .txt files (such as {root}/0.txt), 'column_4' of 1 .txt file (such as "
+        f"{root}/8.txt), 'scalar_Classification' of 1 .txt file (such as {root}/9.txt), 'labels' of .npz files; "
+        "data.label_name or data.label_column chooses another column"
+    )
+    for _ in range(2):  # with a cache, it is there the second time
+        forget()
+        option = cache if cache == "off" else str(tmp_path / cache)
+        assert open_part_dataset("folder", root, "all", cache=option).space.numbers == (0, 1, 77)
+        assert capsys.readouterr().err.splitlines() == [expected]
+
+
+def test_a_label_that_is_no_whole_number_is_said(tmp_path, capsys):
+    points, labels = labelled_cloud(40, (2, 5))
+    broken = labels.astype(float)
+    broken[3] = 2.5
+    path = write_table(tmp_path / "a.txt", [points, broken, labels], header="x y z label Classification")
+    assert open_part_dataset("folder", tmp_path, "all").space.numbers == (2, 5)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"{path}: labels are 'Classification', since 'label' isn't a label: row 3 has 2.5"
+    write_table(path, [points, broken], header="x y z label")
+    with pytest.raises(DataError) as error:
+        open_part_dataset("folder", tmp_path, "all")
+    one_line(error.value, "a.txt: has no part label", "'label' isn't a label: row 3 has 2.5")
+
+
 def test_shapenetparts_seven_columns_are_its_layout(tmp_path):
     from part_samples import write_shapenetpart
 
@@ -199,6 +259,14 @@ def test_labels_beyond_the_given_names(tmp_path):
     write_npz(root / "more.npz", *labelled_cloud(20, (0, 5)))
     with pytest.raises(DataError, match=r"more\.npz: has label 5, but there are 3 part names"):
         open_part_dataset("folder", root, "train", part_names=["a", "b", "c"])
+
+
+@pytest.mark.parametrize("names", [{0: "a", 1: "b", 2: "a"}, ["a", "b", "a"]])
+def test_two_parts_of_one_name_are_refused(tmp_path, names):
+    root = write_part_folder(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        open_part_dataset("folder", root, "train", part_names=names)
+    one_line(error.value, "part_names is {0: 'a', 1: 'b', 2: 'a'}, but its names must all be different")
 
 
 def test_layouts_that_are_not_there(tmp_path):

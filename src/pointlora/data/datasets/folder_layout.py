@@ -97,9 +97,18 @@ def flat_files(base: Path, split: str, test_fraction: float, seed: int) -> list[
 
 
 def has_class_folders(base: Path) -> bool:
-    """Whether clouds lie in folders of their classes, rather than directly in the split's folder."""
-    folders = split_folders(base)
-    return not cloud_files(next(iter(folders.values()), base))
+    """Whether clouds lie in folders of their classes, rather than directly in the split's folder: more of them do."""
+    folder = next(iter(split_folders(base).values()), base)
+    number = len(cloud_files(folder))
+    return not number or sum(map(_count_files, _entries(folder))) > number
+
+
+def _count_files(folder: Path) -> int:
+    """Number of clouds in a folder, 0 if it is none or can't be read."""
+    try:
+        return len(cloud_files(folder)) if folder.is_dir() else 0
+    except DataError:
+        return 0
 
 
 def split_folders(base: Path) -> dict[str, Path]:
@@ -153,7 +162,7 @@ def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
             for entry in entries:
                 if is_visible(entry.name):
                     known = os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
-                    good = (known or is_supported(Path(entry.name))) and entry.is_file()
+                    good = (known or is_supported(Path(entry.name))) and _is_file(entry)
                     (files if good else others).append(entry.path)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
@@ -164,6 +173,13 @@ def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
             else:
                 passed.add_entry(path)
     return sorted(files)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle lead nowhere
+        return False
 
 
 def _said_files(folder: Path) -> list[str]:

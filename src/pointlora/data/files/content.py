@@ -27,6 +27,7 @@ class Content:
             the name of the column that is the label, or None.
         triangles: (F, 3) int64 indices, F >= 1, where the file is a mesh.
         positions: of a table: the names of all its columns, x, y, z included, from left to right.
+        notes: what of the file isn't read, a line each, for the user.
         named: whether the file names its columns; those of a table without names are called column_4 and so on.
     """
 
@@ -36,6 +37,7 @@ class Content:
     triangles: NDArray[np.int64] | None = None
     positions: tuple[str, ...] = ()
     named: bool = True
+    notes: tuple[str, ...] = ()
 
 
 class Columns(Mapping[str, np.ndarray]):

@@ -35,8 +35,13 @@ def finite_rows(path: Path, points: np.ndarray) -> tuple[np.ndarray, NDArray[np.
     return points[kept], kept
 
 
-def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
+def check_coordinates(path: Path, points: np.ndarray, indices: NDArray[np.int64] | None = None) -> np.ndarray:
     """Return (N, 3) coordinates as float32 or float64 after checking that all are finite.
+
+    Args:
+        path: the file, for messages.
+        points: (N, 3) coordinates.
+        indices: (N,) where they stand in the file, for messages.
 
     Raises:
         DataError: wrong shape or dtype, no points, NaN or infinite coordinates.
@@ -45,6 +50,7 @@ def check_coordinates(path: Path, points: np.ndarray) -> np.ndarray:
     if not all_finite(points):
         bad = ~(np.abs(points) <= _LARGEST).all(axis=1)
         number, first = int(bad.sum()), int(bad.argmax())
+        first = first if indices is None else int(indices[first])
         problem = f"{number} of {len(points)} points are NaN, infinite or above 3.4e38, the first has index {first}"
         raise data_error(path, problem, "remove those points")
     return points
@@ -72,7 +78,7 @@ def all_finite(points: np.ndarray) -> bool:
     """Whether all of some numbers, at least one, are finite in float32."""
     # NaN is the result of a minimum with NaN, and fails both comparisons.
     with np.errstate(invalid="ignore"):
-        return bool(points.min() >= -_LARGEST and points.max() <= _LARGEST)
+        return bool(float(points.min()) >= -_LARGEST and float(points.max()) <= _LARGEST)
 
 
 def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
@@ -83,6 +89,8 @@ def _as_floats(path: Path, points: np.ndarray) -> np.ndarray:
         raise data_error(path, f"coordinates have shape {points.shape}", "store an array of shape (N, 3)")
     if len(points) == 0:
         raise data_error(path, "there are no points", "at least one point is needed")
-    if points.dtype.newbyteorder("=") not in (np.float16, np.float32):
+    if points.dtype.newbyteorder("=") == np.float16:
+        return points.astype(np.float32)
+    if points.dtype.newbyteorder("=") != np.float32:
         points = points.astype(np.float64, copy=False)
     return points

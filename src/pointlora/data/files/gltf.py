@@ -17,7 +17,7 @@ from pointlora.errors import DataError
 
 
 def read_gltf_scene(path: Path) -> Content:
-    """Read all meshes of a .glb or .gltf file as one, or its points if it has no faces.
+    """Read all meshes of a .glb or .gltf file as one, or its points if it has no faces. A note says if it has both.
 
     Materials, pictures, animations and the like are passed over. Buffers of a .gltf may lie in its folder.
 
@@ -34,15 +34,19 @@ def read_gltf_scene(path: Path) -> Content:
         raise damaged(path, f"its JSON declares no valid glTF ({one_line(error)})") from error
     trimesh = optional_module(path, "trimesh")
     try:
-        scene = trimesh.load_scene(io.BytesIO(_as_glb(tree, buffers)), file_type="glb", process=False)
-        meshes, clouds = _placed(trimesh, scene)
+        # What overflows is refused later, as infinite.
+        with np.errstate(all="ignore"):
+            scene = trimesh.load_scene(io.BytesIO(_as_glb(tree, buffers)), file_type="glb", process=False)
+            meshes, clouds = _placed(trimesh, scene)
     except Exception as error:
         raise damaged(path, f"trimesh cannot read it ({one_line(error)})") from error
     if meshes:
         starts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
         vertices = np.concatenate([vertices for vertices, _ in meshes])
         triangles = np.concatenate([faces + start for (_, faces), start in zip(meshes, starts, strict=False)])
-        return Content(lambda: vertices, triangles=triangles)
+        number = sum(map(len, clouds))
+        notes = (f"{path}: its {number} points beside the meshes are passed over",) if number else ()
+        return Content(lambda: vertices, triangles=triangles, notes=notes)
     if not clouds:
         raise data_error(path, "has no meshes and no points in its scene", "export the object itself")
     points = np.concatenate(clouds)

@@ -60,14 +60,30 @@ def find_labels(
         if labels is None:
             raise data_error(path, f"{source!r} isn't a label: {_first_wrong(values)}", "labels are whole numbers")
         return source, labels
-    candidates = [name for wanted in LABEL_NAMES for name in content.columns if name.lower() == wanted]
-    if choice.layout and (place := _place_by_layout(content)) is not None:
-        candidates.append(place)
-    for source in candidates:
+    for source in _candidates(content, choice):
         labels = as_labels(rows(content.columns[source](), kept))
         if labels is not None:
             return source, labels
     return None
+
+
+def refused_labels(content: Content, kept: NDArray[np.int64] | None, choice: LabelChoice) -> list[str]:
+    """Why columns aren't the label that `find_labels` would have taken first by their names, a phrase each."""
+    found = []
+    for source in _candidates(content, choice):
+        values = rows(content.columns[source](), kept)
+        if as_labels(values) is not None:
+            break
+        found.append(f"{source!r} isn't a label: {_first_wrong(values)}")
+    return found
+
+
+def _candidates(content: Content, choice: LabelChoice) -> list[str]:
+    """Columns that may be the label without being told, the best first."""
+    found = [name for wanted in LABEL_NAMES for name in content.columns if name.lower() == wanted]
+    if choice.layout and (place := _place_by_layout(content)) is not None:
+        found.append(place)
+    return found
 
 
 def as_labels(values: np.ndarray) -> NDArray[np.int64] | None:

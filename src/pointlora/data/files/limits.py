@@ -7,6 +7,7 @@ later, so the readers of this package compare declared counts with the real numb
 from __future__ import annotations
 
 import importlib
+import os
 import stat
 from pathlib import Path
 from types import ModuleType
@@ -41,6 +42,8 @@ def check_file(path: Path) -> int:
     Raises:
         DataError: the path is missing, a folder, something else than a file, unreadable, empty or above 4 GiB.
     """
+    if os.path.islink(path) and not os.path.exists(path):
+        raise data_error(path, "is a broken link", "check where it leads")
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

@@ -35,7 +35,7 @@ def cloud_from_mesh(
     """
     if not all_finite(vertices):
         used = np.unique(triangles)
-        check_coordinates(path, vertices[used])
+        check_coordinates(path, vertices[used], used)
         vertices, given = np.zeros_like(vertices), vertices
         vertices[used] = given[used]
     try:

@@ -118,7 +118,9 @@ def _decode(text: bytes) -> str:
 
 
 def _parse_line(header: PlyHeader, line: str) -> None:
-    keyword, _, rest = line.strip().partition(" ")
+    line = line.strip()
+    keyword = line.split(maxsplit=1)[0] if line else ""
+    rest = line[len(keyword) + 1 :]
     words = rest.split()
     if keyword == "format":
         header.format = words[0]

@@ -34,6 +34,7 @@ class PointCloud:
         file_rows: R, the number of points or vertices in the file.
         label_source: the column that "labels" come from, None without labels.
         content: everything the file has for all of its R rows; None where it was not read from one.
+        notes: what of the file isn't read, a line each.
     """
 
     points: np.ndarray
@@ -45,6 +46,7 @@ class PointCloud:
     file_rows: int = 0
     label_source: str | None = None
     content: Content | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.points)
@@ -74,7 +76,7 @@ class PointCloud:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Lines for the user about what is odd, each naming the file; they are found when they are asked for."""
-        return cloud_warnings(self.path, self.points, self.offset, self.num_dropped, self.file_rows)
+        return self.notes + cloud_warnings(self.path, self.points, self.offset, self.num_dropped, self.file_rows)
 
     def original(self) -> np.ndarray:
         """(N, 3) coordinates in the file's own precision: its dtype, of LAS the doubles that its integers stand for."""

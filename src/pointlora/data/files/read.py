@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pointlora.data.files.arrays import read_npy, read_npz
@@ -86,6 +87,8 @@ def read_point_cloud(
     """
     path = Path(path)
     kind = file_kind(path)
+    if not kind:
+        check_file(path)
     if not is_supported(path):
         near = difflib.get_close_matches(kind, SUPPORTED_SUFFIXES, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}? " if near else ""
@@ -100,7 +103,8 @@ def read_point_cloud(
     try:
         content = _read(path, kind)
         if content.triangles is not None:
-            return cloud_from_mesh(path, content.coordinates(), content.triangles, num_samples, seed)
+            cloud = cloud_from_mesh(path, content.coordinates(), content.triangles, num_samples, seed)
+            return replace(cloud, notes=content.notes) if content.notes else cloud
         return cloud_from_content(path, content, labels)
     except DataError:
         raise

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointlora.data.files.limits import data_error
+from pointlora.data.files.limits import damaged, data_error
 from pointlora.data.files.names import AXES, find_axes, split_names, unique_names
 from pointlora.data.files.table_header import SEPARATORS, Header, with_row_names
 from pointlora.data.files.text import Line, is_number
 
 _MAX_COLUMNS = 10_000
+# Names of a column of whole numbers; in front of other columns they are just words: `Point X Y Z`.
+_POINT_NUMBERS = ("point", "points", "pt", "pnt", "vertex", "position", "positions", "order")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def find_form(path: Path, header: Header) -> Form:
     assert header.first is not None
     number, line = header.first
     separator = _separator(line, header.texts)
-    decimal_comma = separator in (";", "\t") and "," in line
+    decimal_comma = separator in (";", "|", "\t") and "," in line
     form = Form(separator, decimal_comma, quoted='"' in line or "'" in line)
     tokens = form.tokens(line)
     if len(tokens) > _MAX_COLUMNS:
@@ -61,6 +63,10 @@ def find_form(path: Path, header: Header) -> Form:
     used = tuple(
         place for place, token in enumerate(tokens) if is_number(token) or (not token and names and names[place])
     )
+    lost = [] if names is None else [place for place in find_axes(names) or () if place not in used]
+    if lost:
+        cell = line.split(separator)[lost[0]].strip()
+        raise damaged(path, f"line {number} has {cell[:40]!r} where a number should be")
     if names is None and len(used) < len(tokens) - (tokens[-1] == ""):
         wrong = next(token for token in tokens if not is_number(token))
         fix = "write decimal commas between semicolons or tabs" if "," in line else "separate all columns alike"
@@ -75,8 +81,9 @@ def find_form(path: Path, header: Header) -> Form:
 
 
 def _separator(line: str, texts: list[Line]) -> str | None:
-    if ";" in line:
-        return ";"
+    for sign in ";|":
+        if sign in line:
+            return sign
     fields = [part.strip().strip('"') for part in line.split("\t")]
     if len(fields) > 2 and any(text.count("\t") == len(fields) - 1 for _, text in texts):
         return "\t"
@@ -99,6 +106,8 @@ def _find_names(path: Path, header: Header, form: Form, tokens: list[str]) -> li
             names = split_names(line, separator)
             if find_axes(names) is None:
                 continue
+            if names[0].lower() in _POINT_NUMBERS and is_number(tokens[0]) and not tokens[0].isdecimal():
+                names = names[1:]
             for candidate in with_row_names(names, first):
                 if len(candidate) == len(tokens):
                     return candidate

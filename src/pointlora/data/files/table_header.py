@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pointlora.data.files.limits import damaged, data_error
-from pointlora.data.files.names import find_axes, split_names
+from pointlora.data.files.names import AXES, find_axes, split_names
 from pointlora.data.files.text import Line, is_number
 
 COMMENTS = ("#", "//", "%")
-SEPARATORS = (None, ",", ";", "\t")
+SEPARATORS = (None, ",", ";", "\t", "|")
 _MAX_HEADER_LINES = 100
+# What programs write where a number is missing; other words under names are units.
+_MISSING = ("-", "--", "?", "n/a", "na", "#n/a", "nil", "none", "null", "missing")
 
 
 @dataclass
@@ -55,8 +57,8 @@ def read_header(path: Path, lines: Iterable[Line]) -> Header:
         for mark in COMMENTS:
             line = line.partition(mark)[0].rstrip()
         kind = _kind(line)
-        if header.texts and kind in ("text", "wrong") and _are_names_of(header.texts[-1][1], line):
-            kind = "row"
+        if kind in ("text", "wrong"):
+            kind = _kind_under_names(path, header, number, line) or kind
         if kind == "count" and header.count is None:
             header.count = int(line)
         elif kind == "row":
@@ -77,7 +79,7 @@ def refuse_grid(path: Path, header: Header) -> None:
 
 
 def _words(line: str) -> list[str]:
-    for separator in ";,\t":
+    for separator in ";,\t|":
         line = line.replace(separator, " ")
     return line.replace('"', " ").split() or [line]
 
@@ -93,13 +95,26 @@ def _kind(line: str) -> str:
     return "wrong" if numbers[0] or sum(numbers) >= 3 else "text"
 
 
-def _are_names_of(names: str, line: str) -> bool:
-    """Whether a line that isn't all numbers is a row all the same, because names say which columns are x, y and z."""
-    return any(
-        _numbers_at_axes(candidate, line.split(sign))
-        for sign in SEPARATORS
-        for candidate in with_row_names(split_names(names, sign), line)
-    )
+def _kind_under_names(path: Path, header: Header, number: int, line: str) -> str | None:
+    """Whether a line that isn't all numbers is a row all the same, because names say which columns are x, y and z.
+
+    Raises:
+        DataError: the line has as many cells as there are names, and some of the three are numbers, others not.
+    """
+    for _, text in reversed(header.texts):
+        if not set(AXES) <= set(text.lower()):
+            continue
+        for sign in SEPARATORS:
+            for names in with_row_names(split_names(text, sign), line):
+                cells = _cells_at_axes(names, line.split(sign))
+                if not cells:
+                    continue
+                lost = [cell for cell in cells if not is_number(cell.replace(",", "."))]
+                if not lost or not any(cells):
+                    return "row"
+                if len(lost) < len(cells) or any(cell.lower() in _MISSING for cell in lost):
+                    raise damaged(path, f"line {number} has {lost[0][:40]!r} where a number should be")
+    return None
 
 
 def with_row_names(names: list[str], line: str) -> list[list[str]]:
@@ -107,10 +122,9 @@ def with_row_names(names: list[str], line: str) -> list[list[str]]:
     return [names, ["", *names]] if line.startswith('"') else [names]
 
 
-def _numbers_at_axes(names: list[str], tokens: list[str]) -> bool:
+def _cells_at_axes(names: list[str], tokens: list[str]) -> list[str]:
+    """The cells of x, y and z; [] unless there is one cell a name."""
     axes = find_axes(names)
-    return (
-        axes is not None
-        and len(names) == len(tokens)
-        and all(is_number(tokens[place].strip().strip('"').replace(",", ".")) for place in axes)
-    )
+    if axes is None or len(names) != len(tokens):
+        return []
+    return [tokens[place].strip().strip('"').strip() for place in axes]

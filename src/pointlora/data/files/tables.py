@@ -23,7 +23,7 @@ _PTS_NAMES = {4: ("x", "y", "z", "intensity"), 7: ("x", "y", "z", "intensity", "
 
 
 def read_text_table(path: Path) -> Content:
-    """Read a table: columns separated by white space, commas, semicolons or tabs, one point per line.
+    """Read a table: columns separated by white space, commas, semicolons, bars or tabs, one point per line.
 
     Numbers may have a decimal comma where semicolons or tabs separate them. Comments (`#`, `//`), lines of text before
     the first row and a line that is just the number of points are let pass; such a number must be right. Names of the

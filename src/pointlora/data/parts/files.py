@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
+from pointlora.data.files import PointCloud, file_kind, read_point_cloud
+from pointlora.data.files.labels import LabelChoice, refused_labels
 from pointlora.data.notices import say, say_of_cloud
 from pointlora.data.parts.base import LabelledCloud, PartDataset
 from pointlora.data.parts.space import MOST_PARTS, PartSpace
 from pointlora.errors import DataError
-
-if TYPE_CHECKING:
-    from pointlora.data.files import PointCloud
 
 WHERE = (
     "a property, dimension, column or array called label, labels or classification; the fourth column of four, or the "
@@ -32,12 +31,16 @@ class PartSource(CloudSource):
     Args:
         files: one path a cloud.
         label_name, label_column: where the labels are, see `LabelChoice`; by default by their name, or by `WHERE`.
+
+    Attributes:
+        taken: the column that is the label, by the index of each file that has been read.
     """
 
-    reader = "parts 2"
+    reader = "parts 3"
 
     def __init__(self, files: Sequence[str], label_name: str | None = None, label_column: int | None = None) -> None:
         self.files, self.options = files, {"label_name": label_name, "label_column": label_column}
+        self.taken: dict[int, str] = {}
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         """Read one file to (N, 4).
@@ -45,10 +48,13 @@ class PartSource(CloudSource):
         Raises:
             DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
         """
-        cloud = _read(self.files[index], self.options["label_name"], self.options["label_column"])
+        choice = self._choice()
+        cloud = _read(self.files[index], choice)
         labels = cloud.labels
-        if labels is None:
-            raise DataError(f"{self.files[index]}: has no part label, a whole number, at each point ({WHERE})")
+        refused = [] if cloud.content is None else refused_labels(cloud.content, cloud.kept_rows, choice)
+        if labels is None or cloud.label_source is None:
+            why = f"{', '.join(refused)}; it must be " if refused else ""
+            raise DataError(f"{self.files[index]}: has no part label, a whole number, at each point ({why}{WHERE})")
         wrong = np.flatnonzero((labels < 0) | (labels >= MOST_PARTS))
         if len(wrong):
             raise DataError(
@@ -56,44 +62,41 @@ class PartSource(CloudSource):
                 f"{MOST_PARTS - 1}"
             )
         say_of_cloud(cloud)
+        if refused:
+            say(f"{self.files[index]}: labels are {cloud.label_source!r}, since {', '.join(refused)}")
+        self.taken[index] = cloud.label_source
         return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
 
-    def say_sources(self, place: object) -> None:
-        """One line on stderr: which column the labels are taken from, as the first file of each kind has it.
+    def source_of(self, index: int) -> str | None:
+        """The column that file `index` has its labels in.
 
         Raises:
-            DataError: if one of these files can't be read.
+            DataError: if the file can't be read.
         """
-        from pointlora.data.files import file_kind
-
-        first: dict[str, int] = {}
-        for index, path in enumerate(self.files):
-            first.setdefault(file_kind(Path(path)), index)
-        told = self.options["label_name"], self.options["label_column"]
-        found = {kind: _label_source(self.files[index], *told) for kind, index in first.items()}
-        taken = ", ".join(f"{source!r} of {kind} files" for kind, source in found.items() if source is not None)
-        if taken:
-            say(f"{place}: labels are {taken}; data.label_name or data.label_column chooses another column")
+        return self.taken.get(index) or _label_source(self.files[index], self._choice())
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
-        return ((self.cloud(index), -1) for index in range(len(self.files)))
+        """The clouds; with each, a number that tells the columns apart that the labels are taken from."""
+        for index in range(len(self.files)):
+            rows = self.cloud(index)
+            yield rows, crc32(self.taken[index].encode("utf-8", "surrogateescape"))
 
     def describe(self, index: int) -> str:
         return self.files[index]
 
+    def _choice(self) -> LabelChoice:
+        name, column = self.options["label_name"], self.options["label_column"]
+        return LabelChoice(name, column, layout=name is None and column is None)
 
-def _read(path: str, label_name: str | None, label_column: int | None) -> PointCloud:
-    from pointlora.data.files import read_point_cloud
-    from pointlora.data.files.labels import LabelChoice
 
-    by_layout = label_name is None and label_column is None
-    return read_point_cloud(path, labels=LabelChoice(label_name, label_column, by_layout))
+def _read(path: str, choice: LabelChoice) -> PointCloud:
+    return read_point_cloud(path, labels=choice)
 
 
 @lru_cache(maxsize=1024)
-def _label_source(path: str, label_name: str | None, label_column: int | None) -> str | None:
+def _label_source(path: str, choice: LabelChoice) -> str | None:
     """Where a file's labels are; kept, since every split of a data set asks for it."""
-    return _read(path, label_name, label_column).label_source
+    return _read(path, choice).label_source
 
 
 class PartFiles:
@@ -122,6 +125,29 @@ class PartFiles:
     def labels(self, index: int) -> NDArray[np.int64]:
         """(N,) labels of cloud `index`."""
         return self.rows(index)[:, 3].astype(np.int64)
+
+    def say_sources(self, place: object) -> None:
+        """One line on stderr: which columns the labels are taken from, once all files have been read.
+
+        Raises:
+            DataError: if a file can't be read.
+        """
+        found: dict[str, dict[int | str, list[int]]] = {}
+        for index, path in enumerate(self.source.files):
+            told = self.source.taken[index] if self.disk is None else int(self.disk.labels[index])
+            found.setdefault(file_kind(Path(path)), {}).setdefault(told, []).append(index)
+        taken = ", ".join(
+            f"{self.source.source_of(indices[0])!r} of {self._described(kind, indices, len(sources) == 1)}"
+            for kind, sources in found.items()
+            for indices in sources.values()
+        )
+        say(f"{place}: labels are {taken}; data.label_name or data.label_column chooses another column")
+
+    def _described(self, kind: str, indices: list[int], all_of_kind: bool) -> str:
+        if all_of_kind:
+            return f"{kind} files"
+        number = len(indices)
+        return f"{number} {kind} file{'s' * (number > 1)} (such as {self.source.files[indices[0]]})"
 
 
 class PartFilesDataset(PartDataset):

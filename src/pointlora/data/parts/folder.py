@@ -66,8 +66,8 @@ def open_part_folder(
         raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
     labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
     files = PartFiles(paths, cache, label_name, label_column)
-    files.source.say_sources(base)
     space = _find_space(files, labels, names, part_names)
+    files.say_sources(base)
     every = PartFilesDataset("folder", "all", space, labels, files)
     return every.subset([index for index, path in enumerate(paths) if path in wanted], split)
 
@@ -110,11 +110,14 @@ def _find_space(
 def _by_number(part_names: PartNames | None) -> dict[int, str]:
     """Number -> name; a list names the numbers from 0 on."""
     if not isinstance(part_names, Mapping):
-        return dict(enumerate(part_names or ()))
+        part_names = dict(enumerate(part_names or ()))
     try:
-        return {int(number): str(name) for number, name in part_names.items()}
+        found = {int(number): str(name) for number, name in part_names.items()}
     except (TypeError, ValueError) as error:
         raise ConfigError(f"part_names is {part_names!r}, but its keys must be the numbers of labels") from error
+    if len(set(found.values())) < len(found):
+        raise ConfigError(f"part_names is {found!r}, but its names must all be different")
+    return found
 
 
 def _shown(numbers: Sequence[int]) -> str:
