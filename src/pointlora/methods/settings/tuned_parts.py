@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointlora.methods.settings.base import BATCH_NORMS, MethodConfig, MethodSpec, Preset, check
+from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check, check_names
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,9 @@ class TunedPartsConfig(MethodConfig):
     pretrained: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "also", tuple(self.also))
+        super().__post_init__()
+        object.__setattr__(self, "also", check_names("also", self.also))
         check(self.parts in ("all", "head", "biases"), "parts", self.parts, "one of all, head, biases")
-        allowed = ", ".join(BATCH_NORMS)
-        check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
         if not self.pretrained:
             check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
             batch = self.tokenizer_batchnorm == "batch"
