@@ -37,8 +37,8 @@ def register(name: str, method: str | type, settings: type[MethodConfig], descri
         description: one line for `pointlora info`.
 
     Raises:
-        ConfigError: for a name of one of this library's methods, a class that is no method, or settings that aren't such
-            a class or are another method's.
+        ConfigError: for a name of one of this library's methods, a class that is no method, or settings that aren't
+            such a class or belong to another method.
     """
     check_name(name, _TAKEN)
     check_method(name, method)
