@@ -16,7 +16,7 @@ from clouds import random_clouds
 from pointlora import apply_method, create_model, list_methods, load_adapter, method_config, save_adapter
 from pointlora.adapters.folder_config import method_from_dict
 from pointlora.cli.main import main
-from pointlora.errors import AdapterError, ConfigError
+from pointlora.errors import AdapterError, ConfigError, PointLoraWarning
 from pointlora.inspection import describe
 from pointlora.methods import Method, MethodConfig, load_plugins, plugins, register, table
 from pointlora.recipes.files import from_mapping, write_yaml
@@ -131,7 +131,7 @@ def test_a_new_process_measures_it(finished):
 def test_info_shows_the_adapter_and_lists_the_method(finished, capsys):
     assert main(["info", "run/adapter", "--json", "--plugins", "my_method.py"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["method"], shown["settings"]["start"]) == ("custom", 1.5)
+    assert (shown["method"], shown["settings"]["start"]) == ("gated, settings differ", 1.5)
     assert shown["trained_parameters"] == finished["trained_parameters"]
     assert main(["info"]) == 0
     assert " ".join(capsys.readouterr().out.split()).count("gated gates behind proj") == 1
@@ -145,7 +145,7 @@ def test_without_the_file_one_line_says_what_to_do(finished, capsys):
         assert main(words) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
-        assert "run/adapter needs the tuning method 'gated', which isn't known here" in error
+        assert error.startswith("pointlora: error: run/adapter needs the tuning method 'gated', which isn't known here")
         assert "--plugins" in error
 
 
@@ -199,12 +199,20 @@ def test_a_run_goes_on_when_its_file_has_moved(tmp_path):
             "from pointlora.methods import register\nregister('lora', str, str)\n",
             "line 2, fails: method name 'lora' is",
         ),
+        ("import sys\nsys.exit(3)\n", r"plugin .*bad\.py, line 2, fails: SystemExit: 3$"),
+        ("raise SystemExit", r"plugin .*bad\.py, line 1, fails: SystemExit$"),
     ],
 )
 def test_a_file_that_fails_is_named_with_the_line(tmp_path, text, message):
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_plugins([tmp_path / "bad.py"])
+
+
+def test_a_file_that_registers_nothing_is_named(tmp_path):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.warns(PointLoraWarning, match=r"plugin .*empty\.py registers no method: call pointlora.methods.regis"):
+        load_plugins([tmp_path / "empty.py"])
 
 
 @pytest.mark.parametrize("given", [["gone.py"], [str(Path(__file__).parent)], "gone.py", [3]])
@@ -234,6 +242,10 @@ def test_an_installed_package_brings_its_method_by_an_entry_point(tmp_path, monk
     assert method_config("packaged", start=0.5).start == 0.5
     assert "packaged" in list_methods()
     (tmp_path / "gated_package-1.dist-info/entry_points.txt").write_text(entry + "broken = nowhere\n")
+    (tmp_path / "nowhere.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(ConfigError, match="method broken of an installed package fails: SystemExit: 3"):
+        method_config("broken")
+    (tmp_path / "nowhere.py").unlink()
     with pytest.raises(ConfigError, match="method broken of an installed package fails: ModuleNotFoundError"):
         method_config("broken")
     assert main(["info"]) == 2

@@ -105,3 +105,81 @@ def test_a_quantized_model_is_refused(method):
     packed.head[0].weight = nn.Parameter(packed.head[0].weight.to(torch.int8), requires_grad=False)
     with pytest.raises(AdapterError, match=r"^head\.0 is a Linear .*apply the method first, then quantize"):
         apply_method(packed, method)
+
+
+def run(model):
+    points = random_clouds(2, 64)
+    with torch.no_grad():
+        return model(points) if model.task == "classification" else model(points, torch.tensor([0, 1]))
+
+
+def prompt(sequence, count=2):
+    return sequence.tokens.new_zeros(len(sequence.tokens), count, sequence.tokens.shape[2])
+
+
+@pytest.mark.parametrize("task", OPTIONS)
+@pytest.mark.parametrize(
+    ("override", "does", "message"),
+    [
+        ("extend", lambda self, sequence, scales: None, "it returned NoneType, but it must return a TokenSequence"),
+        ("before_block", lambda self, index, sequence: None, "it returned NoneType, but it must return a Token"),
+        (
+            "after_block",
+            lambda self, index, sequence: sequence.tokens,
+            "it returned Tensor, but it must return a Token",
+        ),
+        (
+            "before_block",
+            lambda self, index, sequence: sequence._replace(tokens=torch.cat([sequence.tokens, prompt(sequence)], 1)),
+            r"it returned 1\d tokens and [89] positions, but each token must have one: add tokens by with_prompts",
+        ),
+        (
+            "after_block",
+            lambda self, index, sequence: sequence._replace(num_prompts=1),
+            r"it returned tokens of shape \(2, [89], 24\), but it must be \(B, T, C\) with T at least \d+: [01] of the",
+        ),
+        (
+            "extend",
+            lambda self, sequence, scales: sequence._replace(auxiliary_loss=torch.ones(2)),
+            r"it returned the auxiliary_loss a tensor of shape \(2,\), but it must be a scalar tensor",
+        ),
+        (
+            "pool",
+            lambda self, features, sequence: [*features, sequence.patches.mean(1)],
+            r"it returned \d+ features, but the head reads \d+: call model.make_head\(more=...\) in attach",
+        ),
+        ("pool", lambda self, features, sequence: None, r"it returned NoneType, but it must return tensors of shape"),
+        (
+            "pool",
+            lambda self, features, sequence: [sequence.patches],
+            r"it returned a tensor of shape \(2, 8, 24\), but it must return tensors of shape \(B, ·\)",
+        ),
+    ],
+)
+def test_a_mistake_is_named_when_the_model_is_called(task, override, does, message):
+    with pytest.raises(PointLoraError, match=f"^Mine.{override}: {message}"):
+        run(applied(task, **{override: does}))
+
+
+def test_tokens_that_do_not_fit_the_sequence_are_refused():
+    model = model_of()
+    own, *_ = model.embed(model.group(random_clouds(2, 64)))
+    sequence = model.assemble(own)
+    more, once = prompt(sequence), sequence._replace(positions=sequence.tokens.new_zeros(1, 1, 1))
+    with pytest.raises(
+        ShapeError, match=r"without positions, but .* give positions \(2, 2, 24\), such as torch.zeros_l"
+    ):
+        sequence.with_prompts(more)
+    with pytest.raises(ShapeError, match=r"shape \(2, 1, 24\), but it must be \(2, 2, 24\), that of their tokens"):
+        sequence.with_prompts(more, more[:, :1])
+    with pytest.raises(ShapeError, match=r"shape \(2, 24\), but it must be \(B, K, C\) with B = 2 and C = 24"):
+        sequence.with_prompts(more[0], more[0])
+    with pytest.raises(ShapeError, match="those of the sequence are the same for all tokens: leave them out"):
+        once.with_prompts(more, more)
+    with pytest.raises(ShapeError, match="with_others needs two lists"):
+        sequence.with_others(more, more)
+    with pytest.raises(ShapeError, match="that of their tokens"):
+        sequence.with_others([more], [more[:, :1]])
+    assert once.with_prompts(more).num_prompts == sequence.with_prompts(more, more).num_prompts == 2
+    half = sequence._replace(tokens=sequence.tokens.bfloat16(), positions=sequence.positions.bfloat16())
+    assert {part.dtype for part in half.with_prompts(more, more)[:2]} == {torch.bfloat16}

@@ -27,7 +27,7 @@ class ClassTokenBackbone(Backbone):
         """What the head reads: [class token, maximum over the patches and what follows them], (B, 2C), or what a method
         makes of it.
         """
-        return torch.cat([*self.method.pool(self.features(sequence), sequence)], -1)
+        return self.pooled(self.features(sequence), sequence)
 
     def features(self, sequence: TokenSequence) -> list[Tensor]:
         """Pooled features (B, ·) of a sequence that left the blocks, without a method's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -56,6 +56,12 @@ class PointClassifier(ClassTokenBackbone):
     def pooled_width(self) -> int:
         """Width of the backbone's own pooled features."""
         return 2 * self.sizes.embed_dim
+
+    @property
+    def head_width(self) -> int | None:
+        head: Any = self.head
+        first = head[0] if isinstance(head, nn.Sequential) and len(head) else head
+        return first.in_features if isinstance(first, nn.Linear) else None
 
     def build_head(self, width: int) -> nn.Module:
         """Pooled features (B, width) to logits (B, classes)."""
