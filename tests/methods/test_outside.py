@@ -26,6 +26,7 @@ from pointlora.training.optimizer import make_optimizer, set_learning_rate
 from training_runs import differences, run_process, tiny_comparison, tiny_parts, tiny_recipe
 
 FILE = Path(__file__).parents[1] / "gated.py"
+VPT = FILE.with_name("vpt.py")
 SIZES = {"num_classes": 4, "embed_dim": 24, "depth": 2, "num_heads": 3, "num_groups": 16, "group_size": 8}
 TRAINED = {"method": {"name": "gated", "start": 1.5}, "plugins": [str(FILE)]}
 
@@ -258,10 +259,49 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.parametrize("options", [{"num_classes": 4}, {"num_parts": 4, "num_categories": 2}])
+def test_the_second_example_puts_its_own_prompts_before_every_block(tmp_path, options):
+    load_plugins([VPT])
+    torch.manual_seed(0)
+    task = "classification" if "num_classes" in options else "part_segmentation"
+    sizes = {key: value for key, value in SIZES.items() if key != "num_classes"} | {"depth": 3}
+    model = apply_method(create_model("point_mae_tiny", task, **sizes, **options), "vpt").eval()
+    points, given, left = random_clouds(2, 100), [], []
+    category = () if task == "classification" else (torch.tensor([0, 1]),)
+    for block in model.blocks:
+        block.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+        block.register_forward_hook(lambda module, inputs, output: left.append(output))
+    output = model(points, *category)
+    start = model.assemble(model.embed(model.group(points))[0])
+    first, before = start.num_prefix, start.tokens
+    assert len(given) == 3
+    for index, tokens in enumerate(given):
+        prompts = model.method.prompts[index]
+        assert torch.equal(tokens[:, first : first + 5], prompts.expand(2, -1, -1))
+        assert torch.equal(torch.cat([tokens[:, :first], tokens[:, first + 5 :]], 1), before + start.positions)
+        before = torch.cat([left[index][:, :first], left[index][:, first + 5 :]], 1)
+    last = model.encode(points)[0]
+    features = torch.zeros(2, 7)
+    assert torch.equal(model.method.pool([features], last)[1], model.norm(left[-1])[:, first : first + 5].mean(1))
+    expected = torch.cat(list(model.method.prompts)).square().mean()
+    torch.testing.assert_close(output.auxiliary_loss, expected)
+    assert model.method.loss_weight == 0.01
+    own = {id(prompt) for prompt in model.method.prompts}
+    for group in make_optimizer(model, OptimizerConfig()).param_groups:
+        assert group["lr_factor"] == (0.5 if {id(p) for p in group["params"]} <= own else 1.0)
+    save_adapter(model, tmp_path)
+    torch.manual_seed(0)
+    again = load_adapter(create_model("point_mae_tiny", task, **sizes, **options), tmp_path).eval()
+    assert torch.equal(again(points, *category).logits, output.logits)
+    with pytest.raises(ConfigError, match="prompts is 0, but it must be 1 or more"):
+        method_config("vpt", prompts=0)
+
+
 def test_the_page_shows_this_file_and_names_what_can_be_overridden():
     assert blocks("python")[0] == FILE.read_text(encoding="utf-8")
+    assert blocks("python")[2] == VPT.read_text(encoding="utf-8")
     own = {name for name in vars(Method) if not name.startswith("_")} | {"__init__"}
-    rows = re.findall(r"^\| `(\w+)", PAGE.split("## 3")[1], re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)", PAGE.split("## 3")[1].split("### ")[0], re.MULTILINE)
     assert own | {"freezes_statistics"} == set(rows)
 
 
