@@ -29,3 +29,9 @@ class CheckpointError(PointLoraError):
 
 class AdapterError(PointLoraError):
     """An adapter folder is damaged or belongs to another base model."""
+
+
+def reason(error: BaseException) -> str:
+    """What another's error says, in one line: its message with the name of its class; our own speak for themselves."""
+    words = " ".join(str(error).split())
+    return words if isinstance(error, PointLoraError) else f"{type(error).__name__}: {words}".removesuffix(": ")

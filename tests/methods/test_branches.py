@@ -5,7 +5,7 @@ from torch.nn.utils import parametrizations, prune
 
 from pointlora import apply_method, create_model
 from pointlora.errors import AdapterError
-from pointlora.methods.branches import BranchedLinear, stacked
+from pointlora.methods.branches import Branch, BranchedLinear, Tap, add_branch, stacked
 from pointlora.methods.lora import LoraBranch
 from pointlora.methods.prompts import PromptBranch, PromptMlp
 
@@ -62,6 +62,54 @@ def test_a_replaced_layer_keeps_its_hooks():
     assert calls[0] == "before"
     handle.remove()
     assert torch.equal(branched(x), calls[1])
+
+
+class Doubled(Branch):
+    def forward(self, x, y):
+        return 2 * y
+
+
+@pytest.mark.parametrize("name", ["blocks.0.norm1", "blocks.0.attn", "blocks.0.attn.proj", "blocks.0.mlp", "norm"])
+def test_hooks_of_a_layer_see_what_its_branches_return_whether_older_or_newer(name):
+    torch.manual_seed(0)
+    model, seen = create_model("point_mae_tiny", num_classes=3).eval(), []
+    layer, x = model.get_submodule(name), torch.randn(2, 5, model.sizes.embed_dim)
+    plain = layer(x)
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
+    add_branch(model, name, "first", Doubled())
+    model.get_submodule(name).register_forward_hook(lambda module, inputs, output: seen.append(output.clone()))
+    add_branch(model, name, "second", Doubled())
+    assert torch.equal(model.get_submodule(name)(x), 4 * plain)
+    assert len(seen) == 2
+    assert all(torch.equal(output, 4 * plain) for output in seen)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "branch", "message"),
+    [
+        ("blocks.0.norm1", "first", Tap(), "blocks.0.norm1 has a branch 'first' already: give each branch of a layer"),
+        ("blocks.0.attn.qkv", "first", Tap(), "blocks.0.attn.qkv has a branch 'first' already"),
+        ("blocks.0.attn.qvk", "b", Tap(), "'blocks.0.attn.qvk' is no layer of the model: did you mean 'blocks.0.attn."),
+        ("", "b", Tap(), "'' is no layer of the model"),
+        ("blocks", "b", Tap(), "blocks is a ModuleList, which is never called"),
+        (
+            "norm",
+            "b",
+            nn.Linear(2, 2),
+            r"'b' of norm is a Linear, but a branch must be of a class below .*Branch, with",
+        ),
+        ("norm", "a.b", Tap(), "'a.b' can't name a branch of norm"),
+        ("norm", "keys", Tap(), "'keys' can't name a branch of norm"),
+    ],
+)
+def test_a_branch_that_cannot_be_hung_is_named(layer, name, branch, message):
+    model = create_model("point_mae_tiny", num_classes=3)
+    for each in ("blocks.0.norm1", "blocks.0.attn.qkv"):
+        add_branch(model, each, "first", Tap())
+    before = [key for key, _ in model.named_modules()]
+    with pytest.raises(AdapterError, match=message):
+        add_branch(model, layer, name, branch)
+    assert [key for key, _ in model.named_modules()] == before
 
 
 class Halved(nn.Linear):

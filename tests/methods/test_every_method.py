@@ -219,7 +219,7 @@ def test_a_killed_run_ends_alike_and_is_shown(tmp_path, name):
     assert differences(*ends) == []
     results = json.loads((tmp_path / "whole/results.json").read_text())
     shown = describe(tmp_path / "whole/adapter")
-    assert (shown["method"], shown["intact"]) == ("custom" if name in SMALL else name, True)
+    assert (shown["method"], shown["intact"]) == (f"{name}, settings differ" if name in SMALL else name, True)
     assert shown["trained_parameters"] == results["trained_parameters"]
     assert describe(tmp_path / "whole")["method"] == name
 

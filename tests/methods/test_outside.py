@@ -16,7 +16,7 @@ from clouds import random_clouds
 from pointlora import apply_method, create_model, list_methods, load_adapter, method_config, save_adapter
 from pointlora.adapters.folder_config import method_from_dict
 from pointlora.cli.main import main
-from pointlora.errors import AdapterError, ConfigError
+from pointlora.errors import AdapterError, ConfigError, PointLoraWarning
 from pointlora.inspection import describe
 from pointlora.methods import Method, MethodConfig, load_plugins, plugins, register, table
 from pointlora.recipes.files import from_mapping, write_yaml
@@ -26,6 +26,7 @@ from pointlora.training.optimizer import make_optimizer, set_learning_rate
 from training_runs import differences, run_process, tiny_comparison, tiny_parts, tiny_recipe
 
 FILE = Path(__file__).parents[1] / "gated.py"
+VPT = FILE.with_name("vpt.py")
 SIZES = {"num_classes": 4, "embed_dim": 24, "depth": 2, "num_heads": 3, "num_groups": 16, "group_size": 8}
 TRAINED = {"method": {"name": "gated", "start": 1.5}, "plugins": [str(FILE)]}
 
@@ -131,7 +132,7 @@ def test_a_new_process_measures_it(finished):
 def test_info_shows_the_adapter_and_lists_the_method(finished, capsys):
     assert main(["info", "run/adapter", "--json", "--plugins", "my_method.py"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["method"], shown["settings"]["start"]) == ("custom", 1.5)
+    assert (shown["method"], shown["settings"]["start"]) == ("gated, settings differ", 1.5)
     assert shown["trained_parameters"] == finished["trained_parameters"]
     assert main(["info"]) == 0
     assert " ".join(capsys.readouterr().out.split()).count("gated gates behind proj") == 1
@@ -145,7 +146,7 @@ def test_without_the_file_one_line_says_what_to_do(finished, capsys):
         assert main(words) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1
-        assert "run/adapter needs the tuning method 'gated', which isn't known here" in error
+        assert error.startswith("pointlora: error: run/adapter needs the tuning method 'gated', which isn't known here")
         assert "--plugins" in error
 
 
@@ -199,12 +200,20 @@ def test_a_run_goes_on_when_its_file_has_moved(tmp_path):
             "from pointlora.methods import register\nregister('lora', str, str)\n",
             "line 2, fails: method name 'lora' is",
         ),
+        ("import sys\nsys.exit(3)\n", r"plugin .*bad\.py, line 2, fails: SystemExit: 3$"),
+        ("raise SystemExit", r"plugin .*bad\.py, line 1, fails: SystemExit$"),
     ],
 )
 def test_a_file_that_fails_is_named_with_the_line(tmp_path, text, message):
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_plugins([tmp_path / "bad.py"])
+
+
+def test_a_file_that_registers_nothing_is_named(tmp_path):
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    with pytest.warns(PointLoraWarning, match=r"plugin .*empty\.py registers no method: call pointlora.methods.regis"):
+        load_plugins([tmp_path / "empty.py"])
 
 
 @pytest.mark.parametrize("given", [["gone.py"], [str(Path(__file__).parent)], "gone.py", [3]])
@@ -234,6 +243,10 @@ def test_an_installed_package_brings_its_method_by_an_entry_point(tmp_path, monk
     assert method_config("packaged", start=0.5).start == 0.5
     assert "packaged" in list_methods()
     (tmp_path / "gated_package-1.dist-info/entry_points.txt").write_text(entry + "broken = nowhere\n")
+    (tmp_path / "nowhere.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(ConfigError, match="method broken of an installed package fails: SystemExit: 3"):
+        method_config("broken")
+    (tmp_path / "nowhere.py").unlink()
     with pytest.raises(ConfigError, match="method broken of an installed package fails: ModuleNotFoundError"):
         method_config("broken")
     assert main(["info"]) == 2
@@ -246,10 +259,49 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.parametrize("options", [{"num_classes": 4}, {"num_parts": 4, "num_categories": 2}])
+def test_the_second_example_puts_its_own_prompts_before_every_block(tmp_path, options):
+    load_plugins([VPT])
+    torch.manual_seed(0)
+    task = "classification" if "num_classes" in options else "part_segmentation"
+    sizes = {key: value for key, value in SIZES.items() if key != "num_classes"} | {"depth": 3}
+    model = apply_method(create_model("point_mae_tiny", task, **sizes, **options), "vpt").eval()
+    points, given, left = random_clouds(2, 100), [], []
+    category = () if task == "classification" else (torch.tensor([0, 1]),)
+    for block in model.blocks:
+        block.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+        block.register_forward_hook(lambda module, inputs, output: left.append(output))
+    output = model(points, *category)
+    start = model.assemble(model.embed(model.group(points))[0])
+    first, before = start.num_prefix, start.tokens
+    assert len(given) == 3
+    for index, tokens in enumerate(given):
+        prompts = model.method.prompts[index]
+        assert torch.equal(tokens[:, first : first + 5], prompts.expand(2, -1, -1))
+        assert torch.equal(torch.cat([tokens[:, :first], tokens[:, first + 5 :]], 1), before + start.positions)
+        before = torch.cat([left[index][:, :first], left[index][:, first + 5 :]], 1)
+    last = model.encode(points)[0]
+    features = torch.zeros(2, 7)
+    assert torch.equal(model.method.pool([features], last)[1], model.norm(left[-1])[:, first : first + 5].mean(1))
+    expected = torch.cat(list(model.method.prompts)).square().mean()
+    torch.testing.assert_close(output.auxiliary_loss, expected)
+    assert model.method.loss_weight == 0.01
+    own = {id(prompt) for prompt in model.method.prompts}
+    for group in make_optimizer(model, OptimizerConfig()).param_groups:
+        assert group["lr_factor"] == (0.5 if {id(p) for p in group["params"]} <= own else 1.0)
+    save_adapter(model, tmp_path)
+    torch.manual_seed(0)
+    again = load_adapter(create_model("point_mae_tiny", task, **sizes, **options), tmp_path).eval()
+    assert torch.equal(again(points, *category).logits, output.logits)
+    with pytest.raises(ConfigError, match="prompts is 0, but it must be 1 or more"):
+        method_config("vpt", prompts=0)
+
+
 def test_the_page_shows_this_file_and_names_what_can_be_overridden():
     assert blocks("python")[0] == FILE.read_text(encoding="utf-8")
+    assert blocks("python")[2] == VPT.read_text(encoding="utf-8")
     own = {name for name in vars(Method) if not name.startswith("_")} | {"__init__"}
-    rows = re.findall(r"^\| `(\w+)", PAGE.split("## 3")[1], re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)", PAGE.split("## 3")[1].split("### ")[0], re.MULTILINE)
     assert own | {"freezes_statistics"} == set(rows)
 
 

@@ -1,11 +1,26 @@
 import dataclasses
 import subprocess
 import sys
+from typing import Optional
 
 import pytest
 
 from pointlora.errors import ConfigError
-from pointlora.methods.settings import PRESETS, PointLoraConfig, SelectionScale, TunedPartsConfig
+from pointlora.methods.settings import PRESETS, MethodConfig, PointLoraConfig, SelectionScale, TunedPartsConfig
+from pointlora.methods.settings.dapt import DaptConfig
+from pointlora.methods.settings.idpt import IdptConfig
+from pointlora.methods.settings.ppt import PptConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class OutsideConfig(MethodConfig):
+    """Settings of a user, which check nothing themselves."""
+
+    start: float = 1
+    either: "int | str | None" = None
+    old: Optional[int] = None  # noqa: UP045
+    anything: "list[int]" = dataclasses.field(default_factory=list)
+    tokenizer_batchnorm: str = "frozen"
 
 
 def test_default_scales_are_the_release_s_and_follow_other_groupings():
@@ -37,6 +52,24 @@ def test_bad_parts_are_named():
         (PointLoraConfig, {"scorer": "best"}, "scorer is 'best', but it must be one of learned, random"),
         (PointLoraConfig, {"scorer": "random", "straight_through": True}, "false with a random scorer"),
         (PointLoraConfig, {"prompts": "each"}, "one of shared, per_block, none"),
+        (PointLoraConfig, {"rank": "x"}, "^rank is 'x', but it must be an integer$"),
+        (PointLoraConfig, {"rank": True}, "rank is True, but it must be an integer"),
+        (PointLoraConfig, {"alpha": "x"}, "alpha is 'x', but it must be a number"),
+        (PointLoraConfig, {"dropout": float("nan")}, "dropout is nan, but it must be a number"),
+        (PointLoraConfig, {"rslora": "no"}, "rslora is 'no', but it must be true or false"),
+        (PointLoraConfig, {"scales": 3}, "scales is 3, but it must be a list of scales"),
+        (PointLoraConfig, {"scales": [["a", 2, 1]]}, "num_groups is 'a', but it must be an integer"),
+        (PointLoraConfig, {"targets": [3]}, r"targets is \[3\], but it must be a list of names"),
+        (TunedPartsConfig, {"also": "head"}, r"also is 'head', but it must be a list, such as \[head\]"),
+        (TunedPartsConfig, {"tokenizer_batchnorm": "frosen"}, "is 'frosen', but it must be one of batch, frozen"),
+        (DaptConfig, {"dropout": "x"}, "dropout is 'x', but it must be a number"),
+        (IdptConfig, {"neighbors": 2.5}, "neighbors is 2.5, but it must be an integer"),
+        (PptConfig, {"tokenizer_batchnorm": "frosen"}, "is 'frosen', but it must be one of batch, frozen"),
+        (OutsideConfig, {"tokenizer_batchnorm": "frosen"}, "is 'frosen', but it must be one of batch, frozen"),
+        (OutsideConfig, {"tokenizer_batchnorm": None}, "tokenizer_batchnorm is None, but it must be a name"),
+        (OutsideConfig, {"start": "x"}, "start is 'x', but it must be a number"),
+        (OutsideConfig, {"either": 1.5}, "either is 1.5, but it must be an integer or a name"),
+        (OutsideConfig, {"old": 1.5}, "old is 1.5, but it must be an integer"),
     ],
 )
 def test_settings_that_contradict_each_other_are_named(kind, settings, message):

@@ -73,10 +73,10 @@ def adapter_model(folder: Path, config: Mapping[str, Any]) -> Backbone:
     weights, name = read_weights(path, shapes_only=True)
     found = {from_file_key(key): tuple(value.shape) for key, value in weights.items()}
     _check_depth(folder, config, found, name)
-    model = _plain_model(folder, config)
+    model, method = _plain_model(folder, config), method_from_dict(config["method"], folder)
     try:
         with torch.device("meta"):
-            apply_method(model, method_from_dict(config["method"], folder))
+            apply_method(model, method)
     except Exception as error:
         raise _no_model(folder, error) from error
     _check_shapes(folder, model, found)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pointlora.adapters.config_fields import check_fields
-from pointlora.errors import AdapterError, ConfigError
+from pointlora.errors import AdapterError
+from pointlora.methods.registration import CUSTOM
 from pointlora.methods.settings.base import MethodConfig
 from pointlora.methods.table import PRESETS, SPECS, load_entry_points, spec_of
 from pointlora.models.backbone import Backbone
@@ -96,7 +97,7 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
 def method_to_dict(config: MethodConfig) -> dict[str, Any]:
     """Settings as plain values, with the kind of method and the preset's name where they are a preset's."""
     kind = spec_of(config).kind
-    name = next((name for name, preset in PRESETS.items() if preset.config == config), "custom")
+    name = next((name for name, preset in PRESETS.items() if preset.config == config), CUSTOM)
     return {"name": name, "kind": kind, **config.as_dict()}
 
 
@@ -117,7 +118,7 @@ def method_from_dict(values: dict[str, Any], source: str | os.PathLike[str]) -> 
         )
     try:
         return SPECS[kind].settings(**settings)
-    except (TypeError, ConfigError) as error:
+    except Exception as error:  # any type of value may stand in the file
         raise AdapterError(f"{source} has wrong settings of its method: {error}") from error
 
 

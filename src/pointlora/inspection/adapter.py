@@ -8,6 +8,7 @@ from typing import Any
 
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE, read_adapter_config
 from pointlora.errors import AdapterError
+from pointlora.methods.registration import CUSTOM
 
 
 def describe_adapter(folder: Path) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {
         "kind": "adapter",
         "folder": str(folder),
-        "method": method.get("name"),
+        "method": _method_name(method),
         "settings": {key: value for key, value in method.items() if key not in ("name", "kind")},
         "task": base["task"],
         "backbone": base["name"],
@@ -44,6 +45,11 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
     described["bytes"] = sum((folder / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     described["intact"] = hashlib.sha256(weights.read_bytes()).hexdigest() == config["weights_sha256"]
     return described
+
+
+def _method_name(method: dict[str, Any]) -> str:
+    """The name under which the method is known with just these settings, or its kind."""
+    return f"{method['kind']}, settings differ" if method.get("name") in (None, CUSTOM) else str(method["name"])
 
 
 def _outputs(config: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pointlora.errors import AdapterError
 from pointlora.layers.linear import Linear, linear
 from pointlora.layers.plain import are_unwatched
+from pointlora.names import nearest_name
 from pointlora.torch_private import move_hooks
 
 
@@ -184,26 +185,63 @@ def find_linears(model: nn.Module, targets: tuple[str, ...]) -> Iterator[tuple[s
 def add_branch(model: nn.Module, name: str, branch_name: str, branch: Branch) -> None:
     """Hang a branch on the layer of that name: a linear one, a norm, an MLP, an attention, any that has one input.
 
-    A linear layer is replaced by a branched one, which keeps its hooks; all others call their branches by a hook.
+    A linear layer is replaced by a branched one, which keeps its hooks; all others call their branches by a hook. Other
+    hooks of the layer, older or newer, see what the branches return.
+
+    Args:
+        model: the backbone.
+        name: of the layer, such as `blocks.0.attn.proj`.
+        branch_name: of the branch; each of a layer has its own.
+        branch: see `Branch`.
 
     Raises:
-        AdapterError: a linear layer of another class or with a parametrization, whose computation would be lost.
+        AdapterError: no such layer; a branch or its name that can't be hung there; a linear layer of another class or
+            with a parametrization, whose computation would be lost.
     """
-    layer: Any = model.get_submodule(name)
+    layer = _layer_to_branch(model, name)
+    _check_branch(name, layer, branch_name, branch)
     if isinstance(layer, nn.Linear) and not isinstance(layer, BranchedLinear):
-        if type(layer) not in (nn.Linear, Linear) or not isinstance(layer._parameters.get("weight"), nn.Parameter):
-            raise AdapterError(
-                f"{name} is a {type(layer).__name__} or has a computed weight, but a branch needs a plain linear "
-                "layer: apply the method first, then quantize, prune or parametrize"
-            )
         parent, _, last = name.rpartition(".")
         plain, layer = layer, BranchedLinear(layer)
         move_hooks(plain, layer)
         setattr(model.get_submodule(parent), last, layer)
     elif not hasattr(layer, "branches"):
         layer.branches = nn.ModuleDict()
-        layer.register_forward_hook(_follow_layer)
+        layer.register_forward_hook(_follow_layer, prepend=True)
     layer.branches[branch_name] = branch
+
+
+def _layer_to_branch(model: nn.Module, name: str) -> Any:
+    try:
+        layer: Any = model.get_submodule(name)
+    except AttributeError:
+        layer = model
+    if layer is model:
+        near = nearest_name(name, [each for each, _ in model.named_modules() if each])
+        hint = f": did you mean {near!r}?" if near else ""
+        raise AdapterError(f"{name!r} is no layer of the model{hint}") from None
+    if isinstance(layer, (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict)):
+        raise AdapterError(f"{name} is a {type(layer).__name__}, which is never called, but a branch needs a layer")
+    plain = type(layer) in (nn.Linear, Linear) and isinstance(layer._parameters.get("weight"), nn.Parameter)
+    if isinstance(layer, nn.Linear) and not isinstance(layer, BranchedLinear) and not plain:
+        raise AdapterError(
+            f"{name} is a {type(layer).__name__} or has a computed weight, but a branch needs a plain linear "
+            "layer: apply the method first, then quantize, prune or parametrize"
+        )
+    return layer
+
+
+def _check_branch(name: str, layer: Any, branch_name: str, branch: Any) -> None:
+    if not isinstance(branch, Branch):
+        raise AdapterError(
+            f"{branch_name!r} of {name} is a {type(branch).__name__}, but a branch must be of a class below "
+            "pointlora.methods.Branch, with forward(x, y)"
+        )
+    branches = getattr(layer, "branches", {})
+    if branch_name in branches:
+        raise AdapterError(f"{name} has a branch {branch_name!r} already: give each branch of a layer its own name")
+    if not branch_name.isidentifier() or hasattr(nn.ModuleDict, branch_name) or branch_name == "training":
+        raise AdapterError(f"{branch_name!r} can't name a branch of {name}: take another word, of letters")
 
 
 def _follow_layer(layer: Any, inputs: tuple[Any, ...], y: Tensor) -> Tensor:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
-from pointlora.errors import ConfigError, PointLoraError
+from pointlora.errors import ConfigError, PointLoraWarning, reason
+from pointlora.methods.table import SPECS
 
 _loaded: dict[Path, ModuleType] = {}
 
@@ -25,6 +27,9 @@ def load_plugins(files: Collection[str | os.PathLike[str]]) -> None:
 
     Raises:
         ConfigError: if one isn't there, is no Python file, or fails; the message names it and the line.
+
+    Warns:
+        PointLoraWarning: for one that registers nothing.
     """
     if isinstance(files, (str, os.PathLike)) or not all(isinstance(file, (str, os.PathLike)) for file in files):
         raise ConfigError(f"plugins is {files!r}, but it must be a list of files, such as [my_method.py]")
@@ -44,16 +49,19 @@ def _run(path: Path, name: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
+    known = dict(SPECS)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module_name]
-        words = str(error) if isinstance(error, PointLoraError) else f"{type(error).__name__}: {error}"
-        raise ConfigError(f"plugin {name}{_line(error, path)} fails: {' '.join(words.split())}") from error
+        raise ConfigError(f"plugin {name}{_line(error, path)} fails: {reason(error)}") from error
+    if all(known.get(kind) is each for kind, each in SPECS.items()):
+        message = f"plugin {name} registers no method: call pointlora.methods.register in it"
+        warnings.warn(message, PointLoraWarning, stacklevel=3)
     return module
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """`, line N` of the file, where the error came by it."""
     trace, line = error.__traceback__, getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     while trace is not None:

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from torch import nn
 
-from pointlora.errors import AdapterError
+from pointlora.errors import AdapterError, ConfigError
+from pointlora.methods.overrides import check_groups, check_scales, naming
 from pointlora.methods.settings.base import MethodConfig
 from pointlora.methods.table import get_preset, list_methods, load_class, spec_of
 from pointlora.models.backbone import Backbone
@@ -31,33 +32,49 @@ def apply_method(model: Model, method: MethodConfig | str) -> Model:
         the model.
 
     Raises:
-        ConfigError: unknown name, or settings that don't fit the model.
-        AdapterError: the model has a method already, or is no model of this library.
+        ConfigError: unknown name, settings that don't fit the model, or a method that breaks the interface.
+        AdapterError: the model has a method already, is quantized, or is no model of this library.
     """
     config = get_preset(method) if isinstance(method, str) else method
+    if not isinstance(config, MethodConfig):
+        raise ConfigError(
+            f"method is {config!r}, but it must be a name, such as 'lora', or settings, such as "
+            "method_config('lora', rank=16)"
+        )
     if not isinstance(model, Backbone):
         raise AdapterError(f"a method can be applied to a model of create_model, not to a {type(model).__name__}")
     if applied_config(model) is not None:
         raise AdapterError("the model has a tuning method already: create a fresh one")
-    made: Method = load_class(spec_of(config))(config, model)
-    made.attach(model)
+    _refuse_quantized(model)
+    kind = load_class(spec_of(config))
+    with naming(kind, "__init__"):
+        made: Method = kind(config, model)
+    if getattr(made, "config", None) is not config:
+        raise ConfigError(f"{kind.__name__}.__init__: it must call super().__init__(config, model)")
+    with naming(kind, "attach"):
+        made.attach(model)
     model.method = made
-    _train_only(model, made)
+    with naming(kind, "scales"):
+        check_scales(made.scales)
+    with naming(kind, "parameter_groups"):
+        trained = check_groups(made.parameter_groups(model), model)
+    if not trained:
+        raise AdapterError(f"{kind.__name__} names no parameter of the model: nothing would be trained")
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in trained)
     model.train(model.training)
     return model
 
 
-def _train_only(model: Backbone, method: Method) -> None:
-    """Train what the method says, and freeze everything else.
-
-    Raises:
-        AdapterError: when nothing would be trained.
-    """
-    trained = {id(parameter) for group in method.parameter_groups(model) for parameter in group.parameters}
-    for parameter in model.parameters():
-        parameter.requires_grad_(id(parameter) in trained)
-    if not trained:
-        raise AdapterError(f"{type(method).__name__} names no parameter of the model: nothing would be trained")
+def _refuse_quantized(model: nn.Module) -> None:
+    """A quantized layer has no weights that could be trained: they would be left out without a word."""
+    for name, module in model.named_modules():
+        integers = any(not parameter.is_floating_point() for parameter in module.parameters(recurse=False))
+        if ".quantized." in f"{type(module).__module__}." or integers:
+            raise AdapterError(
+                f"{name or 'the model'} is a {type(module).__name__} of {type(module).__module__}, whose weights can't "
+                "be trained: apply the method first, then quantize"
+            )
 
 
 def applied_config(model: nn.Module) -> MethodConfig | None:

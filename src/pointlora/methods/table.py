@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
-from pointlora.errors import ConfigError
+from pointlora.errors import ConfigError, reason
+from pointlora.methods.registration import check_method, check_name, check_settings
 from pointlora.methods.settings import dapt, idpt, pointlora, ppt, tuned_parts
-from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset
+from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check_kind
 from pointlora.names import unknown_name
 
 # A new method of this library is one more module here.
@@ -33,19 +33,16 @@ def register(name: str, method: str | type, settings: type[MethodConfig], descri
     Args:
         name: what `apply_method`, recipes, adapters and the command line call it.
         method: a subclass of `pointlora.models.method.Method`, or `module:name` of one, imported when a model gets it.
-        settings: its settings, a frozen dataclass below `MethodConfig` whose fields all have defaults.
+        settings: its settings, a frozen dataclass below `MethodConfig`, its own, whose fields all have defaults.
         description: one line for `pointlora info`.
 
     Raises:
-        ConfigError: for a name of one of this library's methods, or settings that aren't such a class.
+        ConfigError: for a name of one of this library's methods, a class that is no method, or settings that aren't
+            such a class or belong to another method.
     """
-    if not isinstance(name, str) or not name or name in _TAKEN:
-        raise ConfigError(f"method name {name!r} is taken by this library: choose another")
-    if not (isinstance(settings, type) and issubclass(settings, MethodConfig) and is_dataclass(settings)):
-        raise ConfigError(f"settings of method {name} is {settings!r}, but it must be a dataclass below MethodConfig")
-    for field in fields(settings):
-        if field.default is MISSING and field.default_factory is MISSING:
-            raise ConfigError(f"settings of method {name}: {field.name} has no default, but it must have one")
+    check_name(name, _TAKEN)
+    check_method(name, method)
+    check_settings(name, settings, [spec for kind, spec in SPECS.items() if kind != name])
     spec = MethodSpec(name, settings, method, {name: Preset(settings(), description)})
     SPECS[name], PRESETS[name] = spec, spec.presets[name]
 
@@ -61,8 +58,8 @@ def load_entry_points(name: str | None = None) -> None:
     for point in entry_points(group=ENTRY_POINTS) if name is None else entry_points(group=ENTRY_POINTS, name=name):
         try:
             point.load()
-        except Exception as error:
-            raise ConfigError(f"method {point.name} of an installed package fails: {_reason(error)}") from error
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"method {point.name} of an installed package fails: {reason(error)}") from error
 
 
 def list_methods() -> list[str]:
@@ -104,11 +101,11 @@ def method_config(name: str, /, **settings: Any) -> MethodConfig:
 def configure(name: str, settings: Mapping[str, Any], called: str = "method", prefix: str = "") -> MethodConfig:
     """`method_config`, with messages that put a prefix before a setting and call the name as is said."""
     preset = get_preset(name, called)
-    kinds = {field.name: getattr(field.type, "__name__", str(field.type)) for field in fields(preset)}
+    kinds = {field.name: field.type for field in fields(preset)}
     for key, value in settings.items():
         if key not in kinds:
             raise ConfigError(unknown_name(f"setting of method {name}", key, kinds))
-        _check_kind(f"{prefix}{key}", value, kinds[key])
+        check_kind(f"{prefix}{key}", value, kinds[key])
     try:
         return replace(preset, **settings)
     except ConfigError as error:
@@ -130,23 +127,17 @@ def spec_of(config: MethodConfig) -> MethodSpec:
 
 
 def load_class(spec: MethodSpec) -> Any:
-    """The class that does the method."""
+    """The class that does the method.
+
+    Raises:
+        ConfigError: if it is named by its module and can't be imported.
+    """
     if isinstance(spec.method, type):
         return spec.method
     module, _, name = spec.method.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def _check_kind(key: str, value: Any, kind: str) -> None:
-    """A setting must be of the type that its field says; whether its value makes sense, the settings check."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if kind == "int" and not (number and isinstance(value, int)):
-        raise ConfigError(f"{key} is {value!r}, but it must be an integer")
-    if kind == "float" and not number:
-        raise ConfigError(f"{key} is {value!r}, but it must be a number")
-    if kind in ("bool", "str") and type(value).__name__ != kind:
-        raise ConfigError(f"{key} is {value!r}, but it must be {'true or false' if kind == 'bool' else 'a name'}")
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"method {spec.kind}: {spec.method} can't be imported: {reason(error)}") from error
+    check_method(spec.kind, found)
+    return found

@@ -13,6 +13,7 @@ from pointlora.errors import ShapeError
 from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
 from pointlora.models.method import ADDED_PARTS, Method, TokenSequence, TokenSet
+from pointlora.models.method_checks import checked_features, checked_sequence
 from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
@@ -98,6 +99,15 @@ class Backbone(nn.Module):
         """A new head, which reads `more` features than the backbone's own. Networks of a task have one."""
         raise NotImplementedError
 
+    @property
+    def head_width(self) -> int | None:
+        """Features of a cloud that the head reads; None where it has no such number."""
+        return None
+
+    def pooled(self, features: Sequence[Tensor], sequence: TokenSequence) -> Tensor:
+        """What the head reads of a cloud, (B, ·): these features of the backbone, or what the method makes of them."""
+        return checked_features(self.method, self.method.pool(features, sequence), self.head_width)
+
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
         points, colors = split_colors(points, self.sizes.channels)
@@ -151,16 +161,17 @@ class Backbone(nn.Module):
         self, own: TokenSet, others: Sequence[TokenSet], levels: Sequence[int] = ()
     ) -> list[TokenSequence]:
         """`encode` from the backbone's own patches on and those of the method's scales."""
-        sequence = self.method.extend(self.assemble(own), others)
+        sequence = checked_sequence(self.method, "extend", self.method.extend(self.assemble(own), others))
         return self.run_blocks(sequence, levels or (len(self.blocks) - 1,))
 
     def run_blocks(self, sequence: TokenSequence, levels: Sequence[int]) -> list[TokenSequence]:
         """The sequences that left the blocks named in `levels`, normalised."""
-        outputs = []
+        outputs, method = [], self.method
         for index, block in enumerate(self.blocks):
             sequence = sequence._replace(tokens=sequence.tokens + sequence.positions)
-            sequence = self.method.before_block(index, sequence)
-            sequence = self.method.after_block(index, sequence._replace(tokens=self.call_block(block, sequence)))
+            sequence = checked_sequence(method, "before_block", method.before_block(index, sequence))
+            sequence = sequence._replace(tokens=self.call_block(block, sequence))
+            sequence = checked_sequence(method, "after_block", method.after_block(index, sequence))
             if index in levels:
                 outputs.append(sequence._replace(tokens=self.norm(sequence.tokens)))
         return outputs

@@ -30,13 +30,13 @@ class ClassTokenBackbone(Backbone):
         patches and what follows them] of the last block, (B, 2C).
         """
         features = [feature for sequence in sequences for feature in self.features(sequence)]
-        return torch.cat([*self.method.pool(features, sequences[-1])], -1)
+        return self.pooled(features, sequences[-1])
 
     def features(self, sequence: TokenSequence) -> list[Tensor]:
         """Pooled features (B, ·) of a sequence that left the blocks, without a method's."""
-        return [self.pooled(name, sequence) for name in self.pooling]
+        return [self.pool_tokens(name, sequence) for name in self.pooling]
 
-    def pooled(self, name: str, sequence: TokenSequence) -> Tensor:
+    def pool_tokens(self, name: str, sequence: TokenSequence) -> Tensor:
         """One of `POOLINGS`, (B, ·)."""
         if name == "class_token":
             return self.class_token(sequence)

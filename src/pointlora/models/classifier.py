@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -82,6 +82,12 @@ class PointClassifier(ClassTokenBackbone):
     def class_token_width(self) -> int:
         """Width of what stands before the patches, pooled."""
         return self.sizes.embed_dim
+
+    @property
+    def head_width(self) -> int | None:
+        head: Any = self.head
+        first = head[0] if isinstance(head, nn.Sequential) and len(head) else head
+        return first.in_features if isinstance(first, nn.Linear) else None
 
     def build_head(self, width: int) -> nn.Module:
         """Pooled features (B, width) to logits (B, classes): the published head."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pointlora.errors import ShapeError
 from pointlora.ops.grouping import Scale
 
 # A `pointlora.models.backbone.Backbone`, which stands on this file.
@@ -82,23 +83,60 @@ class TokenSequence(NamedTuple):
         return self.num_prefix + self.num_prompts
 
     def with_prompts(self, tokens: Tensor, positions: Tensor | None = None) -> TokenSequence:
-        """The sequence with more prompts (B, P, C) right behind the prefix, before older ones.
+        """The sequence with more prompts (B, P, C) right behind the prefix, before older ones, in its own types.
 
         Args:
             tokens: of the prompts.
-            positions: theirs, (B, P, C); None where those of the sequence are the same for all tokens.
+            positions: theirs, (B, P, C), which are added before every block from now on; None where those of the
+                sequence are the same for all tokens.
+
+        Raises:
+            ShapeError: for tokens or positions of another shape, or positions that are missing or too many.
         """
-        own = self.positions if positions is None else _insert(self.positions, self.num_prefix, positions)
+        self._check_more(tokens, positions)
+        own, types = self.positions, (self.tokens.dtype, self.positions.dtype)
+        if positions is not None:
+            own = _insert(own, self.num_prefix, positions.to(types[1]))
         count = self.num_prompts + tokens.shape[1]
         return self._replace(
-            tokens=_insert(self.tokens, self.num_prefix, tokens.to(self.tokens.dtype)), positions=own, num_prompts=count
+            tokens=_insert(self.tokens, self.num_prefix, tokens.to(types[0])), positions=own, num_prompts=count
         )
 
     def with_others(self, tokens: Sequence[Tensor], positions: Sequence[Tensor]) -> TokenSequence:
-        """The sequence with more tokens at its end, given as one or more (B, K, C) with as many positions."""
+        """The sequence with more tokens at its end, given as one or more (B, K, C) with as many positions.
+
+        Raises:
+            ShapeError: for tokens or positions of another shape, or positions of a sequence that has none of its own.
+        """
+        if isinstance(tokens, Tensor) or isinstance(positions, Tensor) or len(tokens) != len(positions):
+            raise ShapeError("with_others needs two lists of tensors (B, K, C) of the same length: tokens, positions")
+        for each, place in zip(tokens, positions, strict=True):
+            self._check_more(each, place)
         return self._replace(
             tokens=torch.cat([self.tokens, *tokens], 1), positions=torch.cat([self.positions, *positions], 1)
         )
+
+    def _check_more(self, tokens: Tensor, positions: Tensor | None) -> None:
+        """Require tokens (B, K, C), and as many positions if each token of the sequence has one of its own."""
+        batch, count, width = self.tokens.shape
+        if tokens.ndim != 3 or tokens.shape[0] != batch or tokens.shape[2] != width:
+            raise ShapeError(
+                f"tokens to add have shape {tuple(tokens.shape)}, but it must be (B, K, C) with B = {batch} and C = "
+                f"{width}: a parameter (K, C) needs .expand(B, -1, -1)"
+            )
+        own = self.positions.ndim == 3 and self.positions.shape[1] == count
+        if positions is None and own and count > 1:
+            raise ShapeError(
+                "tokens were added without positions, but each token of the sequence has one: give positions "
+                f"{tuple(tokens.shape)}, such as torch.zeros_like(tokens)"
+            )
+        if positions is not None and (not own or positions.shape != tokens.shape):
+            raise ShapeError(
+                f"positions to add have shape {tuple(positions.shape)}, but it must be {tuple(tokens.shape)}, that of "
+                "their tokens"
+                if own
+                else "positions were given, but those of the sequence are the same for all tokens: leave them out"
+            )
 
 
 def _insert(tokens: Tensor, place: int, more: Tensor) -> Tensor:

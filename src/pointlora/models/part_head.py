@@ -45,7 +45,7 @@ class PartHead(nn.Module):
     ) -> None:
         super().__init__()
         first, second, third, fourth = dims
-        self.num_categories = num_categories
+        self.num_categories, self.summary_width = num_categories, summary_width
         if num_categories:
             self.category = nn.Sequential(
                 nn.Linear(num_categories, _CATEGORY_WIDTH, bias=False),

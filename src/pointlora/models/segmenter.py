@@ -115,6 +115,10 @@ class PartSegmenter(Backbone):
         widths = self.level_width, summary, self.num_parts, self.num_categories
         self.head = LinearPartHead(*widths) if self.head_kind == "linear" else PartHead(*widths, self.head_dims)
 
+    @property
+    def head_width(self) -> int | None:
+        return getattr(self.head, "summary_width", None)
+
     def summarize(self, patches: Tensor, prefix: Tensor) -> list[Tensor]:
         """The parts of a cloud's summary, (B, L) each, from its patches (B, G, L) and the tokens before them (B, P, L).
 
@@ -149,7 +153,7 @@ class PartSegmenter(Backbone):
         patches = torch.cat([level.patches for level in levels], -1)
         prefix = torch.cat([level.prefix for level in levels], -1)
         last = levels[-1]
-        summary = torch.cat([*self.method.pool(self.summarize(patches, prefix), last)], -1)
+        summary = self.pooled(self.summarize(patches, prefix), last)
         return CloudFeatures(last.centers, patches, summary, category, last.auxiliary_loss, last.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:

@@ -28,6 +28,6 @@ class TokenlessClassifier(PointClassifier):
     def prefix(self, batch: int) -> tuple[Tensor, Tensor]:
         return Backbone.prefix(self, batch)
 
-    def pooled(self, name: str, sequence: TokenSequence) -> Tensor:
+    def pool_tokens(self, name: str, sequence: TokenSequence) -> Tensor:
         tokens = sequence.tokens[:, sequence.first_patch :]
         return maximum(tokens) if name == "max" else tokens.mean(1)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from pointlora.errors import ConfigError
 
 BATCH_NORMS = ("batch", "frozen")
 READOUTS = ("published", "levels")
+_WORDS = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "a name"}
 
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """Settings of a tuning method: a frozen dataclass below this one, whose fields all have defaults."""
+    """Settings of a tuning method: a frozen dataclass below this one, whose fields all have defaults.
+
+    Fields of the types int, float, bool and str, with or without None, are checked, and so is `tokenizer_batchnorm`. A
+    class that has more to check does so in a `__post_init__`, after `super().__post_init__()`.
+    """
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            check_kind(each.name, getattr(self, each.name), each.type)
+        if hasattr(self, "tokenizer_batchnorm"):
+            check_batchnorm(self.tokenizer_batchnorm)
 
     @property
     def head_init(self) -> str:
@@ -66,6 +79,18 @@ def check(holds: bool, name: str, value: object, allowed: str) -> None:
         raise ConfigError(f"{name} is {value!r}, but it must be {allowed}")
 
 
+def check_names(name: str, value: Any) -> tuple[str, ...]:
+    """Require a list of names; returns it as a tuple.
+
+    Raises:
+        ConfigError: for anything else, such as one name alone.
+    """
+    check(not isinstance(value, str), name, value, f"a list, such as [{value}]")
+    listed = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+    check(listed, name, value, "a list of names")
+    return tuple(value)
+
+
 def check_batchnorm(value: object) -> None:
     """Require a mode of the tokenizer's BatchNorm: `batch` normalises with the batch's statistics in training and lets
     the running ones drift, as the releases do; `frozen` always uses the pre-trained ones.
@@ -74,3 +99,29 @@ def check_batchnorm(value: object) -> None:
         ConfigError: for any other.
     """
     check(value in BATCH_NORMS, "tokenizer_batchnorm", value, f"one of {', '.join(BATCH_NORMS)}")
+
+
+def check_kind(name: str, value: Any, kind: Any) -> None:
+    """Require a setting of the type that its field says; whether the value makes sense, its class checks.
+
+    Args:
+        name: of the setting.
+        value: its value.
+        kind: the field's type, as `from __future__ import annotations` leaves it or evaluated; one that isn't made of
+            int, float, bool, str and None is not looked at.
+
+    Raises:
+        ConfigError: for a value of another type.
+    """
+    text = getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
+    kinds = re.sub(r"^(?:typing\.)?Optional\[(.*)\]$", r"\1 | None", text).replace(" ", "").split("|")
+    if not {*kinds} <= {*_WORDS, "None"} or (value is None and "None" in kinds):
+        return
+    named = [each for each in kinds if each != "None"]
+    check(any(_is_kind(value, each) for each in named), name, value, " or ".join(_WORDS[each] for each in named))
+
+
+def _is_kind(value: Any, kind: str) -> bool:
+    if kind == "float":
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+    return type(value).__name__ == kind

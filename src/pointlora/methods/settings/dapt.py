@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check, check_batchnorm
+from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class DaptConfig(MethodConfig):
     tokenizer_batchnorm: str = "batch"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.rank >= 1, "rank", self.rank, "a positive integer")
         check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
-        check_batchnorm(self.tokenizer_batchnorm)
 
 
 SPEC = MethodSpec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check, check_batchnorm
+from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class IdptConfig(MethodConfig):
     tokenizer_batchnorm: str = "batch"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check(self.neighbors >= 1, "neighbors", self.neighbors, "a positive integer")
-        check_batchnorm(self.tokenizer_batchnorm)
 
 
 SPEC = MethodSpec(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointlora.errors import ConfigError
-from pointlora.methods.settings.base import BATCH_NORMS, READOUTS, MethodConfig, MethodSpec, Preset, check
+from pointlora.methods.settings.base import READOUTS, MethodConfig, MethodSpec, Preset, check, check_kind, check_names
 
 MASK_LOSSES = ("release", "polarize", "none")
 SCORERS = ("learned", "random")
@@ -33,7 +33,9 @@ class SelectionScale:
     loss_weight: float = 1.0
 
     def __post_init__(self) -> None:
+        check_kind("loss_weight", self.loss_weight, "float")
         for name in ("num_groups", "group_size", "keep"):
+            check_kind(name, getattr(self, name), "int")
             check(getattr(self, name) >= 1, name, getattr(self, name), "a positive integer")
         check(self.keep <= self.num_groups, "keep", self.keep, f"at most num_groups = {self.num_groups}")
 
@@ -95,10 +97,11 @@ class PointLoraConfig(MethodConfig):
         return "probe" if self.readout == "levels" else "random"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.targets is not None:
-            check(not isinstance(self.targets, str), "targets", self.targets, f"a list, such as [{self.targets}]")
-            object.__setattr__(self, "targets", tuple(self.targets))
+            object.__setattr__(self, "targets", check_names("targets", self.targets))
         if self.scales is not None:
+            check(isinstance(self.scales, (list, tuple)), "scales", self.scales, "a list of scales")
             object.__setattr__(self, "scales", tuple(map(_as_scale, self.scales)))
         check(self.rank >= 0, "rank", self.rank, "0 or more")
         check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
@@ -111,7 +114,6 @@ class PointLoraConfig(MethodConfig):
             ("mask_loss", MASK_LOSSES),
             ("prompts", PROMPTS),
             ("prompt_init", PROMPT_INITS),
-            ("tokenizer_batchnorm", BATCH_NORMS),
             ("readout", READOUTS),
         ):
             check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")

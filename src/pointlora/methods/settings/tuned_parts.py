@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pointlora.methods.settings.base import BATCH_NORMS, READOUTS, MethodConfig, MethodSpec, Preset, check
+from pointlora.methods.settings.base import READOUTS, MethodConfig, MethodSpec, Preset, check, check_names
 
 PARTS = ("all", "head", "biases", "probe")
 
@@ -34,14 +34,13 @@ class TunedPartsConfig(MethodConfig):
         return "probe" if self.readout == "levels" else "random"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "also", tuple(self.also))
+        super().__post_init__()
+        object.__setattr__(self, "also", check_names("also", self.also))
         check(self.parts in PARTS, "parts", self.parts, f"one of {', '.join(PARTS)}")
         check(self.readout in READOUTS, "readout", self.readout, f"one of {', '.join(READOUTS)}")
         if self.parts == "probe":
             check(self.readout == "levels", "readout", self.readout, "levels for a probe")
             check(self.tokenizer_batchnorm == "frozen", "tokenizer_batchnorm", self.tokenizer_batchnorm, "frozen")
-        allowed = ", ".join(BATCH_NORMS)
-        check(self.tokenizer_batchnorm in BATCH_NORMS, "tokenizer_batchnorm", self.tokenizer_batchnorm, allowed)
         if not self.pretrained:
             check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
             batch = self.tokenizer_batchnorm == "batch"
