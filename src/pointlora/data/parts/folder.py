@@ -99,6 +99,9 @@ def _find_space(
                 )
             found[labels[index]] |= own
     numbers = sorted(set().union(*found))
+    taken = {number: named[number] for number in numbers if number in named}
+    if len(set(taken.values())) < len(taken):
+        raise ConfigError(f"part_names is {taken!r}, but its names must all be different")
     place = {number: part for part, number in enumerate(numbers)}
     # A category without a file, of a given list, has the parts of all.
     parts_of = tuple(tuple(place[number] for number in sorted(own or numbers)) for own in found)
@@ -112,12 +115,9 @@ def _by_number(part_names: PartNames | None) -> dict[int, str]:
     if not isinstance(part_names, Mapping):
         part_names = dict(enumerate(part_names or ()))
     try:
-        found = {int(number): str(name) for number, name in part_names.items()}
+        return {int(number): str(name) for number, name in part_names.items()}
     except (TypeError, ValueError) as error:
         raise ConfigError(f"part_names is {part_names!r}, but its keys must be the numbers of labels") from error
-    if len(set(found.values())) < len(found):
-        raise ConfigError(f"part_names is {found!r}, but its names must all be different")
-    return found
 
 
 def _shown(numbers: Sequence[int]) -> str:
