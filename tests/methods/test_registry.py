@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from clouds import random_clouds
-from pointlora import apply_method, count_parameters, create_model, list_methods
-from pointlora.errors import ConfigError
+from pointlora import apply_method, count_parameters, create_model, list_methods, method_config
+from pointlora.errors import ConfigError, PointLoraWarning
 
 TINY = {"num_classes": 4, "embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 32, "group_size": 8}
 
@@ -53,6 +53,15 @@ def test_lora_trains_low_rank_updates_and_the_head():
     assert count_parameters(model).trainable == sum(
         p.numel() for n, p in model.named_parameters() if n in head
     ) + 2 * 8 * (48 + 144 + 48 + 48)
+
+
+def test_lora_of_rank_0_says_that_it_trains_the_head_alone():
+    with pytest.warns(
+        PointLoraWarning, match="rank is 0 without selected tokens and prompts: only the head is trained"
+    ):
+        model = apply_method(create_model("point_mae_tiny", **TINY), method_config("lora", rank=0))
+    head, _ = trained_parts("head_only")
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == head
 
 
 def test_frozen_tokenizer_stays_in_evaluation_mode():

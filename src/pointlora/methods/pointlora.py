@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from torch import nn
 
+from pointlora.errors import PointLoraWarning
 from pointlora.methods.branches import BranchedLinear, add_branch, find_linears
 from pointlora.methods.lora import add_lora
 from pointlora.methods.prompts import PromptBranch, PromptMlp, SharedPrompts
@@ -59,6 +61,9 @@ class PointLora(Method):
         made = [SharedPrompts(sizes.embed_dim, config.prompt_dim, widths, zero) for _ in range(sets)]
         self.prompts = made[0] if config.prompts == "shared" else nn.ModuleList(made)
         self._freeze_what_no_loss_reaches(made)
+        if not (config.rank or self.selection or self.has_prompts or config.train_embedding):
+            message = "rank is 0 without selected tokens and prompts: only the head is trained, as by head_only"
+            warnings.warn(message, PointLoraWarning, stacklevel=2)
 
     def _prompted(self, model: Backbone) -> dict[str, nn.Linear]:
         """The linear layers that get a prompt, by their names."""
