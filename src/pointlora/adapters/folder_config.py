@@ -119,7 +119,7 @@ def method_from_dict(values: dict[str, Any], source: str | os.PathLike[str]) -> 
     try:
         return SPECS[kind].settings(**settings)
     except Exception as error:  # any type of value may stand in the file
-        raise AdapterError(f"{source} has wrong settings of its method: {error}") from error
+        raise AdapterError(f"{source} has wrong settings of its method: {str(error)[:300]}") from error
 
 
 def _fields_of_method(model: Backbone, base_checkpoint: str | None) -> dict[str, Any]:
