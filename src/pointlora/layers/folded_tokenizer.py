@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pointlora.layers import linear as products
 from pointlora.layers.batch_norm import RowBatchNorm
 from pointlora.layers.derived import derived
+from pointlora.layers.feature_linear import FeatureLinear, whole_weight
 from pointlora.layers.linear import Linear, multiply
 from pointlora.layers.max_pool import largest
 from pointlora.layers.plain import are_unwatched
@@ -48,7 +49,7 @@ def applies(points: Tensor, first: nn.Sequential, second: nn.Sequential) -> bool
         products.usable(points, *first.parameters(), *second.parameters())
         and are_unwatched(first, second)
         and not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (points, *_sources(layers))))
-        and all(type(layer) in (Linear, nn.ReLU) or _is_fixed(layer) for layer in layers)
+        and all(type(layer) in (Linear, FeatureLinear, nn.ReLU) or _is_fixed(layer) for layer in layers)
     )
 
 
@@ -73,16 +74,16 @@ def tokenize(scales: Sequence[Patches], first: nn.Sequential, second: nn.Sequent
 
 
 def _tokenize_strip(strip: Tensor, sizes: Sequence[int], folded: Folded, dtype: torch.dtype) -> dict[int, Tensor]:
-    """Tokens (B, G, C) of the first k points of each patch (B, G, K, 3), for several k."""
-    batch, groups, points, _ = strip.shape
-    patches = strip.reshape(batch * groups, points, 3)
+    """Tokens (B, G, C) of the first k points of each patch (B, G, K, 3 + F), for several k."""
+    batch, groups, points, width = strip.shape
+    patches = strip.reshape(batch * groups, points, width)
     found = {size: patches.new_empty(len(patches), len(folded.last[0]), dtype=dtype) for size in sizes}
     shifts = {size: patches.new_empty(len(patches), len(folded.right), dtype=dtype) for size in sizes}
     length = max(_BLOCK // (points * max(len(folded.right), len(folded.last[0])) * dtype.itemsize), 1)
     for begin in range(0, len(patches), length):
         block = patches[begin : begin + length]
         # Coordinates stay in float32: bfloat16 has three digits.
-        rows = block.reshape(-1, 3)
+        rows = block.reshape(-1, width)
         for weight, bias in folded.first[:-1]:
             rows = multiply(rows.to(weight.dtype), weight, bias, "relu")
         rows = multiply(rows.to(dtype), *folded.first[-1])
@@ -138,7 +139,7 @@ def _fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Fo
 
 
 def _weights(layer: nn.Linear) -> Layer:
-    return layer.weight.detach().double(), layer.bias.detach().double()
+    return whole_weight(layer).detach().double(), layer.bias.detach().double()
 
 
 def _after(layer: Layer, norm: RowBatchNorm) -> Layer:

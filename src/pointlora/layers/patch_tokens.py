@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pointlora.layers import first_stage, folded_tokenizer, second_stage
 from pointlora.layers.batch_norm import RowBatchNorm, run_layers
+from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear, linear
 from pointlora.layers.max_pool import max_over_points
 from pointlora.layers.plain import are_unwatched, is_plain, is_unwatched
@@ -24,16 +25,16 @@ from pointlora.ops.grouping import Patches
 
 
 def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequential, recomputes: bool) -> Tensor | None:
-    """Tokens (B, G, C) of patches (B, G, K, 3); None where the layers have to be called.
+    """Tokens (B, G, C) of patches (B, G, K, 3 + F); None where the layers have to be called.
 
     Args:
         neighborhoods: centred patches.
-        first: 3 to hidden to F, pointwise.
+        first: 3 (+ F) to hidden to F, pointwise.
         second: 2F to hidden to C, pointwise; a maximum over the patch follows.
         recomputes: see `Tokenizer`.
     """
     if folded_tokenizer.applies(neighborhoods, first, second):
-        alone = Patches(neighborhoods[:, :, 0], neighborhoods)
+        alone = Patches(neighborhoods[:, :, 0, :3], neighborhoods)
         return folded_tokenizer.tokenize([alone], first, second)[0]
     if not (is_unwatched(first) and is_unwatched(second) and is_plain(second[0], Linear)):
         return None
@@ -55,7 +56,7 @@ def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequenti
 
 
 def _both_stages(patches: Tensor, first: nn.Sequential, second: nn.Sequential, again: bool) -> Tensor:
-    points, recipe = patches.reshape(-1, 3), None
+    points, recipe = patches.flatten(0, 1), None
     if first_stage.applies(points, first):
         features, recipe = first_stage.first_stage(points, first)
     else:
@@ -82,7 +83,7 @@ def may_share(*stages: nn.Module) -> bool:
 
 
 def _is_known(layer: nn.Module) -> bool:
-    return type(layer) in (nn.Sequential, Linear, nn.ReLU) or "takes_relu" in vars(type(layer))
+    return type(layer) in (nn.Sequential, Linear, FeatureLinear, nn.ReLU) or "takes_relu" in vars(type(layer))
 
 
 @contextmanager

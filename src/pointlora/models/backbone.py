@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+# The tokenizer's columns for what points have beside x, y, z: no pre-trained file has them.
+FEATURE_COLUMNS = r"tokenizer\.first_conv\.0\.features$"
+
+
 class Backbone(nn.Module):
     """A point-cloud transformer without its head.
 
@@ -46,7 +50,7 @@ class Backbone(nn.Module):
     task: str
     options: dict[str, Any]
     tokenizer: Tokenizer
-    task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$")
+    task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$", FEATURE_COLUMNS)
     spare_parts: tuple[str, ...] = ()
     embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
     attention_layers: tuple[str, ...] = ("qkv", "proj")
@@ -63,7 +67,7 @@ class Backbone(nn.Module):
         self.apply(initialize_weights)
 
     def build_tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim)
+        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim, self.sizes.num_features)
 
     def build_position(self) -> nn.Module:
         """Centers (B, G, 3) to position embeddings (B, G, C)."""
@@ -95,7 +99,7 @@ class Backbone(nn.Module):
 
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
-        check_points(points)
+        check_points(points, num_features=self.sizes.num_features)
         scales = [self.sizes.scale, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
@@ -133,7 +137,7 @@ class Backbone(nn.Module):
         """Group, tokenize, extend, run the blocks.
 
         Args:
-            points: (B, N, 3).
+            points: (B, N, 3 + F).
             levels: indices of blocks whose outputs are wanted; by default the last.
 
         Returns:

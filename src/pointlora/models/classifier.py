@@ -70,7 +70,7 @@ class PointClassifier(ClassTokenBackbone):
         """Classify clouds.
 
         Args:
-            points: (B, N, 3), in a unit sphere as in training.
+            points: (B, N, 3 + F), the coordinates in a unit sphere as in training.
 
         Raises:
             ShapeError: for a wrong shape, or clouds too small for the patches.

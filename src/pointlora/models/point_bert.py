@@ -22,8 +22,8 @@ from pointlora.models.tokenizer import Tokenizer
 class ReducedTokenizer(Tokenizer):
     """A tokenizer of width `inner_dim`, and a linear layer from there to the width of the sequence."""
 
-    def __init__(self, dims: tuple[int, ...], inner_dim: int, out_dim: int) -> None:
-        super().__init__(dims, inner_dim)
+    def __init__(self, dims: tuple[int, ...], inner_dim: int, out_dim: int, num_features: int = 0) -> None:
+        super().__init__(dims, inner_dim, num_features)
         self.reduce = Linear(inner_dim, out_dim)
 
     def finish(self, tokens: Tensor) -> Tensor:
@@ -36,7 +36,8 @@ class PointBert(Backbone):
 
     def build_tokenizer(self) -> Tokenizer:
         sizes = self.sizes
-        return ReducedTokenizer(sizes.tokenizer_dims, sizes.tokenizer_out or sizes.embed_dim, sizes.embed_dim)
+        inner_dim = sizes.tokenizer_out or sizes.embed_dim
+        return ReducedTokenizer(sizes.tokenizer_dims, inner_dim, sizes.embed_dim, sizes.num_features)
 
 
 class PointBertClassifier(PointBert, PointClassifier):

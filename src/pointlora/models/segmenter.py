@@ -94,7 +94,14 @@ class PartSegmenter(Backbone):
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features of a cloud than the backbone's own."""
         summary = self.num_summaries * self.level_width + more
-        self.head = PartHead(self.level_width, summary, self.num_parts, self.num_categories, self.head_dims)
+        self.head = PartHead(
+            self.level_width,
+            summary,
+            self.num_parts,
+            self.num_categories,
+            self.head_dims,
+            num_features=self.sizes.num_features,
+        )
 
     def summarize(self, patches: Tensor, prefix: Tensor) -> list[Tensor]:
         """The parts of a cloud's summary, (B, L) each, from its patches (B, G, L) and the tokens before them (B, P, L).
@@ -107,9 +114,9 @@ class PartSegmenter(Backbone):
         """Score the parts at each point.
 
         Args:
-            points: (B, N, 3) that the backbone sees, in a unit sphere as in training.
+            points: (B, N, 3 + F) that the backbone sees, in a unit sphere as in training.
             category: (B,) integers, the object category of each cloud; None for a model without categories.
-            queries: (B, M, 3) points to label, in the same frame; by default `points`. In evaluation they are taken in
+            queries: (B, M, 3 + F) points to label, in the same frame; by default `points`. In evaluation they are taken in
                 blocks, so that there may be any number of them.
 
         Raises:
@@ -118,7 +125,7 @@ class PartSegmenter(Backbone):
         """
         if queries is None:
             queries = points
-        check_points(queries, "queries")
+        check_points(queries, "queries", self.sizes.num_features)
         features = self.encode_clouds(points, category)
         return SegmenterOutput(self.score(features, queries), features.auxiliary_loss.float(), features.selected)
 
@@ -133,7 +140,7 @@ class PartSegmenter(Backbone):
         return CloudFeatures(last.centers, patches, summary, category, last.auxiliary_loss, last.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
-        """Logits (B, M, parts) float32 of queries (B, M, 3): the other half, for some of them at a time if need be."""
+        """Logits (B, M, parts) float32 of queries (B, M, 3 + F): the other half, for some of them at a time if need be."""
         logits: Tensor = self.head(queries, features.centers, features.levels, features.summary, features.category)
         return logits.float()
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pointlora.layers import folded_tokenizer
 from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.feature_linear import entry_layer
 from pointlora.layers.linear import Linear
 from pointlora.layers.max_pool import max_over_points
 from pointlora.layers.patch_tokens import fast_tokens, may_share, repeated_statistics
@@ -22,13 +23,14 @@ from pointlora.ops.grouping import Patches
 
 
 class Tokenizer(nn.Module):
-    """Patches (B, G, K, 3) to tokens (B, G, C).
+    """Patches (B, G, K, 3 + F) to tokens (B, G, C).
 
     Pointwise layers, maximum over the patch, the maximum joined to every point's features, pointwise layers, maximum.
 
     Args:
         dims: widths of the first stage, then the hidden width of the second.
         out_dim: width C of a token.
+        num_features: numbers F that a point has beside its coordinates.
 
     Attributes:
         recomputes: in training with a frozen second stage, keep the points and the statistics of BatchNorm only, and
@@ -37,19 +39,19 @@ class Tokenizer(nn.Module):
 
     recomputes = False
 
-    def __init__(self, dims: Sequence[int], out_dim: int) -> None:
+    def __init__(self, dims: Sequence[int], out_dim: int, num_features: int = 0) -> None:
         super().__init__()
         *first, hidden = dims
-        self.first_conv = _pointwise(3, *first)
+        self.first_conv = _pointwise(3, *first, num_features=num_features)
         self.second_conv = _pointwise(2 * first[-1], hidden, out_dim)
 
     def forward(self, neighborhoods: Tensor) -> Tensor:
-        """Patches (B, G, K, 3), centred, to tokens (B, G, C)."""
+        """Patches (B, G, K, 3 + F), their coordinates centred, to tokens (B, G, C)."""
         tokens = fast_tokens(neighborhoods, self.first_conv, self.second_conv, self.recomputes)
         return self.finish(self.compute(neighborhoods) if tokens is None else tokens)
 
     def compute(self, neighborhoods: Tensor) -> Tensor:
-        """The definition: tokens (B, G, C) of patches (B, G, K, 3), before `finish`."""
+        """The definition: tokens (B, G, C) of patches (B, G, K, 3 + F), before `finish`."""
         batch, groups, points, _ = neighborhoods.shape
         features = self.first_conv(neighborhoods.flatten(0, 2)).view(batch * groups, points, -1)
         maxima = max_over_points(features)[:, None].expand_as(features)
@@ -82,11 +84,14 @@ class Tokenizer(nn.Module):
         return [tokens[id(patches.neighborhoods)] for patches in scales]
 
 
-def _pointwise(*widths: int) -> nn.Sequential:
-    """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1."""
+def _pointwise(*widths: int, num_features: int = 0) -> nn.Sequential:
+    """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1.
+
+    The first one takes the features of points too.
+    """
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
         if layers:
             layers += [RowBatchNorm(width_in), nn.ReLU(inplace=True)]
-        layers.append(Linear(width_in, width_out))
+        layers.append(Linear(width_in, width_out) if layers else entry_layer(width_in, width_out, num_features))
     return nn.Sequential(*layers)

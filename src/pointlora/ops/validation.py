@@ -10,8 +10,13 @@ from torch import Tensor
 from pointlora.errors import ShapeError
 
 
-def check_points(points: Tensor, name: str = "points") -> None:
-    """Require a floating-point tensor of shape (B, N, 3) with N >= 1.
+def check_points(points: Tensor, name: str = "points", num_features: int | None = 0) -> None:
+    """Require a floating-point tensor of shape (B, N, 3) with N >= 1, or (B, N, 3 + F).
+
+    Args:
+        points: to look at.
+        name: for messages.
+        num_features: F; None for any number of features.
 
     Raises:
         ShapeError: naming the shape or type found, and for a list of clouds what to do with ragged sizes.
@@ -26,8 +31,10 @@ def check_points(points: Tensor, name: str = "points") -> None:
         raise ShapeError(f"{name} must be a (B, N, 3) torch tensor, not {type(points).__name__}")
     if getattr(points, "is_nested", False):
         raise ShapeError(f"{name} is a nested tensor: pad the clouds to one (B, N, 3) tensor and pass `lengths`")
-    if points.ndim != 3 or points.shape[-1] != 3:
-        raise ShapeError(f"{name} must have shape (B, N, 3), not {tuple(points.shape)}")
+    width = points.shape[-1] if points.ndim == 3 else 0
+    if width < 3 or (num_features is not None and width != 3 + num_features):
+        of = f" for {num_features} features beside x, y, z" if num_features else ""
+        raise ShapeError(f"{name} must have shape (B, N, {3 + (num_features or 0)}){of}, not {tuple(points.shape)}")
     if not points.is_floating_point():
         raise ShapeError(f"{name} must be floating point, not {points.dtype}: call .float() on it")
     if points.shape[1] == 0:
