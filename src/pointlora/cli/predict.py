@@ -71,7 +71,7 @@ def _classify(options: Namespace) -> int:
     from pointlora.data.file_names import expand_paths
     from pointlora.prediction import Prediction, Predictor
 
-    predictor = Predictor(options.adapter, options.base, options.device, options.up_axis)
+    predictor = Predictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
     good: list[Prediction] = []
     bad: list[DataError] = []
     for result in predictor.predict_each(expand_paths(options.files), options.batch_size or 32):
@@ -110,6 +110,12 @@ def make_parser() -> Parser:
     )
     parser.add_argument(
         "--up-axis", choices=("x", "y", "z"), help="axis that points up in FILES, if not as in training"
+    )
+    parser.add_argument(
+        "--missing-features",
+        default="error",
+        choices=("error", "zero"),
+        help="where a file lacks a feature that the adapter was trained with: an error, or zero in its place",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
     classes = parser.add_argument_group("classification")

@@ -19,6 +19,8 @@ class AugmentationRanges:
         shift: largest shift along each axis, in units of the normalised cloud.
         jitter_sigma, jitter_clip: standard deviation of the noise on each coordinate, and its largest value.
         dropout_ratio: largest share of points that `dropout` drops.
+        color_jitter: how far colours, from -1 to 1, are shifted, and how far their contrast is changed.
+        feature_drop_ratio: share of the clouds whose features `feature_drop` takes away.
 
     Raises:
         ConfigError: for an unknown axis, or a number out of range.
@@ -31,6 +33,8 @@ class AugmentationRanges:
     jitter_sigma: float = 0.01
     jitter_clip: float = 0.05
     dropout_ratio: float = 0.875
+    color_jitter: float = 0.2
+    feature_drop_ratio: float = 0.2
 
     def __post_init__(self) -> None:
         check_choice("up_axis", self.up_axis, AXES)
@@ -41,3 +45,5 @@ class AugmentationRanges:
         if self.jitter_clip != float("inf"):  # which clips nothing
             check_number("jitter_clip", self.jitter_clip, 0.0)
         check_number("dropout_ratio", self.dropout_ratio, 0.0, 1.0, open_high=True)
+        check_number("color_jitter", self.color_jitter, 0.0, 1.0)
+        check_number("feature_drop_ratio", self.feature_drop_ratio, 0.0, 1.0)

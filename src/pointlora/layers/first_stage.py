@@ -31,7 +31,7 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 
 def applies(points: Tensor, layers: nn.Sequential) -> bool:
     """Whether `first_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
-    plain = type(layers[0]) in (Linear, FeatureLinear) and [type(layer) for layer in layers[1:]] == [
+    plain = type(layers[0]) in (Linear, FeatureLinear) and [type(layer) for layer in list(layers)[1:]] == [
         RowBatchNorm,
         nn.ReLU,
         Linear,

@@ -70,7 +70,9 @@ class MaskedAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         if sizes.num_features:
-            raise ConfigError(f"num_features is {sizes.num_features}, but pre-training knows x, y, z alone: leave it out")
+            raise ConfigError(
+                f"num_features is {sizes.num_features}, but pre-training knows x, y, z alone: leave it out"
+            )
         self.sizes = sizes
         self.num_masked = int(mask_ratio * sizes.num_groups)
         if not 0 < self.num_masked < sizes.num_groups:

@@ -111,7 +111,7 @@ def joined_layers(
     index: Tensor,
     weights: Tensor,
 ) -> Tensor:
-    """The definition of the head's layers: scores (B, M, parts) of queries (B, M, 3 + F) from the patches nearest to them.
+    """The definition of the head's layers: scores (B, M, parts) of queries (B, M, 3 + F) from the nearest patches.
 
     Args:
         local, joint: the layers of a point, and those behind the cloud's summary.

@@ -116,8 +116,8 @@ class PartSegmenter(Backbone):
         Args:
             points: (B, N, 3 + F) that the backbone sees, in a unit sphere as in training.
             category: (B,) integers, the object category of each cloud; None for a model without categories.
-            queries: (B, M, 3 + F) points to label, in the same frame; by default `points`. In evaluation they are taken in
-                blocks, so that there may be any number of them.
+            queries: (B, M, 3 + F) points to label, in the same frame; by default `points`. In evaluation they are
+                taken in blocks, so that there may be any number of them.
 
         Raises:
             ShapeError: for a wrong shape, clouds too small for the patches, or categories where none are known, or
@@ -140,7 +140,7 @@ class PartSegmenter(Backbone):
         return CloudFeatures(last.centers, patches, summary, category, last.auxiliary_loss, last.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
-        """Logits (B, M, parts) float32 of queries (B, M, 3 + F): the other half, for some of them at a time if need be."""
+        """Logits (B, M, parts) float32 of queries (B, M, 3 + F): the other half, for some at a time if need be."""
         logits: Tensor = self.head(queries, features.centers, features.levels, features.summary, features.category)
         return logits.float()
 

@@ -27,8 +27,8 @@ class Patches(NamedTuple):
     Attributes:
         centers: (B, G, 3).
         neighborhoods: (B, G, K, 3 + F), nearest first; coordinates are relative to their center, features absolute.
-        strips: where they were cut together with other scales: tensors (B, g, k, 3 + F) that the scales share. Joined along
-            g, the first K points of each are the neighborhoods.
+        strips: where they were cut together with other scales: tensors (B, g, k, 3 + F) that the scales share. Joined
+            along g, the first K points of each are the neighborhoods.
     """
 
     centers: Tensor

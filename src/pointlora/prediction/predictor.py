@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_integer
-from pointlora.data.notices import say_of_cloud
 from pointlora.errors import DataError
 from pointlora.prediction.opening import AdaptedPredictor, all_good
 
@@ -87,7 +86,7 @@ class Predictor(AdaptedPredictor):
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]
-            good = [cloud.points for cloud in clouds if not isinstance(cloud, DataError)]
+            good = [cloud.featured for cloud in clouds if not isinstance(cloud, DataError)]
             rows = iter(self.probabilities(good) if good else ())
             for path, cloud in zip(batch, clouds, strict=True):
                 if isinstance(cloud, DataError):
@@ -97,12 +96,12 @@ class Predictor(AdaptedPredictor):
                     yield Prediction(path, len(cloud), self.class_names, next(rows), cloud.num_dropped)
 
     def probabilities(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Class probabilities (B, C) of raw clouds, each (N_i, 3)."""
+        """Class probabilities (B, C) of raw clouds, each (N_i, 3), or (N_i, 3 + F) with the adapter's features."""
         return self.run(self.prepare(clouds)).probabilities
 
     def prepare(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Raw clouds as the model sees them: (B, num_points, 3), in the unit sphere, turned to the up axis."""
-        turned = [np.roll(cloud, self.shift, axis=1) for cloud in clouds]
+        turned = [self.turned(cloud) for cloud in clouds]
         return self.transform(turned, [(0, index) for index in range(len(turned))])
 
     def run(self, points: NDArray[np.float32]) -> ClassifierResult:
@@ -115,13 +114,9 @@ class Predictor(AdaptedPredictor):
         return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
 
     def _read(self, path: Path | DataError) -> PointCloud | DataError:
-        from pointlora.data.files import read_point_cloud
-
         if isinstance(path, DataError):
             return path
         try:
-            cloud = read_point_cloud(path, num_samples=self.mesh_samples)
+            return self.read_file(path)
         except DataError as error:
             return error
-        say_of_cloud(cloud)
-        return cloud

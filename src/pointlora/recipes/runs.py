@@ -236,6 +236,8 @@ class PretrainRecipe:
 
     def __post_init__(self) -> None:
         self.data.check_no_labels()
+        if self.data.features:
+            raise ConfigError("data.features is for fine-tuning: pre-training knows x, y, z alone, leave it out")
         check_number("mask_ratio", self.mask_ratio, 0, 1, open_low=True)
         check_integer("decoder_depth", self.decoder_depth, 1)
         if self.corpus.name is not None and self.training.samples_per_epoch is None:

@@ -114,7 +114,8 @@ def prepare(
     load_plugins(recipe.plugins)
     check_device(recipe.training.accelerator, recipe.training.devices)
     task = get_task(recipe.task)
-    splits, transform = task.open_splits(recipe), transform_config(recipe.data)
+    splits = task.open_splits(recipe)
+    transform = transform_config(recipe.data, splits.features)
     model = task.build_model(recipe, splits, weights)
     check_clouds(splits.all, model.sizes.group_size)
     try_first_clouds(task, model, splits, transform)
@@ -175,7 +176,7 @@ def write_outputs(
     save_adapter(
         model,
         folder.adapter,
-        preprocessing={"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis},
+        preprocessing=preprocessing(recipe, splits),
         base_checkpoint=recipe.model.checkpoint,
         initial_seed=recipe.training.seed,
         data={"name": data.name, "root": data.root, "options": data.options, **data.labels},
@@ -187,6 +188,15 @@ def write_outputs(
     task.write_tables(folder, results)
     results["adapter_bytes"] = sum((folder.adapter / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     folder.write_results(results)
+
+
+def preprocessing(recipe: TrainRecipe, splits: Splits) -> dict[str, Any]:
+    """How clouds were prepared, for prediction."""
+    data = recipe.data
+    prepared: dict[str, Any] = {"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis}
+    if splits.features is not None:
+        prepared["features"] = splits.features.as_dict()
+    return prepared
 
 
 def results_table(results: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
 from pointlora.data.datasets import PointCloudDataset, train_validation_split
+from pointlora.data.features import fit_scaling
 from pointlora.data.loading import PointLoader
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.loading import PartLoaderDataset, make_part_loader
@@ -20,7 +22,7 @@ from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.reports.part_segmentation import part_csv, part_table
-from pointlora.training.data import Splits, check_training_split, evaluation_loader, train_loader
+from pointlora.training.data import Splits, check_training_split, evaluation_loader, find_features, train_loader
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
@@ -39,7 +41,7 @@ class PartSegmentation(Task):
         return open_part_splits(recipe)
 
     def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
-        return build_part_segmenter(recipe, _parts(splits.train).space, weights)
+        return build_part_segmenter(recipe, _parts(splits.train).space, weights, splits.num_features)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
         if len(split) == 0:
@@ -87,7 +89,7 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     """
     data, seed, protocol = recipe.data, recipe.training.seed, recipe.training.protocol
 
-    def opened(split: str) -> PartDataset:
+    def opened(split: str, features: Sequence[str] = ()) -> PartDataset:
         return open_part_dataset(
             data.name,
             data.root,
@@ -95,24 +97,26 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             label_fraction=data.label_fraction,
             label_seed=seed,
             cache=data.cache,
+            features=features,
             **data.options,
             **data.labels,
         )
 
     whole = protocol != "validation" and data.name == "shapenetpart"
-    train: PointCloudDataset = opened("trainval" if whole else "train")
+    names = find_features(data, partial(opened, "trainval" if whole else "train"))
+    train: PointCloudDataset = opened("trainval" if whole else "train", names)
     _check_parts(_parts(train))
-    test = opened("test") if recipe.training.measure_test else None
+    test = opened("test", names) if recipe.training.measure_test else None
     selection: PointCloudDataset | None = test if protocol == "paper" else None
     if protocol == "validation":
         if has_own_validation(data.name, data.root):
-            selection = opened("validation")
+            selection = opened("validation", names)
         else:
             train, selection = train_validation_split(train, data.validation_fraction, seed)
     check_training_split(train)
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
-    return Splits(train, selection, reported)
+    return Splits(train, selection, reported, fit_scaling(names, train) if names else None)
 
 
 def _check_parts(train: PartDataset) -> None:
