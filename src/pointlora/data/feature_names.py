@@ -12,7 +12,8 @@ COLORS = ("red", "green", "blue")
 NORMALS = ("nx", "ny", "nz")
 # What `auto` takes beside colours and normals, in any case, also as CloudCompare's "scalar_..."; ids, times and labels
 # say nothing about a new file.
-AUTOMATIC = ("intensity", "reflectance", "return_number", "number_of_returns")
+_SINGLE = ("intensity", "reflectance", "return_number", "number_of_returns")
+AUTOMATIC_GROUPS = (COLORS, NORMALS, *((name,) for name in _SINGLE))
 MOST_FEATURES = 256
 
 _GROUPS = {"colors": COLORS, "color": COLORS, "rgb": COLORS, "normals": NORMALS, "normal": NORMALS}
@@ -57,6 +58,11 @@ def channel_names(features: Iterable[str]) -> tuple[str, ...]:
     if len(names) > MOST_FEATURES:
         raise ConfigError(f"data.features holds {len(names)} features, but at most {MOST_FEATURES} are allowed")
     return tuple(names)
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """What a feature may be called in a file: its own name first."""
+    return (name, *(other for other, same in _SAME.items() if same == name))
 
 
 def triples(names: Sequence[str]) -> Triples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pointlora.checks import check_integer, check_number
 from pointlora.data.cache import CloudSource, open_cache
 from pointlora.data.datasets.base import PointCloudDataset
+from pointlora.data.feature_names import AUTOMATIC_GROUPS
 from pointlora.data.notices import say_of_cloud
 from pointlora.data.progress import Progress
 
@@ -72,21 +73,36 @@ class FilesDataset(PointCloudDataset):
 
 
 def shared_features(files: Sequence[str]) -> tuple[str, ...]:
-    """What `data.features: auto` takes of files: colours, normals, intensities and returns that all of them have.
+    """What `data.features: auto` takes of files: colours, normals, intensities and returns that all of them have,
+    unless they are the same at every point.
 
     Raises:
         DataError: if a file can't be read.
     """
     from pointlora.data.files import features_of_file
 
-    shared: tuple[str, ...] | None = None
+    shared: dict[str, tuple[float, float]] = {}
     with Progress("looking for features that all files have", len(files)) as progress:
-        for path in progress.over(files):
+        for number, path in enumerate(progress.over(files)):
             found = features_of_file(path)
-            shared = found if shared is None else tuple(name for name in shared if name in found)
+            known = shared if number else found
+            shared = {
+                name: (min(low, found[name][0]), max(high, found[name][1]))
+                for name, (low, high) in known.items()
+                if name in found
+            }
             if not shared:
                 break
-    return shared or ()
+    return telling_features(shared)
+
+
+def telling_features(ranges: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
+    """Names of those features whose least and largest value differ, or those of one that belongs to the same three."""
+    found: list[str] = []
+    for group in AUTOMATIC_GROUPS:
+        if all(name in ranges for name in group) and any(ranges[name][0] < ranges[name][1] for name in group):
+            found += group
+    return tuple(found)
 
 
 class FilesSource(CloudSource):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.feature_names import AUTOMATIC, COLORS, NORMALS
+from pointlora.data.feature_names import AUTOMATIC_GROUPS, COLORS, NORMALS, spellings
 from pointlora.data.files.content import Content
 from pointlora.data.files.limits import data_error
 from pointlora.errors import DataError
@@ -82,14 +82,16 @@ def available_features(content: Content, attributes: dict[str, np.ndarray]) -> l
     return known + [name for name in content.columns if name.lower() not in known]
 
 
-def automatic_features(content: Content) -> tuple[str, ...]:
-    """What `auto` takes of a file: colours, normals, intensities and returns."""
+def automatic_features(content: Content) -> dict[str, tuple[float, float]]:
+    """What `auto` takes of a file: colours, normals, intensities and returns, each with its least and largest value."""
     attributes = content.attributes(None)
-    found: list[str] = []
-    for group in (COLORS, NORMALS, *((name,) for name in AUTOMATIC)):
-        if all(_find(content, attributes, name) is not None for name in group):
-            found += group
-    return tuple(found)
+    found: dict[str, tuple[float, float]] = {}
+    for group in AUTOMATIC_GROUPS:
+        columns = [_find(content, attributes, name) for name in group]
+        for name, values in zip(group, columns, strict=True):
+            if values is not None and all(column is not None for column in columns):
+                found[name] = float(np.nanmin(values)), float(np.nanmax(values))
+    return found
 
 
 def _find(content: Content, attributes: dict[str, np.ndarray], name: str) -> np.ndarray | None:
@@ -97,7 +99,7 @@ def _find(content: Content, attributes: dict[str, np.ndarray], name: str) -> np.
     for role, names in (("colors", COLORS), ("normals", NORMALS)):
         if name in names and role in attributes:
             return attributes[role][:, names.index(name)]
-    for wanted in (name, _PREFIX + name):
+    for wanted in (*spellings(name), _PREFIX + name):
         spelt = [column for column in content.columns if column.lower() == wanted.lower()]
         same = [column for column in spelt if column == wanted] or spelt
         if len(same) == 1:

@@ -117,15 +117,15 @@ def read_point_cloud(
         raise damaged(path, f"cannot be read as {kind} ({one_line(error)})") from error
 
 
-def features_of_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """What `data.features: auto` may take of a file: colours, normals, intensities and returns; of a mesh nothing.
+def features_of_file(path: str | os.PathLike[str]) -> dict[str, tuple[float, float]]:
+    """What `data.features: auto` may take of a file, see `automatic_features`; of a mesh nothing.
 
     Raises:
         DataError: as `read_point_cloud`.
     """
     path = Path(path)
     content = read_point_cloud(path).content
-    return () if content is None or content.triangles is not None else automatic_features(content)
+    return {} if content is None or content.triangles is not None else automatic_features(content)
 
 
 def _read(path: Path, kind: str) -> Content:
