@@ -19,6 +19,8 @@ from pointlora.data.pending import pending_points
 from pointlora.data.ranges import AugmentationRanges
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import ConfigError, DataError
+from pointlora.recipes.parts import DataConfig
+from pointlora.training.data import transform_config
 
 COLORS = ("red", "green", "blue")
 BOTH = ("nx", "ny", "nz", *COLORS)
@@ -95,6 +97,8 @@ def test_augmentations_move_places_and_leave_features(name: str) -> None:
         np.testing.assert_allclose(found[..., 3:6], places, atol=1e-5)  # normals point away from the center, as before
         assert np.abs(found[..., 3:6] - points[..., 3:6]).max() > 0.1
         assert np.array_equal(found[..., 6:], points[..., 6:])
+    elif name == "resample":
+        assert {row.tobytes() for row in found[0]} <= {row.tobytes() for row in points[0]}
     elif name == "dropout":
         dropped = (found[..., :3] == points[:, :1, :3]).all(-1)
         assert np.array_equal(found[dropped][:, 3:], np.repeat(points[:, :1, 3:], 40, 1)[dropped])
@@ -112,9 +116,9 @@ def test_color_jitter_and_feature_drop() -> None:
     assert 0.15 < dropped.mean() < 0.35
     assert np.array_equal(found[~dropped], points[~dropped])
     with pytest.raises(ConfigError, match="'color_jitter' changes red, green, blue"):
-        TransformConfig(augmentations=("color_jitter",), features=FeatureScaling(("intensity",), (0.0,), (1.0,)))
+        transform_config(DataConfig(augmentations=["color_jitter"]), FeatureScaling(("intensity",), (0.0,), (1.0,)))
     with pytest.raises(ConfigError, match="'feature_drop' changes features"):
-        TransformConfig(augmentations=("feature_drop",))
+        transform_config(DataConfig(augmentations=["feature_drop"]))
 
 
 def transform(**settings: object) -> TransformConfig:

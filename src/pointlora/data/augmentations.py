@@ -21,7 +21,7 @@ Draw = Callable[[np.random.Generator, AugmentationRanges, int], NDArray]
 Apply = Callable[[Any, Any], Any]
 
 # Augmentations that treat each point by itself; all others move or stretch a cloud as a whole.
-POINTWISE = ("jitter", "dropout")
+POINTWISE = ("jitter", "dropout", "resample")
 # Those that change features alone.
 OF_FEATURES = ("color_jitter", "feature_drop")
 
@@ -78,6 +78,8 @@ def apply_augmentations(points: Any, names: Sequence[str], drawn: Sequence[Any],
     """Points (B, N, 3) float32, or wider, changed by what was drawn; all are arrays, or tensors of one device."""
     for name, parameters in zip(names, drawn, strict=True):
         change = AUGMENTATIONS[name]
+        if points.shape[-1] <= 3 and name in OF_FEATURES:
+            continue
         if points.shape[-1] <= 3 or change.on == "rows":
             points = change.apply(points, parameters)
             continue
@@ -173,6 +175,31 @@ def _draw_feature_drop(generator: np.random.Generator, ranges: AugmentationRange
     return np.full((1, 1), generator.random() >= ranges.feature_drop_ratio)
 
 
+def _draw_thinning(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    """For each point a random number, the direction in which the cloud gets thinner, and how many are kept."""
+    kept = max(round(size * np.exp(generator.uniform(np.log(ranges.resample_low), 0.0))), 1)
+    direction = generator.standard_normal(3)
+    direction *= generator.uniform(0.0, ranges.resample_slope) / np.linalg.norm(direction)
+    row = np.broadcast_to([*direction, kept], (size, 4))
+    return np.concatenate([generator.gumbel(size=(size, 1)), row], axis=1)
+
+
+def _thin(points: Any, drawn: Any) -> Any:
+    """Some of the points, more of them at one end, again and again, so that the count stays."""
+    # The largest of log weight plus Gumbel noise are a sample without replacement in proportion to the weights.
+    scores = -drawn[..., 0]
+    for axis in range(3):
+        scores = scores - drawn[..., 1 + axis] * points[..., axis]
+    count = points.shape[1]
+    if isinstance(points, np.ndarray):
+        order = np.argsort(scores, axis=1, kind="stable")
+        places = np.arange(count) % drawn[:, :1, 4].astype(np.int64)
+        return np.take_along_axis(points, np.take_along_axis(order, places, 1)[..., None], 1)
+    order = scores.argsort(dim=1, stable=True)
+    places = scores.new_tensor(range(count)).long() % drawn[:, :1, 4].long()
+    return points.gather(1, order.gather(1, places)[..., None].expand(-1, -1, points.shape[-1]))
+
+
 AUGMENTATIONS: dict[str, Augmentation] = {
     "scale_translate": Augmentation(_draw_scale_and_shift, _scale_and_shift),
     "scale": Augmentation(_draw_scales, _scale),
@@ -182,6 +209,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "rotate": Augmentation(_draw_rotation, _rotate, "vectors"),
     "jitter": Augmentation(_draw_jitter, _shift),
     "dropout": Augmentation(_draw_dropout, _drop, "rows"),
+    "resample": Augmentation(_draw_thinning, _thin, "rows"),
     "color_jitter": Augmentation(_draw_color, _scale_and_shift, "colors"),
     "feature_drop": Augmentation(_draw_feature_drop, _scale, "features"),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_choice, check_integer, check_number
-from pointlora.data.augmentations import AUGMENTATIONS, OF_FEATURES, apply_augmentations, draw_augmentations
+from pointlora.data.augmentations import AUGMENTATIONS, apply_augmentations, draw_augmentations
 from pointlora.data.feature_names import Triples
 from pointlora.data.features import FeatureScaling
 from pointlora.data.ranges import AugmentationRanges
@@ -29,7 +29,7 @@ class TransformConfig(AugmentationRanges):
             sampling; 1.171875 makes 2400 of 2048 and 1200 of 1024, as the published recipes have it.
         augmentations: names in the order in which they are applied; used in training and voting. `scale_translate`,
             `scale` (each axis its own), `uniform_scale`, `translate`, `rotate_up`, `rotate` (any rotation), `jitter`,
-            `dropout`; of features `color_jitter` and `feature_drop`.
+            `dropout`, `resample` (random counts and densities); of features `color_jitter` and `feature_drop`.
         features: the scales of the features that clouds (N, 3 + F) have; None for clouds without.
 
     Raises:
@@ -50,9 +50,6 @@ class TransformConfig(AugmentationRanges):
         object.__setattr__(self, "augmentations", tuple(self.augmentations))
         for name in self.augmentations:
             check_choice("augmentation", name, AUGMENTATIONS)
-            if name in OF_FEATURES and not (self.features and (name != "color_jitter" or self.features.triples.colors)):
-                lacking = "red, green, blue" if name == "color_jitter" else "features"
-                raise ConfigError(f"augmentation {name!r} changes {lacking}, but data.features doesn't name them")
         check_integer("num_points", self.num_points, 1)
         check_number("oversample", self.oversample, 1.0)
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.notices import say, say_of_cloud
+from pointlora.data.density import density_warning
+from pointlora.data.notices import say_of_cloud, say_of_file
 from pointlora.errors import AdapterError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
+    read_density,
     read_features,
     read_mesh_samples,
     read_transform,
@@ -66,6 +68,7 @@ class AdaptedPredictor(ABC):
         if config["base_model"]["task"] != self.task:
             raise AdapterError(f"{folder} is for {config['base_model']['task']}, not for {self.task}")
         self.read_outputs(folder, config)
+        self.density = read_density(config)
         self.mesh_samples = read_mesh_samples(config)
         self.transform = read_transform(folder, config)
         self.features = read_features(self.transform, missing_features)
@@ -85,7 +88,10 @@ class AdaptedPredictor(ABC):
         cloud = read_point_cloud(path, num_samples=self.mesh_samples, features=self.features)
         say_of_cloud(cloud)
         if cloud.missing:
-            say(f"{path}: has no {', '.join(cloud.missing)}: zero stands in for it")
+            say_of_file(f"{path}: has no {', '.join(cloud.missing)}: zero stands in for it")
+        warning = None if self.density is None else density_warning(cloud.points, self.density)
+        if warning is not None:
+            say_of_file(f"{path}: {warning}")
         return cloud
 
     def turned(self, points: NDArray[np.float32]) -> NDArray[np.float32]:

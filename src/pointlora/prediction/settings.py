@@ -84,6 +84,19 @@ def read_features(transform: PointTransform, missing: str) -> FeatureChoice | No
     return FeatureChoice(features.names, features.centers if missing == "zero" else None)
 
 
+def read_density(config: dict[str, Any]) -> dict[str, list[float]] | None:
+    """How dense and large the clouds of training were; None where an adapter doesn't say."""
+    found = config.get("density")
+    if not isinstance(found, dict):
+        return None
+    pairs = [found.get(name) for name in ("spacing", "extent")]
+    usable = all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(value, (int, float)) for value in pair)
+        for pair in pairs
+    )
+    return found if usable else None
+
+
 def read_mesh_samples(config: dict[str, Any]) -> int | None:
     """How many points were drawn from each mesh in training, where that wasn't the default."""
     data = config.get("data")

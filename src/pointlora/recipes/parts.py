@@ -19,6 +19,8 @@ class ModelConfig:
         name: registry name, for example point_mae.
         checkpoint: file with pre-trained weights, or `pretrained` for those that come with the package; without one
             the backbone starts from random weights. A head in it is left out.
+        adapter: folder of an adapter of one's own, or of the run that made it, to start from instead of new weights:
+            with the same backbone and method; classes may be others, and the head is new.
         embed_dim: width C of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
@@ -31,6 +33,7 @@ class ModelConfig:
 
     name: str = "point_mae"
     checkpoint: str | None = None
+    adapter: str | None = None
     embed_dim: int | None = None
     depth: int | None = None
     num_heads: int | None = None
@@ -83,6 +86,7 @@ class DataConfig:
         augmentations: what is done to training clouds, in order; scale_translate, scale, uniform_scale, translate,
             rotate_up, rotate, jitter and dropout; of features color_jitter and feature_drop.
         ranges: of the augmentations, for example {scale_low: 0.8, scale_high: 1.25, shift: 0.1}.
+        sampling: natural; balanced draws as many clouds of each class an epoch, those of rare ones several times.
         label_fraction: share of the training labels to use, stratified by class.
         validation_fraction: share of the training set that chooses the best epoch (protocol validation).
     """
@@ -100,6 +104,7 @@ class DataConfig:
     oversample: float = 1.171875
     augmentations: list[str] = field(default_factory=lambda: ["scale_translate"])
     ranges: dict[str, float] = field(default_factory=dict)
+    sampling: str = "natural"
     label_fraction: float = 1.0
     validation_fraction: float = 0.1
 
@@ -110,6 +115,8 @@ class DataConfig:
         "jitter_sigma",
         "jitter_clip",
         "dropout_ratio",
+        "resample_low",
+        "resample_slope",
         "color_jitter",
         "feature_drop_ratio",
     )
@@ -130,6 +137,7 @@ class DataConfig:
         for key, value in self.ranges.items():
             check_choice("key of data.ranges", key, self.RANGES)
             check_number(f"data.ranges.{key}", value, 0)
+        check_choice("data.sampling", self.sampling, ("natural", "balanced"))
         check_number("data.label_fraction", self.label_fraction, 0, 1, open_low=True)
         check_number("data.validation_fraction", self.validation_fraction, 0, 0.9, open_low=True)
 

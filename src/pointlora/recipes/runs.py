@@ -18,6 +18,11 @@ from pointlora.recipes.protocols import PROTOCOLS
 
 # Tasks of fine-tuning.
 TASKS = ("classification", "part_segmentation")
+# Figures by which the best epoch may be chosen; the first is the usual one.
+CRITERIA = {
+    "classification": ("accuracy", "class_mean_accuracy"),
+    "part_segmentation": ("instance_miou", "class_miou", "accuracy"),
+}
 
 
 @dataclass
@@ -86,11 +91,19 @@ class TrainingConfig(RunConfig):
             chooses the best epoch on the test set, as the public codes do, and every output says so; last takes the
             last epoch, without looking at any other data than the training set.
         label_smoothing: of the cross-entropy, in [0, 1).
+        class_weights: of the cross-entropy: none; balanced, in inverse proportion to how often classes (parts, for part
+            segmentation) occur; sqrt, to the root of that; or a list of weights, one a class.
+        focal_gamma: above 0 clouds (points) count the less, the surer the network is of them; 2 is usual.
+        criterion: by which the best epoch is chosen: accuracy or class_mean_accuracy; for part segmentation
+            instance_miou, class_miou or accuracy. By default the first.
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
 
     protocol: str = "validation"
     label_smoothing: float = 0.0
+    class_weights: list[float] | str = "none"
+    focal_gamma: float = 0.0
+    criterion: str | None = None
     measure_test: bool = True
 
     def __post_init__(self) -> None:
@@ -98,6 +111,12 @@ class TrainingConfig(RunConfig):
         check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
         check_choice("training.protocol", self.protocol, PROTOCOLS)
         check_number("training.label_smoothing", self.label_smoothing, 0, 1)
+        if isinstance(self.class_weights, str):
+            check_choice("training.class_weights", self.class_weights, ("none", "balanced", "sqrt"))
+        else:
+            for weight in self.class_weights:
+                check_number("each of training.class_weights", weight, 0, open_low=True)
+        check_number("training.focal_gamma", self.focal_gamma, 0, 10)
         if self.protocol != "validation" and not self.measure_test:
             reason = (
                 "chooses on the test set" if self.protocol == "paper" else "leaves no validation split to measure on"
@@ -131,9 +150,15 @@ class TrainRecipe:
     output: str = "runs/train"
     plugins: list[str] = field(default_factory=list)
 
+    @property
+    def criterion(self) -> str:
+        """The figure by which the best epoch is chosen."""
+        return self.training.criterion or CRITERIA[self.task][0]
+
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
         check_choice("task", self.task, TASKS)
+        check_choice("training.criterion", self.criterion, CRITERIA[self.task])
         if self.model.head_dims is not None and self.task != "part_segmentation":
             raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
         if self.task != "part_segmentation":

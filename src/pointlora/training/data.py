@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
+from pointlora.data.augmentations import OF_FEATURES
 from pointlora.data.datasets import PointCloudDataset, open_dataset, train_validation_split
 from pointlora.data.datasets.mixed import MixedDataset
 from pointlora.data.feature_names import AUTO, channel_names
@@ -18,7 +19,7 @@ from pointlora.data.notices import say
 from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
-from pointlora.errors import DataError
+from pointlora.errors import ConfigError, DataError
 from pointlora.recipes.parts import DataConfig
 from pointlora.recipes.runs import PretrainRecipe, RunConfig, TrainRecipe
 from pointlora.training.devices.choice import evaluation_device
@@ -32,6 +33,7 @@ class Splits:
 
     Reported is the test set; with `training.measure_test` false the selection split, and the test set stays closed.
     `features` are the scales of what points have beside x, y, z, fitted to the training clouds.
+    With `balanced`, as many clouds of each class are trained on in an epoch.
     With the papers' protocol `selection` is the test set itself; with the protocol `last` there is none.
     """
 
@@ -39,6 +41,7 @@ class Splits:
     selection: PointCloudDataset | None
     reported: PointCloudDataset
     features: FeatureScaling | None = None
+    balanced: bool = False
 
     @property
     def num_features(self) -> int:
@@ -58,6 +61,10 @@ def transform_config(data: DataConfig, features: FeatureScaling | None = None) -
     Raises:
         ConfigError: for an unknown augmentation or a range that makes no sense.
     """
+    for name in data.augmentations if features is None or not features.triples.colors else ():
+        if name in OF_FEATURES and (features is None or name == "color_jitter"):
+            what = "red, green, blue" if name == "color_jitter" else "features"
+            raise ConfigError(f"augmentation {name!r} changes {what}, but data.features doesn't name them")
     return TransformConfig(
         num_points=data.num_points,
         normalize=data.normalize,
@@ -91,9 +98,10 @@ def open_splits(recipe: TrainRecipe) -> Splits:
     if recipe.training.protocol == "validation":
         train, selection = train_validation_split(train, data.validation_fraction, seed)
     check_training_split(train)
+    check_classes(train)
     reported = test if measure_test else selection
     assert reported is not None  # TrainingConfig refuses measure_test false with the protocol last
-    return Splits(train, selection, reported, fit_scaling(names, train) if names else None)
+    return Splits(train, selection, reported, fit_scaling(names, train) if names else None, data.sampling == "balanced")
 
 
 def find_features(data: DataConfig, open_training: Callable[[], PointCloudDataset]) -> tuple[str, ...]:
@@ -122,11 +130,24 @@ def check_training_split(train: PointCloudDataset) -> None:
         raise DataError(f"data set {train.name}: {len(train)} cloud is left for training, at least 2 are needed")
 
 
+def check_classes(train: PointCloudDataset) -> None:
+    """One class leaves nothing to tell apart.
+
+    Raises:
+        DataError: naming it.
+    """
+    occurring = np.flatnonzero(train.class_counts())
+    if len(occurring) < 2:
+        name = train.class_names[occurring[0]]
+        raise DataError(f"data set {train.name}: every training cloud is of class {name!r}: give at least two classes")
+
+
 def train_loader(
     dataset: PointCloudDataset,
     transform: TransformConfig,
     run: RunConfig,
     make: Callable[..., PointLoader] = make_loader,
+    balanced: bool = False,
 ) -> PointLoader:
     """This process's part of shuffled, augmented batches.
 
@@ -147,6 +168,7 @@ def train_loader(
         workers=run.workers,
         rank=world.rank,
         world_size=world.size,
+        **({"balance": dataset.labels} if balanced else {}),
     )
 
 

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from pointlora.adapters.folder import save_adapter
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.data.checking import check_clouds
+from pointlora.data.datasets import PointCloudDataset
+from pointlora.data.density import usual_density
 from pointlora.data.transforms import TransformConfig
 from pointlora.methods.plugins import load_plugins
 from pointlora.models.backbone import Backbone
@@ -32,6 +34,9 @@ from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
+
+# How many times as often as another a class may occur without a word.
+_UNBALANCED = 3
 
 
 def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
@@ -75,7 +80,9 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
         f"{len(splits.train)} clouds; {describe_selection(PROTOCOLS[recipe.training.protocol])}",
     )
-    best = None if splits.selection is None else BestEpoch(task.criterion)
+    if first:
+        say_imbalance(recipe, splits.train)
+    best = None if splits.selection is None else BestEpoch(recipe.criterion)
     history = History(folder, best, lines=True)
     module = task.make_module(model, recipe, splits)
     compile_seconds = run_training(
@@ -122,6 +129,20 @@ def prepare(
     return splits, transform, model
 
 
+def say_imbalance(recipe: TrainRecipe, train: PointCloudDataset) -> None:
+    """A line on stderr where some classes occur much more often than others, and nothing is done about it."""
+    run, counts = recipe.training, dict(zip(train.class_names, train.class_counts().tolist(), strict=True))
+    least, most = (choose(counts, key=lambda name: counts[name]) for choose in (min, max))
+    untreated = run.class_weights == "none" and not run.focal_gamma and recipe.data.sampling == "natural"
+    if untreated and counts[most] > _UNBALANCED * counts[least]:
+        print(
+            f"unbalanced: {counts[most]:,} of {most!r}, {counts[least]:,} of {least!r}; training.class_weights "
+            "balanced (or sqrt) or data.sampling balanced may help rare ones",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def try_first_clouds(task: Task, model: nn.Module, splits: Splits, transform: TransformConfig) -> None:
     """Read a cloud of each split and put them through the model: what can't work fails before anything is written.
 
@@ -152,7 +173,7 @@ def summarize(
         **metrics.as_dict(),
         "measured_on": MEASURED_ON[recipe.training.measure_test],
         "selected_on": PROTOCOLS[recipe.training.protocol],
-        f"selection_{get_task(recipe.task).criterion}": None if best is None else best.value,
+        f"selection_{recipe.criterion}": None if best is None else best.value,
         "best_epoch": recipe.training.epochs if best is None else best.epoch + 1,
         "epochs": recipe.training.epochs,
         "seed": recipe.training.seed,
@@ -173,6 +194,7 @@ def write_outputs(
 ) -> None:
     """The adapter, the task's tables, and last of all results.json."""
     data = recipe.data
+    thinnest = transform_config(data, splits.features).resample_low if "resample" in data.augmentations else 1.0
     save_adapter(
         model,
         folder.adapter,
@@ -183,6 +205,7 @@ def write_outputs(
         selected_on=results["selected_on"],
         measured_on=results["measured_on"],
         metrics={name: results[name] for name in task.headlines},
+        density=usual_density(splits.train, thinnest),
         **task.adapter_fields(splits),
     )
     task.write_tables(folder, results)

@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from pointlora.adapters.loading import initial_model
+from pointlora.adapters.starting import start_from_adapter
 from pointlora.data.parts.space import PartSpace
 from pointlora.errors import ConfigError
 from pointlora.methods.registry import apply_method
@@ -71,6 +72,8 @@ def _tuned_model(recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, **op
         load_checkpoint(model, source, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
+    if config.adapter is not None:
+        start_from_adapter(model, config.adapter)
     return model
 
 

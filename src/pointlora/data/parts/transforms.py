@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.augmentations import POINTWISE, augment
+from pointlora.data.augmentations import AUGMENTATIONS, POINTWISE, augment
 from pointlora.data.feature_names import Triples
 from pointlora.data.parts.base import UNCOUNTED, LabelledCloud
 from pointlora.data.resampling import resample_for_evaluation, resample_for_training
@@ -62,19 +62,25 @@ class PartTransform:
             picked = resample_for_training(rows, keys, config.num_points, config.oversample, self.seed)
         else:
             picked = resample_for_evaluation(rows, config.num_points)
-        seen, parts = np.ascontiguousarray(picked[..., :-1]), picked[..., -1]
         if self.train:
-            seen = self._augment(seen, config.augmentations, keys)
+            picked = self._augment_labelled(picked, keys)
+        seen, parts = np.ascontiguousarray(picked[..., :-1]), picked[..., -1]
         if not self.queries:
-            if self.train and "dropout" in config.augmentations:
-                # Dropped points become the first one, and so do their labels.
-                parts = self._augment(parts[..., None], ("dropout",), keys)[..., 0]
             return LabelledPoints(seen, None, parts.astype(np.int64))
         asked, truth = padded(points, labels)
         if self.train:
             whole = tuple(name for name in config.augmentations if name not in POINTWISE)
             asked = self._augment(asked, whole, keys)
         return LabelledPoints(seen, asked, truth)
+
+    def _augment_labelled(self, rows: NDArray[np.float32], keys: Sequence[Key]) -> NDArray[np.float32]:
+        """Augment points whose last column is their label: it goes with a point that takes another one's place."""
+        for name in self.config.augmentations:
+            if AUGMENTATIONS[name].on == "rows":
+                rows = self._augment(rows, (name,), keys)
+            else:
+                rows = np.concatenate([self._augment(rows[..., :-1], (name,), keys), rows[..., -1:]], -1)
+        return rows
 
     def _augment(self, rows: NDArray[np.float32], names: Sequence[str], keys: Sequence[Key]) -> NDArray[np.float32]:
         return augment(

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
@@ -30,11 +32,13 @@ from pointlora.training.part_segmentation.module import PartModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
 
+# Clouds that are looked at to know how often each part occurs.
+_COUNTED = 256
+
 
 class PartSegmentation(Task):
     """A part for each point."""
 
-    criterion = "instance_miou"
     headlines = ("instance_miou", "class_miou", "accuracy")
 
     def open_splits(self, recipe: TrainRecipe) -> Splits:
@@ -51,14 +55,15 @@ class PartSegmentation(Task):
         score_parts(model, batch, _parts(split).space, torch.device("cpu"))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> PartModule:
-        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space)
+        counts = None if recipe.training.class_weights == "none" else part_counts(_parts(splits.train))
+        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space, counts)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
     ) -> tuple[PointLoader, PointLoader | None]:
         chosen = splits.selection
         return (
-            train_loader(splits.train, transform, run, make_part_loader),
+            train_loader(splits.train, transform, run, make_part_loader, splits.balanced),
             None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
         )
 
@@ -116,7 +121,7 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     check_training_split(train)
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
-    return Splits(train, selection, reported, fit_scaling(names, train) if names else None)
+    return Splits(train, selection, reported, fit_scaling(names, train) if names else None, data.sampling == "balanced")
 
 
 def _check_parts(train: PartDataset) -> None:
@@ -132,6 +137,13 @@ def _check_parts(train: PartDataset) -> None:
             f"data set {train.name}: every point{of} has the same label, {space.numbers[space.parts_of[0][0]]}: one "
             "part teaches nothing, give at least two"
         )
+
+
+def part_counts(train: PartDataset) -> NDArray[np.int64]:
+    """(parts,) points of each part, in clouds that are evenly spread over the training data."""
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _COUNTED)).astype(int)).tolist()
+    labels = [train.labelled_cloud(index)[1] for index in chosen]
+    return np.bincount(np.concatenate(labels)[np.concatenate(labels) >= 0], minlength=train.space.num_parts)
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:
