@@ -99,6 +99,8 @@ def adapter_features(folder: str | os.PathLike[str], config: Mapping[str, Any]) 
         AdapterError: if they make no sense, or aren't as many as the model takes.
     """
     prepared = config.get("preprocessing") or {}
+    if not isinstance(prepared, Mapping):
+        raise AdapterError(f"{folder} has a wrong preprocessing: it is no object")
     values = prepared.get("features")
     count = config["base_model"]["sizes"].get("num_features", 0)
     try:
