@@ -19,6 +19,7 @@ from pointlora.procedural import generate_shape
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.fit import fine_tune
+from pointlora.training.run_folder import RunFolder
 from training_runs import differences, tiny_recipe
 
 
@@ -105,6 +106,8 @@ def test_a_run_goes_on_when_it_gets_more_epochs(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"training.seed = 0, not 1"):
         train(tiny_recipe(tmp_path / "run", epochs=3, seed=1))
     assert (tmp_path / "run" / "results.json").exists()
+    with pytest.raises(ConfigError, match=r"a finished run with training.epochs = 2, not 3"):
+        RunFolder(from_mapping(TrainRecipe, tiny_recipe(tmp_path / "run", epochs=3))).finished()
     results = train(tiny_recipe(tmp_path / "run", epochs=3))
     assert results["epochs"] == 3
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 1 + 3

@@ -41,6 +41,7 @@ class RunFolder:
     """
 
     free_to_change: tuple[str, ...] = FREE_TO_CHANGE
+    may_be_longer = True
 
     def __init__(self, recipe: Any) -> None:
         self.recipe = recipe
@@ -67,7 +68,10 @@ class RunFolder:
             fix = "raise training.epochs to go on, choose another --output, or delete it"
             raise ConfigError(f"{self.path} holds a finished run: {fix}")
         if self.config.exists():
-            self._check_same_recipe(free=("training.epochs",) if self._more_epochs() else ())
+            if self._more_epochs():
+                self._compare("a run", "let it go on", (*self.free_to_change, "training.epochs"))
+            else:
+                self._check_same_recipe()
             return True
         if resume:
             raise ConfigError(f"{self.path} holds no run to resume")
@@ -114,18 +118,22 @@ class RunFolder:
         write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
     def _more_epochs(self) -> bool:
-        """Whether the recipe has more epochs than the run that is here."""
+        """Whether the recipe has more epochs than the run that is here, which then goes on."""
+        if not self.may_be_longer:
+            return False
         before = read_mapping(self.config).get("training") if self.config.exists() else None
         epochs = before.get("epochs") if isinstance(before, dict) else None
         return isinstance(epochs, int) and self.recipe.training.epochs > epochs
 
-    def _check_same_recipe(
-        self, what: str = "an unfinished run", fix: str = "resume it", free: tuple[str, ...] = ()
-    ) -> None:
+    def _check_same_recipe(self, what: str = "an unfinished run", fix: str = "resume it") -> None:
+        self._compare(what, fix, self.free_to_change)
+
+    def _compare(self, what: str, fix: str, free: tuple[str, ...]) -> None:
+        """Refuse a recipe that differs from that of the run that is here in what isn't `free`."""
         found = read_mapping(self.config)
         found.pop("plugins", None)  # they may have moved; those of our recipe are loaded
         before = from_mapping(type(self.recipe), found, f"{self.config}: ")
-        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), (*self.free_to_change, *free)):
+        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), free):
             raise ConfigError(
                 f"{self.path} holds {what} with {key} = {old!r}, not {new!r}: "
                 f"use the same settings to {fix}, or choose another --output"
