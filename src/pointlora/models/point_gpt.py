@@ -131,7 +131,7 @@ def _before_each_patch(sequence: TokenSequence) -> Tensor:
 
 def _reorder(patches: Patches, order: Tensor) -> Patches:
     flat = gather_points(patches.neighborhoods.flatten(2), order)
-    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, (-1, 3)))
+    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, patches.neighborhoods.shape[2:]))
 
 
 def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
