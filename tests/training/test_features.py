@@ -19,7 +19,7 @@ PRETRAINED = ["--model.checkpoint", "pretrained"]
 RUN = [
     *("--data.num_points", "64", "--optimizer.warmup_epochs", "0", "--optimizer.lr", "0.003", "--method.name", "lora"),
     *("--training.batch_size", "4", "--training.workers", "0", "--training.precision", "32", "--data.cache", "off"),
-    *("--training.tensorboard", "false", "--data.name", "folder"),
+    *("--training.tensorboard", "false", "--data.name", "folder", "--training.protocol", "validation"),
 ]
 SHADES = {"blue": (40, 60, 200), "red": (200, 60, 40)}
 
@@ -69,7 +69,16 @@ def test_from_files_to_predictions(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_names_that_no_file_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_colored(tmp_path / "data", 5)
-    train = ["train", *SMALL, *RUN, "--data.root", str(tmp_path / "data"), "--output", str(tmp_path / "run")]
+    train = [
+        "train",
+        *SMALL,
+        *PRETRAINED,
+        *RUN,
+        "--data.root",
+        str(tmp_path / "data"),
+        "--output",
+        str(tmp_path / "run"),
+    ]
     assert call([*train, "--data.features", "[red, green, blu]"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "has no feature 'blu'; did you mean 'blue'? beside x, y, z it has red, green, blue" in line
@@ -103,7 +112,7 @@ def test_parts_that_differ_by_colour(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_normals_turn_with_the_up_axis(tmp_path: Path) -> None:
     write_colored(tmp_path / "data", 6, normals=True)
     out = tmp_path / "run"
-    train = ["train", *SMALL, *RUN, "--data.root", str(tmp_path / "data"), "--training.epochs", "1"]
+    train = ["train", *SMALL, *PRETRAINED, *RUN, "--data.root", str(tmp_path / "data"), "--training.epochs", "1"]
     settings = ["--data.features", "[normals, red]", "--data.augmentations", "[rotate]", "--output", str(out)]
     assert call([*train, *settings]) == 0
     path = tmp_path / "data" / "red" / "0.ply"
