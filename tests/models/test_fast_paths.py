@@ -32,10 +32,10 @@ def products_of_every_size(monkeypatch):
     monkeypatch.setattr(linear, "_WORTHWHILE", 0)
 
 
-def make(name, method, task):
+def make(name, method, task, num_features=0):
     torch.manual_seed(0)
     config = method_config(method, **SETTINGS.get(method, {}))
-    model = apply_method(create_model(name, task, **SIZES, **OPTIONS[task]), config)
+    model = apply_method(create_model(name, task, num_features=num_features, **SIZES, **OPTIONS[task]), config)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -47,6 +47,8 @@ def make(name, method, task):
 def compute(model, way, dtype=torch.float32, seed=0):
     """The logits, and in two of the ways the gradients of what is trained and the statistics afterwards."""
     points = random_clouds(3, 60, seed) * torch.tensor([1.0, 0.5, 2.0])
+    if model.sizes.num_features:
+        points = torch.cat([points, random_clouds(3, 60, seed + 10)[..., : model.sizes.num_features]], -1)
     inputs = (points,) if model.task == "classification" else (points, torch.arange(3))
     model.train(way == "training")
     for layer in model.head.modules():
@@ -70,13 +72,12 @@ def mostly(agree):
     return sum(results) == 2 or (sum(results) == 1 and agree(2))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("name", "method", "task"), COMBINATIONS)
-def test_equal_in_float32(name, method, task, way):
+def check_equal(name, method, task, way, num_features=0):
     def agree(seed):
-        logits, gradients, buffers = compute(make(name, method, task), way, seed=seed)
+        logits, gradients, buffers = compute(make(name, method, task, num_features), way, seed=seed)
         with plain():
-            plain_logits, plain_gradients, plain_buffers = compute(make(name, method, task), way, seed=seed)
+            model = make(name, method, task, num_features)
+            plain_logits, plain_gradients, plain_buffers = compute(model, way, seed=seed)
         torch.testing.assert_close(logits, plain_logits, atol=1e-5, rtol=1e-5)
         for key, buffer in buffers.items():
             torch.testing.assert_close(buffer, plain_buffers[key], atol=1e-5, rtol=1e-5, msg=key)
@@ -88,6 +89,19 @@ def test_equal_in_float32(name, method, task, way):
         return all((gradients[key] - plain_gradients[key]).norm() <= 1e-3 * max(norms[key], least) for key in norms)
 
     assert mostly(agree)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("name", "method", "task"), COMBINATIONS)
+def test_equal_in_float32(name, method, task, way):
+    check_equal(name, method, task, way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", ["pointlora", "lora", "full"])
+@pytest.mark.parametrize("task", TASKS)
+def test_equal_in_float32_with_features(method, task, way):
+    check_equal("point_mae", method, task, way, num_features=3)
 
 
 def joined(gradients):

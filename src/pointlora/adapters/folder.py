@@ -91,7 +91,7 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     folder = Path(folder)
     config = read_adapter_config(folder)
     _check_model(model, config, folder)
-    state = _read_state(folder, config)
+    state = read_adapter_state(folder, config)
     wanted = method_from_dict(config["method"], folder)
     if applied_config(model) is None:
         apply_method(model, wanted)
@@ -109,7 +109,12 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     return model
 
 
-def _read_state(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+def read_adapter_state(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of an adapter by the model's names.
+
+    Raises:
+        AdapterError: if they are missing or damaged.
+    """
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise AdapterError(f"{folder} has no {WEIGHTS_FILE}")

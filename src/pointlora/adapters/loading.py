@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from pointlora.adapters.described_model import check_described_model
 from pointlora.adapters.folder import load_adapter
 from pointlora.adapters.folder_config import read_adapter_config
+from pointlora.data.features import FeatureScaling
 from pointlora.data.parts.space import PartSpace
 from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
@@ -94,6 +96,26 @@ def adapter_parts(folder: str | os.PathLike[str], config: dict[str, Any]) -> Par
     if (space.num_parts, space.num_categories) != (options.get("num_parts"), options.get("num_categories")):
         raise AdapterError(f"{folder} is damaged: it names {space.num_parts} parts; its model has a different number")
     return space
+
+
+def adapter_features(folder: str | os.PathLike[str], config: Mapping[str, Any]) -> FeatureScaling | None:
+    """The scales of the features that an adapter's clouds have; None for x, y, z alone.
+
+    Raises:
+        AdapterError: if they make no sense, or aren't as many as the model takes.
+    """
+    prepared = config.get("preprocessing") or {}
+    if not isinstance(prepared, Mapping):
+        raise AdapterError(f"{folder} has a wrong preprocessing: it is no object")
+    values = prepared.get("features")
+    count = config["base_model"]["sizes"].get("num_features", 0)
+    try:
+        features = None if values is None else FeatureScaling.from_dict(values)
+    except (TypeError, ConfigError) as error:
+        raise AdapterError(f"{folder} has a wrong preprocessing: {str(error)[:200]}") from error
+    if (0 if features is None else len(features.names)) != count:
+        raise AdapterError(f"{folder} is damaged: its model takes {count} features, and it names others")
+    return features
 
 
 def find_base(

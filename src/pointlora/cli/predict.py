@@ -101,7 +101,7 @@ def _open(options: Namespace) -> FileClassifier:
     if options.zero_shot is None:
         from pointlora.prediction import Predictor
 
-        return Predictor(options.adapter, options.base, options.device, options.up_axis)
+        return Predictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
     if options.base is None:
         raise ConfigError("--zero-shot needs the weights of a network with an embedding: give their file with --base")
     from pointlora.prediction import ZeroShotPredictor
@@ -131,6 +131,12 @@ def make_parser() -> Parser:
     )
     parser.add_argument(
         "--up-axis", choices=("x", "y", "z"), help="axis that points up in FILES, if different from training"
+    )
+    parser.add_argument(
+        "--missing-features",
+        default="error",
+        choices=("error", "zero"),
+        help="where a file lacks a feature that the adapter was trained with: an error, or zero in its place",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
     classes = parser.add_argument_group("classification")

@@ -64,7 +64,7 @@ def run_parts(options: Namespace) -> int:
         _can_draw(new_figure)
     files = list(expand_paths(options.files))
     outputs = iter(plan_outputs([path for path in files if isinstance(path, Path)], options.output))
-    predictor = PartPredictor(options.adapter, options.base, options.device, options.up_axis)
+    predictor = PartPredictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
     good: list[LabelledFile] = []
     bad: list[DataError] = []
     panels: list[PartPanel] = []

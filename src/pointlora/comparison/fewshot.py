@@ -32,6 +32,7 @@ class FewShotFolder(RunFolder):
     """The folder of all folds' runs. More or fewer folds may be asked for later."""
 
     free_to_change = (*FREE_TO_CHANGE, "folds")
+    may_be_longer = False  # all folds have as many epochs
 
     def __init__(self, recipe: FewShotRecipe) -> None:
         super().__init__(recipe)

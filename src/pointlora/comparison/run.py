@@ -115,7 +115,7 @@ def choose(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> dict[
         candidates = tried.setdefault(cell.label, [])
         if not candidates or candidates[-1][0] != cell.settings:
             candidates.append((cell.settings, []))
-        candidates[-1][1].append(float(found["selection_accuracy"]))
+        candidates[-1][1].append(float(found[f"selection_{cell.recipe.criterion}"]))
     return {label: max(found, key=lambda one: mean(one[1]))[0] for label, found in tried.items()}
 
 

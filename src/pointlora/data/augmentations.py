@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.data.feature_names import Triples
 from pointlora.data.ranges import AXES, AugmentationRanges
 
 Points = NDArray[np.float32]
@@ -20,32 +21,46 @@ Draw = Callable[[np.random.Generator, AugmentationRanges, int], NDArray]
 Apply = Callable[[Any, Any], Any]
 
 # Augmentations that treat each point by itself; all others move or stretch a cloud as a whole.
-POINTWISE = ("jitter", "dropout")
+POINTWISE = ("jitter", "dropout", "resample")
+# Those that change features alone.
+OF_FEATURES = ("color_jitter", "feature_drop")
 
 
 class Augmentation(NamedTuple):
-    """How to draw a sample's parameters (from a generator, the ranges and N), and how to apply B of them."""
+    """How to draw a sample's parameters (from a generator, the ranges and N), and how to apply B of them.
+
+    Attributes:
+        draw, apply: these.
+        on: what it changes of points with features: their `places`; `vectors`, places and normals; `rows`, points with
+            all they have; `colors`; or `features`.
+    """
 
     draw: Draw
     apply: Apply
+    on: str = "places"
 
 
 def augment(
-    points: Points, names: Sequence[str], ranges: AugmentationRanges, generators: Callable[[str], Sequence]
+    points: Points,
+    names: Sequence[str],
+    ranges: AugmentationRanges,
+    generators: Callable[[str], Sequence],
+    where: Triples = Triples(),  # noqa: B008  # immutable
 ) -> Points:
     """Apply augmentations in the order of their names.
 
     Args:
-        points: (B, N, 3) float32.
+        points: (B, N, 3) float32, or (B, N, 3 + F) with features.
         names: keys of `AUGMENTATIONS`.
         ranges: how far each may go.
         generators: from a purpose to the B generators of the samples.
+        where: normals and colours stand among the features.
 
     Returns:
-        (B, N, 3) float32.
+        float32 of the same shape.
     """
     drawn = draw_augmentations(names, ranges, generators, points.shape[1])
-    return apply_augmentations(points, names, drawn)
+    return apply_augmentations(points, names, drawn, where)
 
 
 def draw_augmentations(
@@ -59,10 +74,19 @@ def draw_augmentations(
     return drawn
 
 
-def apply_augmentations(points: Any, names: Sequence[str], drawn: Sequence[Any]) -> Any:
-    """Points (B, N, 3) float32, changed by what was drawn; all of them arrays, or tensors of one device."""
+def apply_augmentations(points: Any, names: Sequence[str], drawn: Sequence[Any], where: Triples = Triples()) -> Any:  # noqa: B008
+    """Points (B, N, 3) float32, or wider, changed by what was drawn; all are arrays, or tensors of one device."""
     for name, parameters in zip(names, drawn, strict=True):
-        points = AUGMENTATIONS[name].apply(points, parameters)
+        change = AUGMENTATIONS[name]
+        if points.shape[-1] <= 3 and name in OF_FEATURES:
+            continue
+        if points.shape[-1] <= 3 or change.on == "rows":
+            points = change.apply(points, parameters)
+            continue
+        begins = {"features": (), "colors": where.colors, "vectors": (-3, *where.normals)}.get(change.on, (-3,))
+        points = points.copy() if isinstance(points, np.ndarray) else points.clone()
+        for columns in [slice(3 + first, 6 + first) for first in begins] or [slice(3, None)]:
+            points[..., columns] = change.apply(points[..., columns], parameters)
     return points
 
 
@@ -141,13 +165,51 @@ def _drop(points: Any, dropped: Any) -> Any:
     return np.where(where, first, points) if isinstance(points, np.ndarray) else first.where(where, points)
 
 
+def _draw_color(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    """A gain and a shift of each channel: other light, another camera."""
+    reach = ranges.color_jitter
+    return np.stack([generator.uniform(1 - reach, 1 + reach, (1, 3)), generator.uniform(-reach, reach, (1, 3))])
+
+
+def _draw_feature_drop(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    return np.full((1, 1), generator.random() >= ranges.feature_drop_ratio)
+
+
+def _draw_thinning(generator: np.random.Generator, ranges: AugmentationRanges, size: int) -> NDArray:
+    """For each point a random number, the direction in which the cloud gets thinner, and how many are kept."""
+    kept = max(round(size * np.exp(generator.uniform(np.log(ranges.resample_low), 0.0))), 1)
+    direction = generator.standard_normal(3)
+    direction *= generator.uniform(0.0, ranges.resample_slope) / np.linalg.norm(direction)
+    row = np.broadcast_to([*direction, kept], (size, 4))
+    return np.concatenate([generator.gumbel(size=(size, 1)), row], axis=1)
+
+
+def _thin(points: Any, drawn: Any) -> Any:
+    """Some of the points, more of them at one end, again and again, so that the count stays."""
+    # The largest of log weight plus Gumbel noise are a sample without replacement in proportion to the weights.
+    scores = -drawn[..., 0]
+    for axis in range(3):
+        scores = scores - drawn[..., 1 + axis] * points[..., axis]
+    count = points.shape[1]
+    if isinstance(points, np.ndarray):
+        order = np.argsort(scores, axis=1, kind="stable")
+        places = np.arange(count) % drawn[:, :1, 4].astype(np.int64)
+        return np.take_along_axis(points, np.take_along_axis(order, places, 1)[..., None], 1)
+    order = scores.argsort(dim=1, stable=True)
+    places = scores.new_tensor(range(count)).long() % drawn[:, :1, 4].long()
+    return points.gather(1, order.gather(1, places)[..., None].expand(-1, -1, points.shape[-1]))
+
+
 AUGMENTATIONS: dict[str, Augmentation] = {
     "scale_translate": Augmentation(_draw_scale_and_shift, _scale_and_shift),
     "scale": Augmentation(_draw_scales, _scale),
     "uniform_scale": Augmentation(_draw_uniform_scale, _scale),
     "translate": Augmentation(_draw_shift, _shift),
-    "rotate_up": Augmentation(_draw_turn, _rotate),
-    "rotate": Augmentation(_draw_rotation, _rotate),
+    "rotate_up": Augmentation(_draw_turn, _rotate, "vectors"),
+    "rotate": Augmentation(_draw_rotation, _rotate, "vectors"),
     "jitter": Augmentation(_draw_jitter, _shift),
-    "dropout": Augmentation(_draw_dropout, _drop),
+    "dropout": Augmentation(_draw_dropout, _drop, "rows"),
+    "resample": Augmentation(_draw_thinning, _thin, "rows"),
+    "color_jitter": Augmentation(_draw_color, _scale_and_shift, "colors"),
+    "feature_drop": Augmentation(_draw_feature_drop, _scale, "features"),
 }

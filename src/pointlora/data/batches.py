@@ -22,7 +22,7 @@ class ClassificationBatch(NamedTuple):
     """One batch.
 
     Attributes:
-        points: (B, n, 3) float32.
+        points: (B, n, 3) float32, or (B, n, 3 + F).
         labels: (B,) int64, -1 where there is none.
         index: (B,) int64, the samples' indices in the data set.
     """
@@ -72,4 +72,4 @@ class ClassificationLoaderDataset(Dataset[ClassificationBatch]):
         if not self.pending:
             return torch.from_numpy(self.transform(clouds, keys))
         plan, drawn = self.transform.draw(clouds, keys)
-        return cast(Tensor, pending_points(plan, self.transform.names, drawn))
+        return cast(Tensor, pending_points(plan, self.transform.names, drawn, self.transform.where))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from pointlora.checks import check_integer
@@ -106,6 +108,7 @@ def make_loader(
     start_batch: int = 0,
     pin_memory: bool = False,
     pending: bool = False,
+    balance: NDArray[np.int64] | None = None,
 ) -> PointLoader:
     """A DataLoader of `ClassificationBatch`es, the same for any number of workers.
 
@@ -125,6 +128,7 @@ def make_loader(
         start_batch: batches to leave out of the first epoch.
         pin_memory: for copies to a GPU.
         pending: leave resampling and augmentation to the model's device, see `ClassificationLoaderDataset`.
+        balance: see `EpochBatchSampler`.
 
     Raises:
         ConfigError: for sizes that make no sense.
@@ -141,6 +145,7 @@ def make_loader(
         world_size=world_size,
         start_batch=start_batch,
         blocks=dataset.blocks(),
+        balance=balance,
     )
     inner = ClassificationLoaderDataset(dataset, transform, min_points, pending)
     return loader_over(inner, sampler, workers=workers, pin_memory=pin_memory)

@@ -37,11 +37,16 @@ def say_of_cloud(cloud: PointCloud) -> None:
         return
     _clouds.add(path)
     for line in cloud.warnings:
-        if len(_file_lines) < MOST_FILE_LINES:
-            _file_lines.add(line)
-            say(line)
-        else:
-            say("more warnings about files are not shown; `pointlora info FILE` shows those of one")
+        say_of_file(line)
+
+
+def say_of_file(line: str) -> None:
+    """Print a line about one file, unless there were `MOST_FILE_LINES` of them."""
+    if len(_file_lines) < MOST_FILE_LINES:
+        _file_lines.add(line)
+        say(line)
+    else:
+        say("more warnings about files are not shown; `pointlora info FILE` shows those of one")
 
 
 def forget() -> None:

@@ -35,3 +35,26 @@ def shuffled_order(generator: np.random.Generator, size: int, blocks: Blocks | N
     _, numbers = np.unique(blocks.numbers, return_inverse=True)
     turn = generator.permutation(int(numbers.max()) + 1)[numbers] // max(blocks.together, 1)
     return order[np.argsort(turn[order], kind="stable")]
+
+
+def balanced_order(generator: np.random.Generator, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A random order of as many samples as there are in which each class occurs equally often, up to one.
+
+    Of a class that is drawn more often than it has samples, all are drawn before one is drawn again.
+
+    Args:
+        generator: what the order is a function of.
+        classes: (n,) class of each sample.
+
+    Returns:
+        (n,) indices of samples.
+    """
+    size, numbers = len(classes), np.unique(classes)
+    shares = np.full(len(numbers), size // len(numbers))
+    shares[generator.permutation(len(numbers))[: size % len(numbers)]] += 1
+    drawn = []
+    for number, share in zip(numbers, shares.tolist(), strict=True):
+        members = np.flatnonzero(classes == number)
+        rounds = [generator.permutation(members) for _ in range(-(-share // len(members)))]
+        drawn.append(np.concatenate([np.zeros(0, np.int64), *rounds])[:share])
+    return generator.permutation(np.concatenate(drawn))

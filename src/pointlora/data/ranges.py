@@ -19,6 +19,10 @@ class AugmentationRanges:
         shift: largest shift along each axis, in units of the normalised cloud.
         jitter_sigma, jitter_clip: standard deviation of the noise on each coordinate, and its largest value.
         dropout_ratio: largest share of points that `dropout` drops.
+        resample_low: smallest share of points that `resample` keeps; the shares are spread evenly by their logarithm.
+        resample_slope: how much thinner a cloud may get from one place to another, per unit of length, as a power of e.
+        color_jitter: how far colours, from -1 to 1, are shifted, and how far their contrast is changed.
+        feature_drop_ratio: share of the clouds whose features `feature_drop` takes away.
 
     Raises:
         ConfigError: for an unknown axis, or a number out of range.
@@ -31,6 +35,10 @@ class AugmentationRanges:
     jitter_sigma: float = 0.01
     jitter_clip: float = 0.05
     dropout_ratio: float = 0.875
+    resample_low: float = 0.125
+    resample_slope: float = 1.0
+    color_jitter: float = 0.2
+    feature_drop_ratio: float = 0.2
 
     def __post_init__(self) -> None:
         check_choice("up_axis", self.up_axis, AXES)
@@ -41,3 +49,7 @@ class AugmentationRanges:
         if self.jitter_clip != float("inf"):  # which clips nothing
             check_number("jitter_clip", self.jitter_clip, 0.0)
         check_number("dropout_ratio", self.dropout_ratio, 0.0, 1.0, open_high=True)
+        check_number("resample_low", self.resample_low, 0.0, 1.0, open_low=True)
+        check_number("resample_slope", self.resample_slope, 0.0)
+        check_number("color_jitter", self.color_jitter, 0.0, 1.0)
+        check_number("feature_drop_ratio", self.feature_drop_ratio, 0.0, 1.0)

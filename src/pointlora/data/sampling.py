@@ -11,9 +11,10 @@ from math import ceil
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pointlora.checks import check_integer
-from pointlora.data.orders import Blocks, shuffled_order
+from pointlora.data.orders import Blocks, balanced_order, shuffled_order
 from pointlora.errors import ConfigError
 
 Key = tuple[int, int]  # (epoch, index)
@@ -51,6 +52,7 @@ class EpochBatchSampler:
         world_size: number of processes.
         start_batch: batches to leave out of the first epoch that is iterated (to resume in its middle).
         blocks: which samples lie together in files, see `shuffled_order`.
+        balance: (n,) classes of the samples, all of which an epoch shall see equally often; see `balanced_order`.
 
     Raises:
         ConfigError: for sizes that make no sense.
@@ -67,6 +69,7 @@ class EpochBatchSampler:
         world_size: int = 1,
         start_batch: int = 0,
         blocks: Blocks | None = None,
+        balance: NDArray[np.int64] | None = None,
     ) -> None:
         check_integer("number of samples", num_samples, 1)
         check_integer("batch_size", batch_size, 1)
@@ -79,6 +82,7 @@ class EpochBatchSampler:
         self.num_samples, self.batch_size, self.seed = num_samples, batch_size, seed
         self.shuffle, self.drop_last = shuffle, drop_last
         self.rank, self.world_size, self.blocks = rank, world_size, blocks
+        self.balance = balance
         self.epoch = 0
         self._start_epoch: int | None = None
         self._start_batch = 0
@@ -109,6 +113,8 @@ class EpochBatchSampler:
         """The sample indices of an epoch in order, over all processes, before they are dealt out."""
         if not self.shuffle:
             return np.arange(self.num_samples)
+        if self.balance is not None:
+            return balanced_order(sample_generator(self.seed, epoch, 0, "order"), self.balance)
         return shuffled_order(sample_generator(self.seed, epoch, 0, "order"), self.num_samples, self.blocks)
 
     def __len__(self) -> int:

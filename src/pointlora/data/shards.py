@@ -1,7 +1,8 @@
 """Shards: clouds in files of some hundreds or thousands, with an index, for data sets larger than memory.
 
 A shard is a `.npy` file with points (n, N, 3), or a `.npz` file with `points` (n, N, 3), or (total, 3) and `sizes` (n,)
-for clouds of different sizes, and optionally `labels` (n,). The index `shards.json` says how many clouds each file
+for clouds of different sizes, and optionally `labels` (n,) and features: `colors`, `normals`, or others, as
+many as there are points. The index `shards.json` says how many clouds each file
 holds, how many points they have, and their labels, so that opening a data set reads no shard.
 """
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from pointlora.atomic import write_atomically, write_text_atomically
 from pointlora.checks import check_integer
+from pointlora.data.datasets.array_features import array_features, automatic_array_features
 from pointlora.data.datasets.arrays import check_labels
 from pointlora.data.progress import Progress
 from pointlora.errors import ConfigError, DataError
@@ -34,12 +36,16 @@ class Shard:
         sizes: (n,) int64, points of each cloud.
         labels: (n,) int64, -1 where there are none.
 
+    Args:
+        path: the file.
+        features: names of what points have beside x, y, z, as `channel_names` gives them.
+
     Raises:
         DataError: naming the file, if it can't be read or holds something else.
     """
 
-    def __init__(self, path: Path) -> None:
-        arrays = _read_arrays(path)
+    def __init__(self, path: Path, features: Sequence[str] = ()) -> None:
+        self._path, arrays = path, _read_arrays(path, further=bool(features))
         points = arrays["points"]
         if points.dtype.kind != "f" or points.shape[-1:] != (3,) or points.ndim not in (2, 3) or 0 in points.shape:
             raise DataError(
@@ -51,7 +57,10 @@ class Shard:
             self.sizes = check_labels(arrays["sizes"], len(arrays["sizes"]), None, f"{path}: array 'sizes'")
         else:
             raise DataError(f"{path}: points have shape {points.shape}, so an array 'sizes' (n,) is expected too")
-        self._points = points.reshape(-1, 3)
+        if features:
+            further = array_features(arrays, points.shape[:-1], features, str(path))
+            points = np.concatenate([points.astype(np.float32), further], -1)
+        self._points = points.reshape(-1, points.shape[-1])
         if self.sizes.min(initial=1) < 1 or self.sizes.sum() != len(self._points):
             raise DataError(f"{path}: array 'sizes' must be positive numbers that add up to {len(self._points)} points")
         self._ends = np.cumsum(self.sizes)
@@ -63,9 +72,14 @@ class Shard:
         return len(self.sizes)
 
     def cloud(self, index: int) -> NDArray[np.float32]:
-        """Cloud `index` as (N_i, 3) float32."""
+        """Cloud `index` as (N_i, 3) float32, or (N_i, 3 + F)."""
         end = int(self._ends[index])
         return self._points[end - int(self.sizes[index]) : end].astype(np.float32)
+
+    def automatic_features(self) -> tuple[str, ...]:
+        """What `data.features: auto` takes of the file."""
+        arrays = _read_arrays(self._path, further=True)
+        return automatic_array_features(arrays, arrays["points"].shape[:-1])
 
     def all_finite(self) -> bool:
         """Whether no coordinate is NaN or infinite."""
@@ -78,16 +92,18 @@ def write_shards(
     labels: Iterable[int] | None = None,
     class_names: Sequence[str] = (),
     clouds_per_shard: int = 1024,
+    features: Sequence[str] = (),
 ) -> Path:
     """Write clouds as shards with their index; memory holds one shard at a time.
 
     Args:
         folder: is made; it may hold no index yet.
-        clouds: (N_i, 3) each, of any sizes.
+        clouds: (N_i, 3) each, of any sizes, or (N_i, 3 + F).
         labels: one per cloud.
         class_names: names of the labels.
         clouds_per_shard: clouds per file. Training holds some files per process in memory: 1024 clouds of 2048 points
             are 25 MB.
+        features: F names of what points have beside x, y, z; colours are from 0 to 255.
 
     Returns:
         the index, written last.
@@ -102,8 +118,10 @@ def write_shards(
         raise ConfigError(f"{target / INDEX} already exists: choose another folder, or delete it")
     target.mkdir(parents=True, exist_ok=True)
     numbers = None if labels is None else iter(labels)
-    for count, part in enumerate(_parts(clouds, clouds_per_shard)):
-        arrays = {"points": np.concatenate(part), "sizes": np.array([len(cloud) for cloud in part])}
+    for count, part in enumerate(_parts(clouds, clouds_per_shard, 3 + len(features))):
+        rows = np.concatenate(part)
+        arrays = {"points": rows[:, :3], "sizes": np.array([len(cloud) for cloud in part])}
+        arrays |= {name: rows[:, 3 + place] for place, name in enumerate(features)}
         if numbers is not None:
             arrays["labels"] = np.array([next(numbers) for _ in part], dtype=np.int64)
         write_atomically(target / f"shard-{count:06}.npz", partial(_save, arrays))
@@ -141,12 +159,12 @@ def _save(arrays: dict[str, NDArray], file: BinaryIO) -> None:
     np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _parts(clouds: Iterable[NDArray], count: int) -> Iterator[list[NDArray[np.float32]]]:
+def _parts(clouds: Iterable[NDArray], count: int, width: int) -> Iterator[list[NDArray[np.float32]]]:
     part: list[NDArray[np.float32]] = []
     for number, cloud in enumerate(clouds):
         points = np.asarray(cloud, dtype=np.float32)
-        if points.ndim != 2 or points.shape[1] != 3 or not len(points):
-            raise DataError(f"cloud {number} has shape {points.shape}; (N, 3) with N of at least 1 is expected")
+        if points.ndim != 2 or points.shape[1] != width or not len(points):
+            raise DataError(f"cloud {number} has shape {points.shape}; (N, {width}) with N of at least 1 is expected")
         if not np.isfinite(points).all():
             raise DataError(f"cloud {number} holds NaN or infinite coordinates")
         part.append(points)
@@ -157,13 +175,13 @@ def _parts(clouds: Iterable[NDArray], count: int) -> Iterator[list[NDArray[np.fl
         yield part
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray]:
+def _read_arrays(path: Path, further: bool) -> dict[str, NDArray]:
     try:
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {"points": loaded}
-            arrays = {key: loaded[key] for key in ("points", "sizes", "labels") if key in loaded.files}
+            arrays = {key: loaded[key] for key in loaded.files if further or key in ("points", "sizes", "labels")}
     except Exception as error:  # numpy parses headers with what a damaged one can bring to raise nearly anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as a shard (truncated or damaged?): {reason}") from error

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from pointlora.checks import check_choice, check_integer, check_number
 from pointlora.data.augmentations import AUGMENTATIONS, apply_augmentations, draw_augmentations
+from pointlora.data.feature_names import Triples
+from pointlora.data.features import FeatureScaling
 from pointlora.data.ranges import AugmentationRanges
 from pointlora.data.resampling import Resampling, carry_out, plan_for_evaluation, plan_for_training
 from pointlora.data.sampling import Key, sample_generator
@@ -27,7 +29,8 @@ class TransformConfig(AugmentationRanges):
             sampling; 1.171875 makes 2400 of 2048 and 1200 of 1024, as the published recipes have it.
         augmentations: names in the order in which they are applied; used in training and voting. `scale_translate`,
             `scale` (each axis its own), `uniform_scale`, `translate`, `rotate_up`, `rotate` (any rotation), `jitter`,
-            `dropout`.
+            `dropout`, `resample` (random counts and densities); of features `color_jitter` and `feature_drop`.
+        features: the scales of the features that clouds (N, 3 + F) have; None for clouds without.
 
     Raises:
         ConfigError: for an unknown augmentation or axis, or a number out of range.
@@ -37,6 +40,7 @@ class TransformConfig(AugmentationRanges):
     normalize: bool = True
     oversample: float = 1.171875
     augmentations: tuple[str, ...] = ("scale_translate",)
+    features: FeatureScaling | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,20 +72,25 @@ class PointTransform:
         """Transform B clouds.
 
         Args:
-            clouds: a (B, N, 3) array or B arrays (N_i, 3), each of at least one point.
+            clouds: a (B, N, 3) array or B arrays (N_i, 3), each of at least one point; wider ones with features.
             keys: B pairs (epoch, index); unused in evaluation.
 
         Returns:
-            (B, num_points, 3) float32.
+            (B, num_points, 3) float32, or as wide as the clouds.
         """
         plan, drawn = self.draw(clouds, keys)
-        points: NDArray[np.float32] = apply_augmentations(carry_out(plan), self.names, drawn)
+        points: NDArray[np.float32] = apply_augmentations(carry_out(plan), self.names, drawn, self.where)
         return points
 
     @property
     def names(self) -> tuple[str, ...]:
         """The augmentations that are applied; none in evaluation."""
         return self.config.augmentations if self.train else ()
+
+    @property
+    def where(self) -> Triples:
+        """Where normals and colours stand among the features."""
+        return Triples() if self.config.features is None else self.config.features.triples
 
     def draw(self, clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key]) -> tuple[Resampling, list[NDArray]]:
         """Normalise B clouds and draw all that happens to them, without doing it.
@@ -90,8 +99,7 @@ class PointTransform:
             how they are resampled, and the parameters of `names`.
         """
         config = self.config
-        if config.normalize:
-            clouds = [normalize_unit_sphere(cloud) for cloud in clouds]
+        clouds = [prepared_cloud(cloud, config) for cloud in clouds]
         if not self.train:
             return plan_for_evaluation(clouds, config.num_points), []
         plan = plan_for_training(clouds, keys, config.num_points, config.oversample, self.seed)
@@ -103,19 +111,28 @@ class PointTransform:
         )
 
 
+def prepared_cloud(cloud: NDArray[np.float32], config: TransformConfig) -> NDArray[np.float32]:
+    """A cloud (N, 3 + F) in the unit sphere, where that is wanted, its features scaled."""
+    if config.normalize:
+        cloud = normalize_unit_sphere(cloud)
+    return cloud if config.features is None else config.features.scale(cloud)
+
+
 def normalize_unit_sphere(points: NDArray) -> NDArray[np.float32]:
     """Centre a cloud on the mean of its points and scale the farthest one to distance 1.
 
     A cloud whose points all coincide is only centred.
 
     Args:
-        points: (N, 3), or (B, N, 3) for B clouds, each normalised alone.
+        points: (N, 3), or (B, N, 3) for B clouds, each normalised alone; further columns stay as they are.
 
     Returns:
         float32 array of the same shape.
     """
     if points.ndim == 3:
         return np.stack([normalize_unit_sphere(cloud) for cloud in points])
+    if points.shape[1] > 3:
+        return np.concatenate([normalize_unit_sphere(points[:, :3]), points[:, 3:]], 1, dtype=np.float32)
     rows = _rows(points)
     _, radius = _sphere_of(rows)
     rows /= radius

@@ -21,6 +21,7 @@ from pointlora.layers.batch_norm import (
     pass_back,
     through_statistics,
 )
+from pointlora.layers.feature_linear import FeatureLinear, whole_weight
 from pointlora.layers.linear import Linear, bias_of, multiply, product_dtype, weight_gradient, worthwhile
 from pointlora.layers.plain import are_unwatched
 from pointlora.layers.recomputation import Recipe, recipe
@@ -30,7 +31,11 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 
 def applies(points: Tensor, layers: nn.Sequential) -> bool:
     """Whether `first_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
-    plain = [type(layer) for layer in layers] == [Linear, RowBatchNorm, nn.ReLU, Linear]
+    plain = type(layers[0]) in (Linear, FeatureLinear) and [type(layer) for layer in list(layers)[1:]] == [
+        RowBatchNorm,
+        nn.ReLU,
+        Linear,
+    ]
     return plain and are_unwatched(layers) and worthwhile(points, cast(Linear, layers[0]).weight)
 
 
@@ -42,15 +47,15 @@ def first_stage(points: Tensor, layers: nn.Sequential) -> tuple[Tensor, Recipe]:
         layers: D to hidden, BatchNorm, ReLU, hidden to F.
     """
     enter, norm, _, last = cast("tuple[nn.Linear, RowBatchNorm, nn.ReLU, nn.Linear]", layers)
-    dtype = product_dtype(points)
+    dtype, whole = product_dtype(points), whole_weight(enter)
     if norm.training:
-        weight, bias = enter.weight.detach().to(dtype), bias_of(enter).detach().to(dtype)
+        weight, bias = whole.detach().to(dtype), bias_of(enter).detach().to(dtype)
         blocks = points.detach().to(dtype).split(block_length(len(weight)))
         mean, variance = block_statistics(multiply(block, weight, bias) for block in blocks)
         norm.move_running_statistics(mean, variance, len(points))
     else:
         mean, variance = norm.running_statistics()
-    weights = (enter.weight, bias_of(enter), norm.weight, norm.bias, last.weight, bias_of(last))
+    weights = (whole, bias_of(enter), norm.weight, norm.bias, last.weight, bias_of(last))
     features = _FirstStage.apply(points, *weights, mean, variance, norm.eps, dtype, norm.training)
     return features, recipe((points, *weights, mean, variance), partial(_features, norm.eps, dtype))
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pointlora.layers import linear as products
 from pointlora.layers.batch_norm import RowBatchNorm
 from pointlora.layers.derived import derived
+from pointlora.layers.feature_linear import FeatureLinear, whole_weight
 from pointlora.layers.linear import Linear, bias_of, multiply
 from pointlora.layers.max_pool import largest
 from pointlora.layers.plain import are_unwatched
@@ -48,7 +49,7 @@ def applies(points: Tensor, first: nn.Sequential, second: nn.Sequential) -> bool
         products.usable(points, *first.parameters(), *second.parameters())
         and are_unwatched(first, second)
         and not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (points, *_sources(layers))))
-        and all(type(layer) in (Linear, nn.ReLU) or _is_fixed(layer) for layer in layers)
+        and all(type(layer) in (Linear, FeatureLinear, nn.ReLU) or _is_fixed(layer) for layer in layers)
     )
 
 
@@ -138,7 +139,7 @@ def _fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Fo
 
 
 def _weights(layer: nn.Linear) -> Layer:
-    return layer.weight.detach().double(), bias_of(layer).detach().double()
+    return whole_weight(layer).detach().double(), bias_of(layer).detach().double()
 
 
 def _after(layer: Layer, norm: RowBatchNorm) -> Layer:

@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pointlora.layers import first_stage, folded_tokenizer, second_stage
 from pointlora.layers.batch_norm import RowBatchNorm, run_layers
+from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear, linear
 from pointlora.layers.max_pool import max_over_points
 from pointlora.layers.plain import are_unwatched, is_plain, is_unwatched
@@ -33,7 +34,7 @@ def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequenti
         recomputes: see `Tokenizer`.
     """
     if folded_tokenizer.applies(neighborhoods, first, second):
-        alone = Patches(neighborhoods[:, :, 0], neighborhoods)
+        alone = Patches(neighborhoods[:, :, 0, :3], neighborhoods)
         return folded_tokenizer.tokenize([alone], first, second)[0]
     if not (is_unwatched(first) and is_unwatched(second) and is_plain(second[0], Linear)):
         return None
@@ -82,7 +83,7 @@ def may_share(*stages: nn.Module) -> bool:
 
 
 def _is_known(layer: nn.Module) -> bool:
-    return type(layer) in (nn.Sequential, Linear, nn.ReLU) or "takes_relu" in vars(type(layer))
+    return type(layer) in (nn.Sequential, Linear, FeatureLinear, nn.ReLU) or "takes_relu" in vars(type(layer))
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from pointlora.layers.batch_norm import run_layers
+from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear, linear
 from pointlora.layers.plain import is_plain, is_unwatched
 from pointlora.ops.interpolation import weighted_rows
@@ -27,12 +29,15 @@ def split_layers(local: nn.Sequential, joint: nn.Sequential, levels: Tensor, sum
         summary: (B, S).
 
     Returns:
-        queries (B, M, 3), index and weights (B, M, 3) of `interpolation_weights` to scores (B, M, parts).
+        queries (B, M, 3 + F), index and weights (B, M, 3) of `interpolation_weights` to scores (B, M, parts).
     """
-    if not (is_unwatched(local) and is_unwatched(joint) and is_plain(local[0], Linear) and is_plain(joint[0], Linear)):
+    stages = is_unwatched(local) and is_unwatched(joint)
+    if not (stages and is_plain(local[0], Linear, FeatureLinear) and is_plain(joint[0], Linear)):
         return None
     enter, last = cast(nn.Linear, local[0]), cast(nn.Linear, joint[0])
     own, patch = enter.weight.split([3, levels.shape[-1]], 1)
+    if isinstance(enter, FeatureLinear):
+        own = torch.cat([own, enter.features], 1)
     table = linear(levels, patch)
     near, whole = last.weight.split([last.in_features - summary.shape[-1], summary.shape[-1]], 1)
     context = linear(summary, whole, last.bias)[:, None]

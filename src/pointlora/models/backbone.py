@@ -20,10 +20,14 @@ from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
 from pointlora.ops import group_scales
 from pointlora.ops.grouping import Patches
-from pointlora.ops.validation import split_colors
+from pointlora.ops.validation import with_colors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+# The tokenizer's columns for what points have beside x, y, z: no pre-trained file has them.
+FEATURE_COLUMNS = r"tokenizer\.first_conv\.0\.features$"
 
 
 class Backbone(nn.Module):
@@ -48,7 +52,7 @@ class Backbone(nn.Module):
     task: str
     options: dict[str, Any]
     tokenizer: Tokenizer
-    task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$")
+    task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$", FEATURE_COLUMNS)
     spare_parts: tuple[str, ...] = ()
     embedding_parts: tuple[str, ...] = (r"tokenizer\.first_conv\.", r"position\.")
     attention_layers: tuple[str, ...] = ("qkv", "proj")
@@ -65,7 +69,8 @@ class Backbone(nn.Module):
         self.apply(initialize_weights)
 
     def build_tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim, self.sizes.channels)
+        sizes = self.sizes
+        return Tokenizer(sizes.tokenizer_dims, sizes.embed_dim, sizes.channels, num_features=sizes.num_features)
 
     def build_position(self) -> nn.Module:
         """Centers (B, G, 3) to position embeddings (B, G, C)."""
@@ -110,13 +115,13 @@ class Backbone(nn.Module):
 
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
-        points, colors = split_colors(points, self.sizes.channels)
+        points = with_colors(points, self.sizes.channels, self.sizes.num_features)
         scales = [self.sizes.scale, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
             raise ShapeError(f"clouds of {points.shape[1]} points are too small for patches of {wanted}: need {most}")
-        return group_scales(points, scales, features=colors)
+        return group_scales(points, scales)
 
     def embed(self, patches: Sequence[Patches]) -> list[TokenSet]:
         """Tokens, positions and centers of each scale; positions are made once, for the scale with most patches."""
@@ -148,7 +153,7 @@ class Backbone(nn.Module):
         """Group, tokenize, extend, run the blocks.
 
         Args:
-            points: (B, N, 3), or (B, N, 6) with colours where the backbone takes 6 channels.
+            points: (B, N, 3 + F); where the backbone takes 6 channels also (B, N, 6 + F), with colours first.
             levels: indices of blocks whose outputs are wanted; by default the last.
 
         Returns:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from pointlora.errors import CheckpointError
-from pointlora.models.backbone import Backbone
+from pointlora.models.backbone import FEATURE_COLUMNS, Backbone
 from pointlora.models.layouts import OWN, Layout, join_parts
 from pointlora.models.method import ADDED_PARTS
 from pointlora.models.registry import get_family, list_models
@@ -201,6 +201,7 @@ def _check_complete(model: nn.Module, layout: Layout, report: LoadReport, name: 
     # What is made anew for each task may be absent from a file of another one.
     whole = layout.stage == "fine-tuned" and layout.task == model.task
     lost = [key for key in report.missing if whole or not _made_anew(model).match(key)]
+    lost = [key for key in lost if not re.match(FEATURE_COLUMNS, key)]  # they start at zero
     if model.task == "pretraining" and report.stage == "fine-tuned":
         lost = [key for key in lost if key.startswith("encoder.")]
     if not head:

@@ -103,8 +103,8 @@ class PointClassifier(ClassTokenBackbone):
         """Classify clouds.
 
         Args:
-            points: (B, N, 3), in a unit sphere as in training; for a backbone of 6 channels also (B, N, 6), with
-                colours in [0, 1].
+            points: (B, N, 3 + F), the coordinates in a unit sphere as in training; for a backbone of 6 channels also
+                (B, N, 6 + F), with colours in [0, 1] before the features.
 
         Raises:
             ShapeError: for a wrong shape, or clouds too small for the patches.

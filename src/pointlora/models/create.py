@@ -30,7 +30,8 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
         pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some);
             the head is new all the same.
         options: those of the task, and sizes that differ from the published ones: `embed_dim`, `depth`, `num_heads`,
-            `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`.
+            `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`; and `num_features`, the numbers F that
+            points (B, N, 3 + F) have beside x, y, z.
 
     Returns:
         the model; `model.name`, `model.task`, `model.sizes` and `model.options` say how to build it again.

@@ -115,7 +115,7 @@ class PatchGenerator(nn.Module):
     def loss(self, tokens: Tensor, patches: Patches) -> Tensor:
         """Chamfer L1 plus Chamfer L2 between generated and true patches, a scalar."""
         generated = self(tokens, patches.centers).flatten(0, 1)
-        target = (patches.neighborhoods + patches.centers[:, :, None]).flatten(0, 1)
+        target = (patches.neighborhoods[..., :3] + patches.centers[:, :, None]).flatten(0, 1)
         return chamfer_distance(generated, target, "l1") + chamfer_distance(generated, target, "l2")
 
 
@@ -133,4 +133,4 @@ def in_order(tokens: TokenSet, order: Tensor) -> TokenSet:
 def reorder(patches: Patches, order: Tensor) -> Patches:
     """Cut patches in an order (B, G)."""
     flat = gather_points(patches.neighborhoods.flatten(2), order)
-    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, (-1, 3)))
+    return Patches(gather_points(patches.centers, order), flat.unflatten(-1, patches.neighborhoods.shape[2:]))

@@ -69,6 +69,10 @@ class MaskedAutoencoder(nn.Module):
         self, sizes: Sizes, decoder_depth: int = 4, decoder_num_heads: int | None = None, mask_ratio: float = 0.6
     ) -> None:
         super().__init__()
+        if sizes.num_features:
+            raise ConfigError(
+                f"num_features is {sizes.num_features}, but pre-training knows x, y, z alone: leave it out"
+            )
         self.sizes = sizes
         self.num_masked = int(mask_ratio * sizes.num_groups)
         if not 0 < self.num_masked < sizes.num_groups:

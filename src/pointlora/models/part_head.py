@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.feature_linear import entry_layer
 from pointlora.layers.linear import Linear
 from pointlora.layers.split_layers import split_layers
 from pointlora.ops.compiling import is_traced
@@ -32,6 +33,7 @@ class PartHead(nn.Module):
         num_categories: object categories; 0 for none.
         dims: widths of the two layers of each point and of the two hidden layers behind them.
         dropout: rate before the second of these.
+        num_features: numbers F that a query has beside its coordinates: its own colour may decide.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class PartHead(nn.Module):
         num_categories: int,
         dims: Sequence[int],
         dropout: float = 0.5,
+        num_features: int = 0,
     ) -> None:
         super().__init__()
         first, second, third, fourth = dims
@@ -53,7 +56,7 @@ class PartHead(nn.Module):
                 nn.LeakyReLU(0.2),
             )
         self.local = nn.Sequential(
-            Linear(3 + level_width, first),
+            entry_layer(3 + level_width, first, num_features),
             RowBatchNorm(first),
             nn.ReLU(inplace=True),
             Linear(first, second),
@@ -77,7 +80,7 @@ class PartHead(nn.Module):
         """Scores of the parts.
 
         Args:
-            queries: (B, M, 3) points that want a label.
+            queries: (B, M, 3 + F) points that want a label.
             centers: (B, G, 3) of the patches.
             levels: (B, G, L) features of the patches.
             summary: (B, S) of the cloud.
@@ -95,7 +98,7 @@ class PartHead(nn.Module):
         size = max(_BLOCK // len(queries), 1)
         together = self.training or is_traced() or queries.shape[1] <= size
         blocks = [queries] if together else queries.split(size, 1)
-        found = [score(block, *interpolation_weights(block, centers)) for block in blocks]
+        found = [score(block, *interpolation_weights(block[..., :3], centers)) for block in blocks]
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 
 
@@ -108,17 +111,18 @@ def joined_layers(
     index: Tensor,
     weights: Tensor,
 ) -> Tensor:
-    """The definition of the head's layers: scores (B, M, parts) of queries (B, M, 3) from the patches nearest to them.
+    """The definition of the head's layers: scores (B, M, parts) of queries (B, M, 3 + F) from the nearest patches.
 
     Args:
         local, joint: the layers of a point, and those behind the cloud's summary.
         levels: (B, G, L) features of the patches.
         summary: (B, S) of the cloud.
-        queries: (B, M, 3).
+        queries: (B, M, 3 + F).
         index, weights: of the patches nearest to each query, see `interpolation_weights`.
     """
     batch, count, _ = queries.shape
-    near = torch.cat([queries.to(levels.dtype), weighted_rows(levels, index, weights)], -1)
+    own = queries.to(levels.dtype)
+    near = torch.cat([own[..., :3], weighted_rows(levels, index, weights), own[..., 3:]], -1)
     hidden = local(near.flatten(0, 1)).view(batch, count, -1)
     whole = summary[:, None].expand(-1, count, -1).to(hidden.dtype)
     scores: Tensor = joint(torch.cat([hidden, whole], -1).flatten(0, 1))

@@ -26,7 +26,10 @@ class PointJepa(Backbone):
     """The backbone: attention with biases, a tokenizer without those before a BatchNorm."""
 
     def build_tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.sizes.tokenizer_dims, self.sizes.embed_dim, self.sizes.channels, bias=False)
+        sizes = self.sizes
+        return Tokenizer(
+            sizes.tokenizer_dims, sizes.embed_dim, sizes.channels, bias=False, num_features=sizes.num_features
+        )
 
     def build_blocks(self) -> nn.ModuleList:
         sizes = self.sizes

@@ -17,13 +17,15 @@ class ReducedTokenizer(Tokenizer):
     """A tokenizer of width `inner_dim`, and a linear layer from there to the width of the sequence.
 
     Args:
-        dims, channels: see `Tokenizer`.
+        dims, channels, num_features: see `Tokenizer`.
         inner_dim: its width.
         out_dim: width C of a token.
     """
 
-    def __init__(self, dims: tuple[int, ...], inner_dim: int, out_dim: int, channels: int = 3) -> None:
-        super().__init__(dims, inner_dim, channels)
+    def __init__(
+        self, dims: tuple[int, ...], inner_dim: int, out_dim: int, channels: int = 3, num_features: int = 0
+    ) -> None:
+        super().__init__(dims, inner_dim, channels, num_features=num_features)
         self.reduce = Linear(inner_dim, out_dim)
 
     def finish(self, tokens: Tensor) -> Tensor:
@@ -36,7 +38,8 @@ class ReducedBackbone(Backbone):
 
     def build_tokenizer(self) -> Tokenizer:
         sizes, width = self.sizes, self.sizes.embed_dim
-        return ReducedTokenizer(sizes.tokenizer_dims, sizes.tokenizer_out or width, width, sizes.channels)
+        inner = sizes.tokenizer_out or width
+        return ReducedTokenizer(sizes.tokenizer_dims, inner, width, sizes.channels, sizes.num_features)
 
 
 class ReducedSegmenter(ReducedBackbone, ClassTokenBackbone, PartSegmenter):

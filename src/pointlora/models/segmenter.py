@@ -16,7 +16,7 @@ from pointlora.models.part_head import PartHead
 from pointlora.models.readout import Readout, feature_levels
 from pointlora.models.sizes import Sizes, check_width
 from pointlora.ops.compiling import is_traced
-from pointlora.ops.validation import check_points
+from pointlora.ops.validation import check_points, without_colors
 
 
 class SegmenterOutput(NamedTuple):
@@ -113,7 +113,10 @@ class PartSegmenter(Backbone):
         """A new head, which reads `more` features of a cloud than the backbone's own."""
         summary = self.num_summaries * self.level_width + more
         widths = self.level_width, summary, self.num_parts, self.num_categories
-        self.head = LinearPartHead(*widths) if self.head_kind == "linear" else PartHead(*widths, self.head_dims)
+        if self.head_kind == "linear":
+            self.head = LinearPartHead(*widths, self.sizes.num_features)
+        else:
+            self.head = PartHead(*widths, self.head_dims, num_features=self.sizes.num_features)
 
     @property
     def head_width(self) -> int | None:
@@ -130,19 +133,19 @@ class PartSegmenter(Backbone):
         """Score the parts at each point.
 
         Args:
-            points: (B, N, 3) that the backbone sees, in a unit sphere as in training; for a backbone of 6 channels
-                also (B, N, 6), with colours in [0, 1].
+            points: (B, N, 3 + F) that the backbone sees, in a unit sphere as in training; for a backbone of 6 channels
+                also (B, N, 6 + F), with colours in [0, 1] before the features.
             category: (B,) integers, the object category of each cloud; None for a model without categories.
-            queries: (B, M, 3) points to label, in the same frame; by default those of `points`. In evaluation they are
-                taken in blocks, so that there may be any number of them.
+            queries: (B, M, 3 + F) points to label, in the same frame; by default those of `points`. In evaluation they
+                are taken in blocks, so that there may be any number of them.
 
         Raises:
             ShapeError: for a wrong shape, clouds too small for the patches, or categories where none are known, or
                 none where they are, or (on a CPU) one that doesn't exist.
         """
         if queries is None:
-            queries = points[..., :3]
-        check_points(queries, "queries")
+            queries = without_colors(points, self.sizes.num_features)
+        check_points(queries, "queries", self.sizes.num_features)
         features = self.encode_clouds(points, category)
         return SegmenterOutput(self.score(features, queries), features.auxiliary_loss.float(), features.selected)
 
@@ -157,7 +160,7 @@ class PartSegmenter(Backbone):
         return CloudFeatures(last.centers, patches, summary, category, last.auxiliary_loss, last.selected)
 
     def score(self, features: CloudFeatures, queries: Tensor) -> Tensor:
-        """Logits (B, M, parts) float32 of queries (B, M, 3): the other half, for some of them at a time if need be."""
+        """Logits (B, M, parts) float32 of queries (B, M, 3 + F): the other half, for some at a time if need be."""
         logits: Tensor = self.head(queries, features.centers, features.levels, features.summary, features.category)
         return logits.float()
 

@@ -15,6 +15,7 @@ from pointlora.ops.grouping import Scale
 _LARGEST = 65_536
 _DEEPEST = 1_000
 _MOST_LAYERS = 64
+MOST_FEATURES = 256
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Sizes:
             (128, 256, 512) is 3 -> 128 -> 256 | 512 -> 512 -> C.
         tokenizer_out: width of the tokenizer's output where it differs from `embed_dim` (Point-BERT).
         channels: numbers that the tokenizer takes of a point: 3, its coordinates, or 6, a colour in [0, 1] behind them.
+        num_features: numbers F that a point has beside x, y, z, and beside the colours of 6 channels.
     """
 
     embed_dim: int = 384
@@ -43,6 +45,7 @@ class Sizes:
     tokenizer_dims: tuple[int, ...] = (128, 256, 512)
     tokenizer_out: int | None = None
     channels: int = 3
+    num_features: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
@@ -61,6 +64,7 @@ class Sizes:
             check_width("tokenizer_out", self.tokenizer_out)
         if self.channels not in (3, 6):
             raise ConfigError(f"channels is {self.channels}, but it must be 3 or 6")
+        check_integer("num_features", self.num_features, 0, MOST_FEATURES)
         if self.embed_dim % self.num_heads:
             raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
         check_number("drop_path_rate", self.drop_path_rate, 0, 1, open_high=True)
@@ -83,8 +87,11 @@ class Sizes:
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "tokenizer_dims": list(self.tokenizer_dims)}
+        """Plain values for JSON; without `num_features` where there are none, as earlier releases wrote them."""
+        values = {**asdict(self), "tokenizer_dims": list(self.tokenizer_dims)}
+        if not self.num_features:
+            del values["num_features"]
+        return values
 
 
 def check_width(name: str, value: object) -> None:

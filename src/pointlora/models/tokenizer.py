@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pointlora.layers import folded_tokenizer
 from pointlora.layers.batch_norm import RowBatchNorm
-from pointlora.layers.linear import Linear
+from pointlora.layers.feature_linear import entry_layer
 from pointlora.layers.max_pool import max_over_points
 from pointlora.layers.patch_tokens import fast_tokens, may_share, repeated_statistics
 from pointlora.layers.plain import is_unwatched
@@ -29,8 +29,9 @@ class Tokenizer(nn.Module):
     Args:
         dims: widths of the first stage, then the hidden width of the second.
         out_dim: width C of a token.
-        channels: D, 3 coordinates and what else a point has.
+        channels: 3 coordinates, and what else a point had in pre-training.
         bias: whether the layers before a BatchNorm have one, which it takes away again.
+        num_features: numbers F that come after them; D is channels + F.
 
     Attributes:
         recomputes: in training with a frozen second stage, keep the points and the statistics of BatchNorm only, and
@@ -39,14 +40,16 @@ class Tokenizer(nn.Module):
 
     recomputes = False
 
-    def __init__(self, dims: Sequence[int], out_dim: int, channels: int = 3, bias: bool = True) -> None:
+    def __init__(
+        self, dims: Sequence[int], out_dim: int, channels: int = 3, bias: bool = True, num_features: int = 0
+    ) -> None:
         super().__init__()
         *first, hidden = dims
-        self.first_conv = _pointwise(channels, *first, bias=bias)
+        self.first_conv = _pointwise(channels, *first, bias=bias, num_features=num_features)
         self.second_conv = _pointwise(2 * first[-1], hidden, out_dim, bias=bias)
 
     def forward(self, neighborhoods: Tensor) -> Tensor:
-        """Patches (B, G, K, D), centred, to tokens (B, G, C)."""
+        """Patches (B, G, K, D), their coordinates centred, to tokens (B, G, C)."""
         tokens = fast_tokens(neighborhoods, self.first_conv, self.second_conv, self.recomputes)
         return self.finish(self.compute(neighborhoods) if tokens is None else tokens)
 
@@ -84,11 +87,15 @@ class Tokenizer(nn.Module):
         return [tokens[id(patches.neighborhoods)] for patches in scales]
 
 
-def _pointwise(*widths: int, bias: bool) -> nn.Sequential:
-    """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1."""
+def _pointwise(*widths: int, bias: bool, num_features: int = 0) -> nn.Sequential:
+    """Linear layers with BatchNorm and ReLU between them; on (rows, channels) this is a convolution of kernel 1.
+
+    The first one takes the features of points too.
+    """
     layers: list[nn.Module] = []
     for index, (width_in, width_out) in enumerate(pairwise(widths), 2):
         if layers:
             layers += [RowBatchNorm(width_in), nn.ReLU(inplace=True)]
-        layers.append(Linear(width_in, width_out, bias or index == len(widths)))
+        biased = bias or index == len(widths)
+        layers.append(entry_layer(width_in, width_out, 0 if layers else num_features, biased))
     return nn.Sequential(*layers)

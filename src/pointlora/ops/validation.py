@@ -16,8 +16,13 @@ from pointlora.ops.compiling import is_traced
 MISSING_COLOR = 0.4
 
 
-def check_points(points: Tensor, name: str = "points") -> None:
-    """Require a floating-point tensor of shape (B, N, 3) with N >= 1.
+def check_points(points: Tensor, name: str = "points", num_features: int | None = 0) -> None:
+    """Require a floating-point tensor of shape (B, N, 3) with N >= 1, or (B, N, 3 + F).
+
+    Args:
+        points: to look at.
+        name: for messages.
+        num_features: F; None for any number of features.
 
     Raises:
         ShapeError: naming the shape or type found, and for a list of clouds what to do with ragged sizes.
@@ -32,39 +37,52 @@ def check_points(points: Tensor, name: str = "points") -> None:
         raise ShapeError(f"{name} must be a (B, N, 3) torch tensor, not {type(points).__name__}")
     if getattr(points, "is_nested", False):
         raise ShapeError(f"{name} is a nested tensor: pad the clouds to one (B, N, 3) tensor and pass `lengths`")
-    if points.ndim != 3 or points.shape[-1] != 3:
-        raise ShapeError(f"{name} must have shape (B, N, 3), not {tuple(points.shape)}")
+    width = points.shape[-1] if points.ndim == 3 else 0
+    if width < 3 or (num_features is not None and width != 3 + num_features):
+        of = f" for {num_features} features beside x, y, z" if num_features else ""
+        raise ShapeError(f"{name} must have shape (B, N, {3 + (num_features or 0)}){of}, not {tuple(points.shape)}")
     if not points.is_floating_point():
         raise ShapeError(f"{name} must be floating point, not {points.dtype}: call .float() on it")
     if points.shape[1] == 0:
         raise ShapeError(f"{name} of shape {tuple(points.shape)} holds no points")
 
 
-def split_colors(points: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
-    """Coordinates (B, N, 3), and for a network that takes 6 channels colours (B, N, 3).
+def with_colors(points: Tensor, channels: int, num_features: int = 0) -> Tensor:
+    """Points (B, N, channels + F) as a network takes them: x, y, z, with 6 channels a colour, and then F features.
 
-    Where such a network is given no colours, they are all `MISSING_COLOR`, and a warning says so once.
+    Where a network of 6 channels is given no colours, they are all `MISSING_COLOR`, and a warning says so once.
 
     Args:
-        points: (B, N, 3), or with 6 channels (B, N, 6) too.
+        points: (B, N, 3 + F), or with 6 channels (B, N, 6 + F) too.
         channels: 3 or 6.
+        num_features: F.
 
     Raises:
         ShapeError: for any other shape or type.
     """
     if channels == 3:
-        check_points(points)
-        return points, None
-    if isinstance(points, Tensor) and points.ndim == 3 and points.shape[-1] == 6:
-        coordinates = points[..., :3].contiguous()
-        check_points(coordinates)
-        return coordinates, points[..., 3:]
-    if isinstance(points, Tensor) and points.shape[-1:] != (3,):
-        raise ShapeError(f"points must have shape (B, N, 3), or (B, N, 6) with colours, not {tuple(points.shape)}")
-    check_points(points)
+        check_points(points, num_features=num_features)
+        return points
+    width, more = 3 + num_features, channels + num_features
+    if isinstance(points, Tensor) and points.ndim == 3 and points.shape[-1] == more:
+        check_points(points, num_features=more - 3)
+        return points
+    if isinstance(points, Tensor) and points.shape[-1:] != (width,):
+        raise ShapeError(
+            f"points must have shape (B, N, {width}), or (B, N, {more}) with colours, not {tuple(points.shape)}"
+        )
+    check_points(points, num_features=num_features)
     if not is_traced():
         _tell_of_missing_colors()
-    return points, torch.full_like(points, MISSING_COLOR)
+    grey = torch.full_like(points[..., :3], MISSING_COLOR)
+    return torch.cat([points[..., :3], grey, points[..., 3:]], -1)
+
+
+def without_colors(points: Tensor, num_features: int) -> Tensor:
+    """The x, y, z and the F features of points (B, N, 3 + F) or, with colours between them, (B, N, 6 + F)."""
+    if points.shape[-1] == 3 + num_features:
+        return points
+    return torch.cat([points[..., :3], points[..., points.shape[-1] - num_features :]], -1)
 
 
 @cache

@@ -5,15 +5,72 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pointlora.data.density import density_warning
+from pointlora.data.notices import say_of_cloud, say_of_file
 from pointlora.errors import AdapterError, DataError
-from pointlora.prediction.settings import adapter_folder, axis_shift, read_mesh_samples, read_transform
+from pointlora.prediction.settings import (
+    adapter_folder,
+    axis_shift,
+    read_density,
+    read_features,
+    read_mesh_samples,
+    read_transform,
+    turned,
+)
+
+if TYPE_CHECKING:
+    from pointlora.data.files import FeatureChoice, PointCloud
+    from pointlora.data.transforms import PointTransform
 
 Result = TypeVar("Result")
 
 
-class AdaptedPredictor(ABC):
+class FileReader:
+    """Reads files as a model wants them.
+
+    Attributes:
+        transform: what is done to clouds before.
+        mesh_samples: points that are drawn from each mesh; None for the default.
+        shift: by how many columns coordinates are rolled, see `axis_shift`.
+        features: what is read beside x, y, z; None where that is nothing.
+        density: of the training clouds, where it is known.
+    """
+
+    transform: PointTransform
+    mesh_samples: int | None = None
+    shift: int = 0
+    features: FeatureChoice | None = None
+    density: dict[str, list[float]] | None = None
+
+    def read_file(self, path: Path) -> PointCloud:
+        """A cloud with the features that the adapter wants; what is odd about it is said on stderr.
+
+        Raises:
+            DataError: if it can't be read, or lacks a feature.
+        """
+        from pointlora.data.files import read_point_cloud
+
+        cloud = read_point_cloud(path, num_samples=self.mesh_samples, features=self.features)
+        say_of_cloud(cloud)
+        if cloud.missing:
+            say_of_file(f"{path}: has no {', '.join(cloud.missing)}: zero stands in for it")
+        warning = None if self.density is None else density_warning(cloud.points, self.density)
+        if warning is not None:
+            say_of_file(f"{path}: {warning}")
+        return cloud
+
+    def turned(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points (N, 3 + F) of a file, with the axis up that was up in training."""
+        return turned(points, self.shift, self.transform.where.normals)
+
+
+class AdaptedPredictor(FileReader, ABC):
     """Opens an adapter for one task.
 
     Args:
@@ -22,6 +79,8 @@ class AdaptedPredictor(ABC):
             folder and from the adapter's.
         device: `auto`, `cpu` or `cuda`.
         up_axis: the axis that points up in the files (`x`, `y`, `z`) where it isn't the one of the training data.
+        missing_features: `error`, or `zero` to go on with what says nothing in the place of a feature that a file
+            lacks.
 
     Raises:
         AdapterError: no adapter, a damaged one, one for another task, or one on another backbone.
@@ -37,6 +96,7 @@ class AdaptedPredictor(ABC):
         base: str | os.PathLike[str] | None = None,
         device: str = "auto",
         up_axis: str | None = None,
+        missing_features: str = "error",
     ) -> None:
         from pointlora.adapters.folder_config import read_adapter_config
         from pointlora.adapters.loading import load_adapted_model
@@ -48,8 +108,10 @@ class AdaptedPredictor(ABC):
         if config["base_model"]["task"] != self.task:
             raise AdapterError(f"{folder} is for {config['base_model']['task']}, not for {self.task}")
         self.read_outputs(folder, config)
+        self.density = read_density(config)
         self.mesh_samples = read_mesh_samples(config)
         self.transform = read_transform(folder, config)
+        self.features = read_features(self.transform, missing_features)
         self.up_axis = up_axis or self.transform.config.up_axis
         self.shift = axis_shift(up_axis, self.transform.config.up_axis)
         model, _ = load_adapted_model(folder, base)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.notices import say_of_cloud
 from pointlora.errors import ConfigError, DataError
 from pointlora.names import unknown_name
 from pointlora.prediction.opening import AdaptedPredictor, all_good
@@ -84,9 +83,10 @@ class PartPredictor(AdaptedPredictor):
         """Labels of a raw cloud.
 
         Args:
-            points: (N, 3); the network sees so many of them as in training, spread by farthest point sampling.
+            points: (N, 3), or (N, 3 + F) with the adapter's features; the network sees so many of them as in
+                training, spread by farthest point sampling.
             category: its number, see `category_number`; unused by an adapter that knows none.
-            asked: (M, 3) points that want labels, in the same frame; by default `points`, all of them.
+            asked: (M, 3 + F) points that want labels, in the same frame; by default `points`, all of them.
 
         Returns:
             (M,) int64, the numbers that the parts have in the files of the training data.
@@ -97,17 +97,14 @@ class PartPredictor(AdaptedPredictor):
         import torch
 
         from pointlora.data.checking import check_cloud
-        from pointlora.data.transforms import into_sphere, unit_sphere
+        from pointlora.data.transforms import unit_sphere
         from pointlora.training.part_segmentation.metrics import predict_parts
 
         check_cloud(points, "the cloud", self.model.sizes.group_size)
-        points = np.roll(points, self.shift, axis=1) if self.shift else points
-        center, radius = unit_sphere(points) if self.transform.config.normalize else (np.zeros(3), 1.0)
+        points = self.turned(points)
+        center, radius = unit_sphere(points[:, :3]) if self.transform.config.normalize else (np.zeros(3), 1.0)
         seen = torch.from_numpy(self.transform([points], [(0, 0)])).to(self.device)
-        if asked is None:
-            asked = points
-        elif self.shift:
-            asked = np.roll(asked, self.shift, axis=1)
+        asked = points if asked is None else self.turned(asked)
         which = torch.tensor([category], device=self.device)
         allowed = torch.from_numpy(self.space.allowed).to(self.device)
         parts = np.empty(len(asked), np.int64)
@@ -115,10 +112,17 @@ class PartPredictor(AdaptedPredictor):
             features = self.model.encode_clouds(seen, which if self.space.categories else None)
             for first in range(0, len(asked), POINTS_AT_ONCE):
                 block = slice(first, first + POINTS_AT_ONCE)
-                queries = torch.from_numpy(into_sphere(asked[block], center, radius)).to(self.device)
+                queries = torch.from_numpy(self._scaled(asked[block], center, radius)).to(self.device)
                 scores = self.model.score(features, queries[None])
                 parts[block] = predict_parts(scores, which, allowed)[0].cpu().numpy()
         return np.array(self.space.numbers)[parts]
+
+    def _scaled(self, points: NDArray[np.float32], center: NDArray[np.float64], radius: float) -> NDArray[np.float32]:
+        """Points (M, 3 + F) in the frame of the network, their features scaled."""
+        from pointlora.data.transforms import into_sphere
+
+        placed, features = into_sphere(points[:, :3], center, radius), self.transform.config.features
+        return placed if features is None else features.scale(np.concatenate([placed, points[:, 3:]], axis=1))
 
     def category_number(self, name: str) -> int:
         """The number of a category.
@@ -158,17 +162,17 @@ class PartPredictor(AdaptedPredictor):
 
     def _predict(self, path: Path, category: int) -> PartPrediction:
         from pointlora.data.checking import check_cloud
-        from pointlora.data.files import file_kind, read_point_cloud
+        from pointlora.data.files import file_kind
         from pointlora.data.files.ply import read_ply_vertices
 
-        cloud = read_point_cloud(path, num_samples=self.mesh_samples)
+        cloud = self.read_file(path)
         check_cloud(cloud.points, str(path), self.model.sizes.group_size)
-        say_of_cloud(cloud)
         if cloud.sampled and file_kind(path) == ".ply":
             # The network sees the surface, as in training; the vertices are what the file has.
-            vertices = read_ply_vertices(path)
-            moved = (vertices.points + (vertices.offset - cloud.offset)).astype(np.float32)
-            labels = self.label(cloud.points, category, moved)
+            vertices = read_ply_vertices(path, self.features)
+            moved = vertices.featured.copy()
+            moved[:, :3] = vertices.points + (vertices.offset - cloud.offset)
+            labels = self.label(cloud.featured, category, moved)
             return PartPrediction(path, VERTICES, vertices, labels, self.space, category)
-        labels = self.label(cloud.points, category)
+        labels = self.label(cloud.featured, category)
         return PartPrediction(path, SAMPLED if cloud.sampled else POINTS, cloud, labels, self.space, category)

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_integer
-from pointlora.data.notices import say_of_cloud
 from pointlora.errors import DataError
-from pointlora.prediction.opening import AdaptedPredictor, all_good
+from pointlora.prediction.opening import AdaptedPredictor, FileReader, all_good
 
 if TYPE_CHECKING:
     from pointlora.data.files import PointCloud
-    from pointlora.data.transforms import PointTransform
 
 
 @dataclass(frozen=True)
@@ -59,24 +57,18 @@ class ClassifierResult:
     selected: tuple[NDArray[np.float32], ...]
 
 
-class FileClassifier:
-    """Classifies files.
+class FileClassifier(FileReader):
+    """Classifies files; more attributes are those of `FileReader`.
 
     Attributes:
         model: points (B, N, 3) to something with `logits` (B, C).
         class_names: C names.
-        transform: what is done to clouds before.
         device: where to compute.
-        mesh_samples: points that are drawn from each mesh; None for the default.
-        shift: by how many columns coordinates are rolled, see `axis_shift`.
     """
 
     model: Any
     class_names: tuple[str, ...]
-    transform: PointTransform
     device: Any
-    mesh_samples: int | None = None
-    shift: int = 0
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -96,7 +88,7 @@ class FileClassifier:
         iterator = iter(files)
         while batch := list(islice(iterator, batch_size)):
             clouds = [self._read(path) for path in batch]
-            good = [cloud.points for cloud in clouds if not isinstance(cloud, DataError)]
+            good = [cloud.featured for cloud in clouds if not isinstance(cloud, DataError)]
             rows = iter(self.probabilities(good) if good else ())
             for path, cloud in zip(batch, clouds, strict=True):
                 if isinstance(cloud, DataError):
@@ -106,12 +98,12 @@ class FileClassifier:
                     yield Prediction(path, len(cloud), self.class_names, next(rows), cloud.num_dropped)
 
     def probabilities(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Class probabilities (B, C) of raw clouds, each (N_i, 3)."""
+        """Class probabilities (B, C) of raw clouds, each (N_i, 3), or (N_i, 3 + F) with the adapter's features."""
         return self.run(self.prepare(clouds)).probabilities
 
     def prepare(self, clouds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Raw clouds as the model sees them: (B, num_points, 3), in the unit sphere, turned to the up axis."""
-        turned = [np.roll(cloud, self.shift, axis=1) for cloud in clouds]
+        turned = [self.turned(cloud) for cloud in clouds]
         return self.transform(turned, [(0, index) for index in range(len(turned))])
 
     def run(self, points: NDArray[np.float32]) -> ClassifierResult:
@@ -124,16 +116,12 @@ class FileClassifier:
         return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
 
     def _read(self, path: Path | DataError) -> PointCloud | DataError:
-        from pointlora.data.files import read_point_cloud
-
         if isinstance(path, DataError):
             return path
         try:
-            cloud = read_point_cloud(path, num_samples=self.mesh_samples)
+            return self.read_file(path)
         except DataError as error:
             return error
-        say_of_cloud(cloud)
-        return cloud
 
 
 class Predictor(AdaptedPredictor, FileClassifier):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pointlora.checks import check_choice
 from pointlora.data.ranges import AXES
 from pointlora.errors import AdapterError, ConfigError
 
 if TYPE_CHECKING:
+    from pointlora.data.files import FeatureChoice
     from pointlora.data.transforms import PointTransform
 
 # As many points as a recipe may give a cloud.
@@ -41,14 +46,55 @@ def read_transform(folder: str | os.PathLike[str], config: dict[str, Any]) -> Po
     Raises:
         AdapterError: if it makes no sense.
     """
+    from pointlora.adapters.loading import adapter_features
     from pointlora.data.transforms import PointTransform, TransformConfig
 
     settings = config.get("preprocessing") or {}
     try:
+        features = adapter_features(folder, config)
         kept = {key: settings[key] for key in ("num_points", "normalize", "up_axis") if key in settings}
-        return PointTransform(TransformConfig(**{"num_points": 1024, **kept}), train=False)
+        return PointTransform(TransformConfig(**{"num_points": 1024, **kept}, features=features), train=False)
     except (TypeError, ConfigError) as error:
         raise AdapterError(f"{folder} has a wrong preprocessing: {str(error)[:200]}") from error
+
+
+def turned(points: NDArray[np.float32], shift: int, normals: Sequence[int]) -> NDArray[np.float32]:
+    """Points (N, 3 + F) with their coordinates rolled by `shift`, and their normals, which begin at these features."""
+    if not shift:
+        return points
+    points = points.copy()
+    for first in (0, *(3 + normal for normal in normals)):
+        points[:, first : first + 3] = np.roll(points[:, first : first + 3], shift, axis=1)
+    return points
+
+
+def read_features(transform: PointTransform, missing: str) -> FeatureChoice | None:
+    """What is read of files beside x, y, z; None where that is nothing.
+
+    Args:
+        transform: of the adapter.
+        missing: `error`, or `zero` for what says nothing in the place of a feature that a file lacks.
+    """
+    from pointlora.data.files import FeatureChoice
+
+    check_choice("missing features", missing, ("error", "zero"))
+    features = transform.config.features
+    if features is None:
+        return None
+    return FeatureChoice(features.names, features.centers if missing == "zero" else None)
+
+
+def read_density(config: dict[str, Any]) -> dict[str, list[float]] | None:
+    """How dense and large the clouds of training were; None where an adapter doesn't say."""
+    found = config.get("density")
+    if not isinstance(found, dict):
+        return None
+    pairs = [found.get(name) for name in ("spacing", "extent")]
+    usable = all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(value, (int, float)) for value in pair)
+        for pair in pairs
+    )
+    return found if usable else None
 
 
 def read_mesh_samples(config: dict[str, Any]) -> int | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pointlora.checks import check_choice, check_integer, check_number
+from pointlora.data.feature_names import AUTO, channel_names
 from pointlora.data.ranges import AXES
 from pointlora.errors import ConfigError
 from pointlora.models.readout import Readout
@@ -21,6 +22,8 @@ class ModelConfig:
         name: registry name, for example point_mae.
         checkpoint: file with pre-trained weights, or `pretrained` for those that come with the package; without one
             the backbone starts from random weights. A head in it is left out.
+        adapter: folder of an adapter of one's own, or of the run that made it, to start from instead of new weights:
+            with the same backbone and method; classes may be others, and the head is new.
         embed_dim: width C of the tokens.
         depth: number of blocks.
         num_heads: attention heads.
@@ -39,6 +42,7 @@ class ModelConfig:
 
     name: str = "point_mae"
     checkpoint: str | None = None
+    adapter: str | None = None
     embed_dim: int | None = None
     depth: int | None = None
     num_heads: int | None = None
@@ -95,6 +99,9 @@ class DataConfig:
         label_name: for part segmentation on a folder: the column (property, dimension, array) with the labels; by
             default one called label, classification or similar.
         label_column: its position in a table instead, counted from 1.
+        features: what points have beside x, y, z, by the names of columns, properties, attributes or arrays, such as
+            [red, green, blue], [nx, ny, nz] or [intensity]; auto takes every colour, normal, intensity and return that
+            all training files have. `colors` and `normals` stand for three each.
         cache: auto, off, or a folder; data sets of slow formats are converted once to a file in it. auto is
             $POINTLORA_CACHE, or else ~/.cache/pointlora.
         num_points: points per cloud, as the model sees it.
@@ -102,8 +109,9 @@ class DataConfig:
         up_axis: x, y or z; the axis of the augmentation rotate_up.
         oversample: training draws num_points at random from this many times as many, chosen by farthest point sampling.
         augmentations: what is done to training clouds, in order; scale_translate, scale, uniform_scale, translate,
-            rotate_up, rotate, jitter and dropout.
+            rotate_up, rotate, jitter and dropout; of features color_jitter and feature_drop.
         ranges: of the augmentations, for example {scale_low: 0.8, scale_high: 1.25, shift: 0.1}.
+        sampling: natural; balanced draws as many clouds of each class an epoch, those of rare ones several times.
         label_fraction: share of the training labels to use, stratified by class.
         validation_fraction: share of the training set that chooses the best epoch (protocol validation).
     """
@@ -113,6 +121,7 @@ class DataConfig:
     options: dict[str, Any] = field(default_factory=dict)
     label_name: str | None = None
     label_column: int | None = None
+    features: list[str] | str = field(default_factory=list)
     cache: str = "auto"
     num_points: int = 2048
     normalize: bool = True
@@ -120,22 +129,40 @@ class DataConfig:
     oversample: float = 1.171875
     augmentations: list[str] = field(default_factory=lambda: ["scale_translate"])
     ranges: dict[str, float] = field(default_factory=dict)
+    sampling: str = "natural"
     label_fraction: float = 1.0
     validation_fraction: float = 0.1
 
-    RANGES = ("scale_low", "scale_high", "shift", "jitter_sigma", "jitter_clip", "dropout_ratio")
+    RANGES = (
+        "scale_low",
+        "scale_high",
+        "shift",
+        "jitter_sigma",
+        "jitter_clip",
+        "dropout_ratio",
+        "resample_low",
+        "resample_slope",
+        "color_jitter",
+        "feature_drop_ratio",
+    )
 
     def __post_init__(self) -> None:
-        for key in ("root", "split", "cache", "label_fraction", "label_seed", "label_name", "label_column"):
+        for key in ("root", "split", "cache", "label_fraction", "label_seed", "label_name", "label_column", "features"):
             if key in self.options:
                 raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
         check_labels(self.label_name, self.label_column)
+        if isinstance(self.features, str) and self.features != AUTO:
+            fix = f"[{self.features}], or auto"
+            raise ConfigError(f"data.features is {self.features!r}, but it must be a list of names: {fix}")
+        if self.features != AUTO:
+            channel_names(self.features)
         check_integer("data.num_points", self.num_points, 1, 10**7)
         check_choice("data.up_axis", self.up_axis, AXES)
         check_number("data.oversample", self.oversample, 1, 100)
         for key, value in self.ranges.items():
             check_choice("key of data.ranges", key, self.RANGES)
             check_number(f"data.ranges.{key}", value, 0)
+        check_choice("data.sampling", self.sampling, ("natural", "balanced"))
         check_number("data.label_fraction", self.label_fraction, 0, 1, open_low=True)
         check_number("data.validation_fraction", self.validation_fraction, 0, 0.9, open_low=True)
 

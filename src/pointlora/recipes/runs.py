@@ -18,6 +18,11 @@ from pointlora.recipes.protocols import PROTOCOLS
 
 # Tasks of fine-tuning.
 TASKS = ("classification", "part_segmentation")
+# Figures by which the best epoch may be chosen; the first is the usual one.
+CRITERIA = {
+    "classification": ("accuracy", "class_mean_accuracy"),
+    "part_segmentation": ("instance_miou", "class_miou", "accuracy"),
+}
 
 
 @dataclass
@@ -97,6 +102,11 @@ class TrainingConfig(RunConfig):
         recalibrate: before a selection split is measured and before an adapter is written, compute the running
             statistics of BatchNorm anew from training clouds. Protocol paper leaves them as they are, as the
             public codes do.
+        class_weights: of the cross-entropy: none; balanced, in inverse proportion to how often classes (parts, for part
+            segmentation) occur; sqrt, to the root of that; or a list of weights, one a class.
+        focal_gamma: above 0 clouds (points) count the less, the surer the network is of them; 2 is usual.
+        criterion: by which the best epoch is chosen: accuracy or class_mean_accuracy; for part segmentation
+            instance_miou, class_miou or accuracy. By default the first.
         measure_test: false doesn't open the test set and reports the validation split, for choosing settings.
     """
 
@@ -109,6 +119,9 @@ class TrainingConfig(RunConfig):
     patience: int | None = None
     ema: float = 0.0
     interpolate: bool | None = None
+    class_weights: list[float] | str = "none"
+    focal_gamma: float = 0.0
+    criterion: str | None = None
     measure_test: bool = True
 
     @property
@@ -121,6 +134,12 @@ class TrainingConfig(RunConfig):
         check_integer("training.batch_size", self.batch_size, 2)  # the head's BatchNorm needs two clouds
         check_choice("training.protocol", self.protocol, PROTOCOLS)
         check_number("training.label_smoothing", self.label_smoothing, 0, 1)
+        if isinstance(self.class_weights, str):
+            check_choice("training.class_weights", self.class_weights, ("none", "balanced", "sqrt"))
+        else:
+            for weight in self.class_weights:
+                check_number("each of training.class_weights", weight, 0, open_low=True)
+        check_number("training.focal_gamma", self.focal_gamma, 0, 10)
         check_integer("training.folds", self.folds, 2, 1000)
         if self.fold is not None:
             check_integer("training.fold", self.fold, 0, self.folds - 1)
@@ -188,9 +207,15 @@ class TrainRecipe:
         """Whether the head starts as a probe."""
         return (self.model.head_init or method_config(self.method).head_init) == "probe"
 
+    @property
+    def criterion(self) -> str:
+        """The figure by which the best epoch is chosen."""
+        return self.training.criterion or CRITERIA[self.task][0]
+
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
         check_choice("task", self.task, TASKS)
+        check_choice("training.criterion", self.criterion, CRITERIA[self.task])
         if self.model.head_dims is not None and self.task != "part_segmentation":
             raise ConfigError("model.head_dims belongs to task part_segmentation: leave it out, or set task")
         if self.task != "part_segmentation":
@@ -302,6 +327,8 @@ class PretrainRecipe:
 
     def __post_init__(self) -> None:
         self.data.check_no_labels()
+        if self.data.features:
+            raise ConfigError("data.features is for fine-tuning: pre-training knows x, y, z alone, leave it out")
         check_number("mask_ratio", self.mask_ratio, 0, 1, open_low=True)
         check_integer("decoder_depth", self.decoder_depth, 1)
         if self.corpus.name is not None and self.training.samples_per_epoch is None:

@@ -109,7 +109,7 @@ _OF_A_SEARCH = ("label", "settings", "selection_accuracy", "best_epoch", "traini
 
 
 def _picked(run: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: run[name] for name in names}
+    return {name: run.get(name) for name in names}
 
 
 def _cells(method: MethodSummary, reference: str, device: bool) -> list[str | None]:

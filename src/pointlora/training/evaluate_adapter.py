@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pointlora.adapters.loading import adapter_classes, adapter_parts, load_adapted_model
+from pointlora.adapters.loading import adapter_classes, adapter_features, adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
 from pointlora.data.parts.registry import open_part_dataset
 from pointlora.data.transforms import TransformConfig
@@ -68,9 +68,10 @@ def evaluate_adapter(
     opened = _with_parts if config["base_model"]["task"] == "part_segmentation" else _with_classes
     name, root, chosen = _data_of(folder, config, data_name, root, options)
     labels = {"label_name": label_name, "label_column": label_column}
+    transform = _transform_of(folder, config, num_points)
+    features = () if transform.features is None else transform.features.names
     chosen |= {key: value for key, value in labels.items() if value is not None} or _trained_labels(config, data_name)
-    dataset, measure = opened(folder, config, name, root=root, split=split, cache=cache, **chosen)
-    transform = _transform_of(config, num_points)
+    dataset, measure = opened(folder, config, name, root=root, split=split, cache=cache, features=features, **chosen)
     with computing_in(precision, device):
         metrics = measure(
             model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
@@ -133,12 +134,13 @@ def _trained_labels(config: Mapping[str, Any], given: str | None) -> dict[str, A
     return {key: trained_on[key] for key in ("label_name", "label_column") if trained_on.get(key) is not None}
 
 
-def _transform_of(config: Mapping[str, Any], num_points: int | None) -> TransformConfig:
+def _transform_of(folder: str | os.PathLike[str], config: Mapping[str, Any], num_points: int | None) -> TransformConfig:
     prepared = config.get("preprocessing") or {}
     return TransformConfig(
         num_points=num_points or prepared.get("num_points", 1024),
         normalize=prepared.get("normalize", True),
         up_axis=prepared.get("up_axis", "y"),
+        features=adapter_features(folder, config),
     )
 
 

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from pointlora.adapters.folder import save_adapter
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.data.checking import check_clouds
+from pointlora.data.datasets import PointCloudDataset
+from pointlora.data.density import usual_density
 from pointlora.data.transforms import TransformConfig
 from pointlora.methods.plugins import load_plugins
 from pointlora.models.backbone import Backbone
@@ -38,6 +40,9 @@ from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Metrics, Task, get_task
 from pointlora.training.trained_state import load_trained_state
+
+# How many times as often as another a class may occur without a word.
+_UNBALANCED = 3
 
 
 def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
@@ -81,6 +86,8 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         f"{counts.trainable:,} of {counts.total:,} parameters ({100 * counts.share:.2f} %), "
         f"{len(splits.train)} clouds; {describe_selection(PROTOCOLS[recipe.training.protocol])}",
     )
+    if first:
+        say_imbalance(recipe, splits.train)
     epochs = None
     if recipe.training.protocol == "k_fold" and recipe.training.fold is None:
         curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights))
@@ -133,7 +140,7 @@ def tune(
     loaders = task.loaders(splits, transform, recipe.training)
     recipe = with_epochs(recipe, len(loaders[0]))
     run = recipe.training
-    best = None if splits.selection is None else BestEpoch(task.criterion, run.patience)
+    best = None if splits.selection is None else BestEpoch(recipe.criterion, run.patience)
     history = History(folder, best, lines=True)
     module = task.make_module(model, recipe, splits)
     if run.recalibrates:
@@ -188,7 +195,7 @@ def interpolate(
     def measure() -> float:
         if module.recalibration is not None:
             module.recalibration(model, next(model.parameters()).device)
-        return float(task.evaluate(model, chosen, transform, run).as_dict()[task.criterion])
+        return float(task.evaluate(model, chosen, transform, run).as_dict()[best.criterion])
 
     factor, figure = best_factor(model, start.weights, best.weights, measure)
     if module.recalibration is not None:
@@ -211,11 +218,26 @@ def prepare(
     load_plugins(recipe.plugins)
     check_device(recipe.training.accelerator, recipe.training.devices)
     task = get_task(recipe.task)
-    splits, transform = task.open_splits(recipe), transform_config(recipe.data)
+    splits = task.open_splits(recipe)
+    transform = transform_config(recipe.data, splits.features)
     model = task.build_model(recipe, splits, weights)
     check_clouds(splits.all, model.sizes.group_size)
     try_first_clouds(task, model, splits, transform)
     return splits, transform, model
+
+
+def say_imbalance(recipe: TrainRecipe, train: PointCloudDataset) -> None:
+    """A line on stderr where some classes occur much more often than others, and nothing is done about it."""
+    run, counts = recipe.training, dict(zip(train.class_names, train.class_counts().tolist(), strict=True))
+    least, most = (choose(counts, key=lambda name: counts[name]) for choose in (min, max))
+    untreated = run.class_weights == "none" and not run.focal_gamma and recipe.data.sampling == "natural"
+    if untreated and counts[most] > _UNBALANCED * counts[least]:
+        print(
+            f"unbalanced: {counts[most]:,} of {most!r}, {counts[least]:,} of {least!r}; training.class_weights "
+            "balanced (or sqrt) or data.sampling balanced may help rare ones",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def try_first_clouds(task: Task, model: nn.Module, splits: Splits, transform: TransformConfig) -> None:
@@ -250,7 +272,7 @@ def start_as_probe(
     )
     if best is not None and splits.selection is not None:
         figures = task.evaluate(model, splits.selection, transform, run).as_dict()
-        best.offer(figures[task.criterion], -1, model)
+        best.offer(figures[recipe.criterion], -1, model)
 
 
 def summarize(
@@ -269,7 +291,7 @@ def summarize(
         **metrics.as_dict(),
         "measured_on": MEASURED_ON[recipe.training.measure_test],
         "selected_on": PROTOCOLS[recipe.training.protocol],
-        f"selection_{get_task(recipe.task).criterion}": tuned.selection,
+        f"selection_{recipe.criterion}": tuned.selection,
         "best_epoch": tuned.best_epoch,
         "epochs": tuned.epochs,
         "seed": recipe.training.seed,
@@ -290,21 +312,32 @@ def write_outputs(
 ) -> None:
     """The adapter, the task's tables, and last of all results.json."""
     data = recipe.data
+    thinnest = transform_config(data, splits.features).resample_low if "resample" in data.augmentations else 1.0
     save_adapter(
         model,
         folder.adapter,
-        preprocessing={"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis},
+        preprocessing=preprocessing(recipe, splits),
         base_checkpoint=recipe.model.checkpoint,
         initial_seed=recipe.training.seed,
         data={"name": data.name, "root": data.root, "options": data.options, **data.labels},
         selected_on=results["selected_on"],
         measured_on=results["measured_on"],
         metrics={name: results[name] for name in task.headlines},
+        density=usual_density(splits.train, thinnest),
         **task.adapter_fields(splits),
     )
     task.write_tables(folder, results)
     results["adapter_bytes"] = sum((folder.adapter / name).stat().st_size for name in (CONFIG_FILE, WEIGHTS_FILE))
     folder.write_results(results)
+
+
+def preprocessing(recipe: TrainRecipe, splits: Splits) -> dict[str, Any]:
+    """How clouds were prepared, for prediction."""
+    data = recipe.data
+    prepared: dict[str, Any] = {"num_points": data.num_points, "normalize": data.normalize, "up_axis": data.up_axis}
+    if splits.features is not None:
+        prepared["features"] = splits.features.as_dict()
+    return prepared
 
 
 def results_table(results: dict[str, Any]) -> str:

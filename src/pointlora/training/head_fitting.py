@@ -143,8 +143,11 @@ def _set_head(model: Backbone, weight: Tensor, bias: Tensor) -> None:
     head = model.get_submodule("head")
     cast(Tensor, _bias(model)).copy_(bias)
     if isinstance(head, LinearPartHead):
-        near, whole = weight.split([head.local.in_features, head.whole.in_features], 1)
+        before, behind = head.local.in_features, head.whole.in_features
+        near, own, whole = weight.split([before, weight.shape[1] - before - behind, behind], 1)
         head.local.weight.copy_(near)
+        if own.shape[1]:
+            head.own.copy_(own)
         head.whole.weight.copy_(whole)
     else:
         cast(Linear, head).weight.copy_(weight)

@@ -10,7 +10,6 @@ from typing import Any
 
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.run_folder import RunFolder
-from pointlora.training.tasks import get_task
 
 
 def held_out_curve(recipe: TrainRecipe, train: Callable[[TrainRecipe], dict[str, Any]]) -> list[float | None]:
@@ -27,7 +26,7 @@ def held_out_curve(recipe: TrainRecipe, train: Callable[[TrainRecipe], dict[str,
         folder = RunFolder(fold)
         results = folder.finished() or train(fold)
         folder.last.unlink(missing_ok=True)
-        criterion = f"selection_{get_task(recipe.task).criterion}"
+        criterion = f"selection_{recipe.criterion}"
         curves.append([results["start"], *_history(folder.path / "metrics.csv", criterion)])
         sizes.append(results["count"])
     return mean_curve(curves, sizes)

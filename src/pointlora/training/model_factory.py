@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from pointlora.adapters.loading import initial_model
+from pointlora.adapters.starting import start_from_adapter
 from pointlora.data.parts.space import PartSpace
 from pointlora.errors import ConfigError
 from pointlora.methods.registry import apply_method
@@ -25,7 +26,10 @@ CONTRAST_DIM = 128
 
 
 def build_classifier(
-    recipe: TrainRecipe, class_names: Sequence[str], weights: Mapping[str, Tensor] | None = None
+    recipe: TrainRecipe,
+    class_names: Sequence[str],
+    weights: Mapping[str, Tensor] | None = None,
+    num_features: int = 0,
 ) -> PointClassifier:
     """The backbone with its pre-trained weights, if any, and the tuning method.
 
@@ -35,16 +39,17 @@ def build_classifier(
         recipe: what to build.
         class_names: of the data.
         weights: what `model.checkpoint` holds, where it has been read already.
+        num_features: of the data.
 
     Raises:
         ConfigError: for an unknown model or sizes that don't fit together.
         CheckpointError: if the pre-trained file can't be read or doesn't fit.
     """
-    return cast(PointClassifier, _tuned_model(recipe, weights, num_classes=len(class_names)))
+    return cast(PointClassifier, _tuned_model(recipe, weights, num_classes=len(class_names), num_features=num_features))
 
 
 def build_part_segmenter(
-    recipe: TrainRecipe, space: PartSpace, weights: Mapping[str, Tensor] | None = None
+    recipe: TrainRecipe, space: PartSpace, weights: Mapping[str, Tensor] | None = None, num_features: int = 0
 ) -> PartSegmenter:
     """The backbone with its pre-trained weights, if any, a part head, and the tuning method; as `build_classifier`.
 
@@ -52,6 +57,7 @@ def build_part_segmenter(
         ConfigError, CheckpointError: as in `build_classifier`.
     """
     options: dict[str, Any] = {"num_parts": space.num_parts, "num_categories": space.num_categories}
+    options["num_features"] = num_features
     if recipe.model.head_dims is not None:
         options["head_dims"] = recipe.model.head_dims
     return cast(PartSegmenter, _tuned_model(recipe, weights, **options))
@@ -66,6 +72,8 @@ def _tuned_model(recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, **op
         load_checkpoint(model, source, head=False)
     with isolated_randomness("method", seed):
         apply_method(model, method_config(recipe.method))
+    if config.adapter is not None:
+        start_from_adapter(model, config.adapter)
     return model
 
 

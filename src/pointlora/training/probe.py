@@ -69,10 +69,10 @@ def probe_backbone(model: ModelConfig, data: DataConfig, seed: int = 0, batch_si
     recipe = TrainRecipe(model=model, data=data, method={"name": "full"})
     recipe.training.seed = seed
     splits = open_splits(recipe)
-    network = build_classifier(recipe, splits.train.class_names)
+    network = build_classifier(recipe, splits.train.class_names, num_features=splits.num_features)
     device = evaluation_device(recipe.training.accelerator)
     with isolated_randomness("probe", seed):
-        return linear_probe(network.to(device), splits, transform_config(data), batch_size)
+        return linear_probe(network.to(device), splits, transform_config(data, splits.features), batch_size)
 
 
 def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, batch_size: int = 32) -> ProbeResult:

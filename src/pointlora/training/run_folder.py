@@ -41,6 +41,7 @@ class RunFolder:
     """
 
     free_to_change: tuple[str, ...] = FREE_TO_CHANGE
+    may_be_longer = True
 
     def __init__(self, recipe: Any) -> None:
         self.recipe = recipe
@@ -63,10 +64,14 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{self.path} is a file: choose another --output")
-        if self.results.exists():
-            raise ConfigError(f"{self.path} holds a finished run: choose another --output, or delete it")
+        if self.results.exists() and not (self.last.exists() and self._more_epochs()):
+            fix = "raise training.epochs to go on, choose another --output, or delete it"
+            raise ConfigError(f"{self.path} holds a finished run: {fix}")
         if self.config.exists():
-            self._check_same_recipe()
+            if self._more_epochs():
+                self._compare("a run", "let it go on", (*self.free_to_change, "training.epochs"))
+            else:
+                self._check_same_recipe()
             return True
         if resume:
             raise ConfigError(f"{self.path} holds no run to resume")
@@ -93,7 +98,10 @@ class RunFolder:
         """Make the folder with its config.yaml."""
         # config.yaml first: a run that is killed before it is there leaves an empty folder, which can be used again.
         self.path.mkdir(parents=True, exist_ok=True)
-        if not self.config.exists():
+        longer = self._more_epochs()
+        if longer:
+            self.results.unlink(missing_ok=True)  # from here on the run is unfinished, whenever it is killed
+        if longer or not self.config.exists():
             write_text_atomically(self.config, write_yaml(to_mapping(self.recipe)))
         self.last.parent.mkdir(exist_ok=True)
 
@@ -109,11 +117,23 @@ class RunFolder:
         """results.json, which marks the run as finished."""
         write_text_atomically(self.results, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
+    def _more_epochs(self) -> bool:
+        """Whether the recipe has more epochs than the run that is here, which then goes on."""
+        if not self.may_be_longer:
+            return False
+        before = read_mapping(self.config).get("training") if self.config.exists() else None
+        epochs = before.get("epochs") if isinstance(before, dict) else None
+        return isinstance(epochs, int) and self.recipe.training.epochs > epochs
+
     def _check_same_recipe(self, what: str = "an unfinished run", fix: str = "resume it") -> None:
+        self._compare(what, fix, self.free_to_change)
+
+    def _compare(self, what: str, fix: str, free: tuple[str, ...]) -> None:
+        """Refuse a recipe that differs from that of the run that is here in what isn't `free`."""
         found = read_mapping(self.config)
         found.pop("plugins", None)  # they may have moved; those of our recipe are loaded
         before = from_mapping(type(self.recipe), found, f"{self.config}: ")
-        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), self.free_to_change):
+        for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), free):
             raise ConfigError(
                 f"{self.path} holds {what} with {key} = {old!r}, not {new!r}: "
                 f"use the same settings to {fix}, or choose another --output"

@@ -30,11 +30,9 @@ class Task(ABC):
     """A task of fine-tuning.
 
     Attributes:
-        criterion: name of the figure, in [0, 1], by which the best epoch is chosen.
         headlines: names of the figures that the adapter's folder holds.
     """
 
-    criterion: ClassVar[str]
     headlines: ClassVar[tuple[str, ...]]
 
     @abstractmethod

@@ -47,7 +47,8 @@ class PointCloudDataset(ABC):
 
     @abstractmethod
     def cloud(self, index: int) -> NDArray[np.float32]:
-        """The raw cloud `index` as an (N_i, 3) float32 array; the caller must not write into it.
+        """The raw cloud `index` as an (N_i, 3) float32 array, wider where the data set was opened with features; the
+        caller must not write into it.
 
         Raises:
             DataError: if its file cannot be read.
@@ -60,6 +61,10 @@ class PointCloudDataset(ABC):
     def blocks(self) -> Blocks | None:
         """Which clouds lie together, where reading block by block is much cheaper than in any order; else None."""
         return None
+
+    def automatic_features(self) -> tuple[str, ...]:
+        """Names of the colours, normals, intensities and returns that all clouds have."""
+        return ()
 
     def parts(self) -> Sequence[PointCloudDataset]:
         """The data sets that this one gives the clouds of, each once; itself if it isn't made of others."""
@@ -118,6 +123,9 @@ class SubsetDataset(PointCloudDataset):
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         return self.parent.cloud(int(self.indices[index]))
+
+    def automatic_features(self) -> tuple[str, ...]:
+        return self.parent.automatic_features()
 
     def checked_sizes(self) -> NDArray[np.int64] | None:
         sizes = self.parent.checked_sizes()

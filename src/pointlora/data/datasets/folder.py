@@ -31,6 +31,7 @@ class FolderDataset(FilesDataset):
         mesh_samples: points to sample from each mesh.
         cache_megabytes: how much to keep in memory.
         cache: the cache on disk, see `open_dataset`.
+        features: names of what points have beside x, y, z.
 
     Raises:
         ConfigError: for an unknown split or a fraction outside [0, 1).
@@ -48,6 +49,7 @@ class FolderDataset(FilesDataset):
         mesh_samples: int | None = None,
         cache_megabytes: float = 0.0,
         cache: str = "off",
+        features: Sequence[str] = (),
     ) -> None:
         check_split(split, SPLITS)
         check_number("test_fraction", test_fraction, 0, 1, open_high=True)
@@ -70,4 +72,5 @@ class FolderDataset(FilesDataset):
             mesh_samples=mesh_samples,
             cache_megabytes=cache_megabytes,
             cache=cache,
+            features=features,
         )

@@ -1,4 +1,7 @@
-"""Clouds in HDF5 files: `data` (n, N, 3) and `label` (n,) or (n, 1), as ScanObjectNN and ModelNet40 are published."""
+"""Clouds in HDF5 files: `data` (n, N, 3) and `label` (n,) or (n, 1), as ScanObjectNN and ModelNet40 are published.
+
+Features are further arrays: `normal` (n, N, 3), `color` (n, N, 3), or others (n, N).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
+from pointlora.data.datasets.array_features import array_features, automatic_array_features
 from pointlora.data.datasets.arrays import check_clouds, check_labels
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.errors import DataError
@@ -28,9 +32,16 @@ class Hdf5Dataset(PointCloudDataset):
     """
 
     def __init__(
-        self, name: str, split: str, class_names: Sequence[str], files: Sequence[Path], cache: str = "off"
+        self,
+        name: str,
+        split: str,
+        class_names: Sequence[str],
+        files: Sequence[Path],
+        cache: str = "off",
+        features: Sequence[str] = (),
     ) -> None:
-        source = Hdf5Source([str(path) for path in files], len(class_names))
+        source = Hdf5Source([str(path) for path in files], len(class_names), features)
+        self._source = source
         self._disk = open_cache(source, cache)
         self._clouds: list[NDArray[np.float32]] = []
         if self._disk is not None:
@@ -42,6 +53,10 @@ class Hdf5Dataset(PointCloudDataset):
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         return self._clouds[index] if self._disk is None else self._disk.cloud(index)
+
+    def automatic_features(self) -> tuple[str, ...]:
+        found = [automatic_hdf5_features(Path(path)) for path in self._source.files]
+        return tuple(name for name in found[0] if all(name in others for others in found))
 
     def checked_sizes(self) -> NDArray[np.int64]:
         if self._disk is not None:
@@ -55,17 +70,21 @@ class Hdf5Source(CloudSource):
     Args:
         files: paths.
         num_classes: labels lie below it.
+        features: names of what points have beside x, y, z.
     """
 
     reader = "hdf5 1"
 
-    def __init__(self, files: Sequence[str], num_classes: int) -> None:
-        self.files, self.options = files, {"num_classes": num_classes}
+    def __init__(self, files: Sequence[str], num_classes: int, features: Sequence[str] = ()) -> None:
+        self.files, self.features = files, tuple(features)
+        self.options: dict[str, Any] = {"num_classes": num_classes}
+        if self.features:
+            self.options["features"] = list(self.features)
         self._counts: list[int] = []
 
     def read(self) -> Iterator[tuple[NDArray[np.float32], int]]:
         for path in self.files:
-            for points, labels in read_hdf5(Path(path), self.options["num_classes"]):
+            for points, labels in read_hdf5(Path(path), self.options["num_classes"], self.features):
                 yield from zip(points, labels.tolist(), strict=True)
 
     def describe(self, index: int) -> str:
@@ -93,8 +112,10 @@ class _Sources(Sequence[str]):
         return self.source.describe(range(self.size)[index])
 
 
-def read_hdf5(path: Path, num_classes: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Read `data` as (n, N, 3) float32 and `label` as (n,) int64, some clouds at a time.
+def read_hdf5(
+    path: Path, num_classes: int, features: Sequence[str] = ()
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Read `data` as (n, N, 3) float32, wider with features, and `label` as (n,) int64, some clouds at a time.
 
     Raises:
         DataError: if the file is missing, truncated, or holds something else.
@@ -105,11 +126,33 @@ def read_hdf5(path: Path, num_classes: int) -> Iterator[tuple[NDArray[np.float32
             check_clouds(np.asarray(data[()]), f"{path}: array 'data'")  # raises
         count = len(data)
         checked = check_labels(np.asarray(labels[()]), count, num_classes, f"{path}: array 'label'")
+        further = array_features(_further(file, path), data.shape[:2], features, str(path)) if features else None
         step = max(1, _CHUNK * count // data.nbytes)
         for start in range(0, count, step):
             points = np.asarray(data[start : start + step])
             check_clouds(points, f"{path}: array 'data'", start)
-            yield points.astype(np.float32, copy=False), checked[start : start + step]
+            points = points.astype(np.float32, copy=False)
+            if further is not None:
+                points = np.concatenate([points, further[start : start + step]], -1)
+            yield points, checked[start : start + step]
+
+
+def automatic_hdf5_features(path: Path) -> tuple[str, ...]:
+    """What `data.features: auto` takes of a file.
+
+    Raises:
+        DataError: as `read_hdf5` does.
+    """
+    with _opened(path) as file:
+        return automatic_array_features(_further(file, path), _find_array(file, "data", path).shape[:2])
+
+
+def _further(file: Any, path: Path) -> dict[str, Any]:
+    """Arrays of numbers beside `data` and `label`, which are read when they are asked for."""
+    import h5py
+
+    names = [name for name in file if name not in ("data", "label") and isinstance(file[name], h5py.Dataset)]
+    return {name: _find_array(file, name, path) for name in names if file[name].dtype.kind in "iuf"}
 
 
 def count_hdf5(path: Path) -> int:

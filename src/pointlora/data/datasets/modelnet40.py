@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,11 @@ _ARCHIVE_FOLDERS = ("modelnet40_normal_resampled", "modelnet40_ply_hdf5_2048")
 
 
 def open_modelnet40(
-    root: Root, split: str = "train", cache_megabytes: float = 0.0, cache: str = "off"
+    root: Root,
+    split: str = "train",
+    cache_megabytes: float = 0.0,
+    cache: str = "off",
+    features: Sequence[str] = (),
 ) -> PointCloudDataset:
     """ModelNet40 in whichever of its two forms lies under `root`: text (10,000 points per cloud) or HDF5 (2048).
 
@@ -32,6 +37,7 @@ def open_modelnet40(
         split: `train` or `test`.
         cache_megabytes: for the text form, how much to keep in memory (the HDF5 form is in memory whole).
         cache: the cache on disk, see `open_dataset`.
+        features: names of what points have beside x, y, z: `nx`, `ny`, `nz` in both forms.
 
     Raises:
         ConfigError: for an unknown split.
@@ -41,13 +47,15 @@ def open_modelnet40(
     base = check_root("modelnet40", root, LAYOUT)
     for folder in (base, *(base / name for name in _ARCHIVE_FOLDERS)):
         if (folder / f"modelnet40_{split}.txt").is_file():
-            return _open_text(folder, split, cache_megabytes, cache)
+            return _open_text(folder, split, cache_megabytes, cache, features)
         if (folder / f"{split}_files.txt").is_file() or list(folder.glob(f"ply_data_{split}*.h5")):
-            return _open_hdf5(folder, split, cache)
+            return _open_hdf5(folder, split, cache, features)
     raise DataError(f"{base}: no ModelNet40 {split} list or file here; expected {LAYOUT}")
 
 
-def _open_text(folder: Path, split: str, cache_megabytes: float, cache: str) -> PointCloudDataset:
+def _open_text(
+    folder: Path, split: str, cache_megabytes: float, cache: str, features: Sequence[str]
+) -> PointCloudDataset:
     class_names = check_unique(read_lines(folder / "modelnet40_shape_names.txt"), folder / "modelnet40_shape_names.txt")
     number = {name: index for index, name in enumerate(class_names)}
     shapes = folder / f"modelnet40_{split}.txt"
@@ -67,10 +75,11 @@ def _open_text(folder: Path, split: str, cache_megabytes: float, cache: str) -> 
         files,
         cache_megabytes=cache_megabytes,
         cache=cache,
+        features=features,
     )
 
 
-def _open_hdf5(folder: Path, split: str, cache: str) -> PointCloudDataset:
+def _open_hdf5(folder: Path, split: str, cache: str, features: Sequence[str]) -> PointCloudDataset:
     listed = folder / f"{split}_files.txt"
     if listed.is_file():
         # The published lists name the files by the path on their author's disk; only the file name counts.
@@ -79,4 +88,4 @@ def _open_hdf5(folder: Path, split: str, cache: str) -> PointCloudDataset:
         files = sorted(folder.glob(f"ply_data_{split}*.h5"), key=lambda path: (len(path.name), path.name))
     names = folder / "shape_names.txt"
     class_names = check_unique(read_lines(names), names)
-    return Hdf5Dataset("modelnet40", split, class_names, files, cache)
+    return Hdf5Dataset("modelnet40", split, class_names, files, cache, features)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_number
+from pointlora.data.datasets.array_features import array_features, automatic_array_features
 from pointlora.data.datasets.arrays import check_clouds, check_labels
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
@@ -28,6 +31,7 @@ class NpzDataset(PointCloudDataset):
         test_fraction: share of the test part when the file has no `is_test`; None is 0.2 for labelled files and 0
             (everything is for training) for unlabelled ones.
         split_seed: chooses the split when the file has none.
+        features: names of what points have beside x, y, z: of arrays `colors`, `normals` (n, N, 3), or others (n, N).
 
     Raises:
         ConfigError: for an unknown split or a fraction outside [0, 1).
@@ -35,7 +39,12 @@ class NpzDataset(PointCloudDataset):
     """
 
     def __init__(
-        self, root: Root, split: str = "train", test_fraction: float | None = None, split_seed: int = 0
+        self,
+        root: Root,
+        split: str = "train",
+        test_fraction: float | None = None,
+        split_seed: int = 0,
+        features: Sequence[str] = (),
     ) -> None:
         check_split(split, ("train", "test", "all"))
         if test_fraction is not None:
@@ -50,6 +59,10 @@ class NpzDataset(PointCloudDataset):
         if not len(chosen):
             raise DataError(f"{path}: the {split} part is empty; give the file an 'is_test' array or set test_fraction")
         super().__init__("npz", split, class_names, labels[chosen], [f"{path}[{index}]" for index in chosen])
+        if features:
+            further = array_features(further_arrays(path), points.shape[:2], features, str(path))
+            points = np.concatenate([points.astype(np.float32), further], -1)
+        self._path = path
         self._points = points
         self._chosen = chosen
 
@@ -57,6 +70,9 @@ class NpzDataset(PointCloudDataset):
     def read(path: Path) -> dict[str, NDArray]:
         """The file's arrays by name."""
         return read_npz(path)
+
+    def automatic_features(self) -> tuple[str, ...]:
+        return automatic_array_features(further_arrays(self._path), self._points.shape[:2])
 
     def cloud(self, index: int) -> NDArray[np.float32]:
         return self._points[self._chosen[index]].astype(np.float32)
@@ -86,6 +102,17 @@ def read_npz(path: Path) -> dict[str, NDArray]:
     except Exception as error:  # numpy parses headers with what a damaged one can bring to raise nearly anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: cannot be read as .npz: {reason}") from error
+
+
+def further_arrays(path: Path) -> dict[str, NDArray]:
+    """The arrays of numbers that a data set file has beside those of `LAYOUT`, by name."""
+    found = {}
+    with np.load(path, allow_pickle=False) as archive:
+        for key in archive.files:
+            if key not in _KEYS:
+                with contextlib.suppress(ValueError):  # an array of objects, which nobody asked for
+                    found[key] = archive[key]
+    return {key: array for key, array in found.items() if isinstance(array, np.ndarray)}
 
 
 def _labels(arrays: dict[str, NDArray], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.paths import Root
 from pointlora.data.datasets.splits import keep_label_fraction
+from pointlora.data.feature_names import channel_names
 from pointlora.errors import ConfigError
 from pointlora.names import unknown_name
 
@@ -47,7 +48,9 @@ def dataset_options(name: str) -> dict[str, Any]:
 
 def _options(opener: Callable[..., PointCloudDataset]) -> dict[str, Any]:
     parameters = inspect.signature(opener).parameters
-    return {key: value.default for key, value in parameters.items() if key not in ("root", "split", "cache")}
+    return {
+        key: value.default for key, value in parameters.items() if key not in ("root", "split", "cache", "features")
+    }
 
 
 def open_dataset(
@@ -57,6 +60,7 @@ def open_dataset(
     label_fraction: float = 1.0,
     label_seed: int = 0,
     cache: str = "off",
+    features: Sequence[str] = (),
     **options: Any,
 ) -> PointCloudDataset:
     """Open a data set.
@@ -70,13 +74,14 @@ def open_dataset(
         label_seed: chooses that share.
         cache: `auto`, `off`, or a folder. Data sets of slow formats (folder, modelnet40, scanobjectnn) are converted
             once to a file in it (`auto`: `$POINTLORA_CACHE` or ~/.cache/pointlora), and made anew when a file changes.
+        features: names of what points have beside x, y, z, such as `red`, `green`, `blue`: clouds are then (N, 3 + F).
         options: the data set's own, such as `variant`; see `dataset_options`.
 
     Raises:
         ConfigError: for an unknown name, split or option.
         DataError: if the files are missing, damaged, or not laid out as expected.
     """
-    return open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, **options)
+    return open_from(_DATASETS, name, root, split, label_fraction, label_seed, cache, features, **options)
 
 
 def open_from(
@@ -87,6 +92,7 @@ def open_from(
     label_fraction: float = 1.0,
     label_seed: int = 0,
     cache: str = "off",
+    features: Sequence[str] = (),
     **options: Any,
 ) -> PointCloudDataset:
     """`open_dataset` with another table of data sets."""
@@ -97,6 +103,10 @@ def open_from(
             raise ConfigError(unknown_name(f"option of data set {name!r}", option, [*known, "label_fraction"]))
     if "cache" in inspect.signature(opener).parameters:
         options["cache"] = cache
+    if "features" in inspect.signature(opener).parameters:
+        options["features"] = channel_names(features)
+    elif features:
+        raise ConfigError(f"data.features is {list(features)}, but data set {name!r} has x, y, z alone: leave it out")
     dataset: PointCloudDataset = opener(root, split, **options)
     if split not in _TRAINING_SPLITS or label_fraction == 1.0:
         return dataset

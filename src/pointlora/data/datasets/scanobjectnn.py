@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pointlora.data.datasets.hdf5 import Hdf5Dataset
 from pointlora.data.datasets.paths import Root, check_root, check_split, first_existing
 from pointlora.errors import ConfigError
@@ -41,13 +43,21 @@ class ScanObjectNN(Hdf5Dataset):
         split: `train` or `test`.
         variant: `obj_bg` (object with background), `obj_only`, or `pb_t50_rs` (perturbed, the hardest).
         cache: the cache on disk, see `open_dataset`.
+        features: names of what points have beside x, y, z.
 
     Raises:
         ConfigError: for an unknown split or variant.
         DataError: if a file is missing, damaged, or holds other arrays than expected.
     """
 
-    def __init__(self, root: Root, split: str = "train", variant: str = "pb_t50_rs", cache: str = "off") -> None:
+    def __init__(
+        self,
+        root: Root,
+        split: str = "train",
+        variant: str = "pb_t50_rs",
+        cache: str = "off",
+        features: Sequence[str] = (),
+    ) -> None:
         check_split(split, ("train", "test"))
         if variant not in VARIANTS:
             raise ConfigError(unknown_name("variant of scanobjectnn", variant, VARIANTS))
@@ -56,4 +66,4 @@ class ScanObjectNN(Hdf5Dataset):
         layout = f"<root>/{folder}/{file}"
         base = check_root("scanobjectnn", root, layout)
         path = first_existing("scanobjectnn", [base / folder / file, base / "h5_files" / folder / file], layout)
-        super().__init__("scanobjectnn", split, CLASS_NAMES, [path], cache)
+        super().__init__("scanobjectnn", split, CLASS_NAMES, [path], cache, features)

@@ -30,13 +30,16 @@ class ShardsDataset(PointCloudDataset):
         root: folder with an index, which is the training split; or with one folder a split.
         split: `train`, `validation` or `test`.
         shards_in_memory: files that each process holds.
+        features: names of what points have beside x, y, z.
 
     Raises:
         ConfigError: for an unknown split or a number below 1.
         DataError: if the index isn't there or damaged, or a file isn't as the index says.
     """
 
-    def __init__(self, root: Root, split: str = "train", shards_in_memory: int = 4) -> None:
+    def __init__(
+        self, root: Root, split: str = "train", shards_in_memory: int = 4, features: Sequence[str] = ()
+    ) -> None:
         check_split(split, ("train", "validation", "test"))
         check_integer("shards_in_memory", shards_in_memory, 1)
         base = check_root("shards", root, LAYOUT)
@@ -47,6 +50,7 @@ class ShardsDataset(PointCloudDataset):
         labels = [entry.get("labels", [-1] * count) for entry, count in zip(entries, counts, strict=True)]
         flat = np.concatenate([np.array(part, np.int64) for part in labels])
         names = tuple(index["class_names"]) or tuple(f"class {number}" for number in range(int(flat.max()) + 1))
+        self.features = tuple(features)
         self.paths = [folder / str(entry["file"]) for entry in entries]
         _check_files(self.paths, entries)
         self.ends = np.cumsum(counts)
@@ -60,11 +64,15 @@ class ShardsDataset(PointCloudDataset):
         if shard is None:
             while len(self._held) >= self._room:
                 self._held.popitem(last=False)
-            shard = Shard(self.paths[number])
+            shard = Shard(self.paths[number], self.features)
         self._held[number] = shard
         if inside >= len(shard):
             raise DataError(f"{self.paths[number]}: holds {len(shard)} clouds, fewer than {INDEX} says; index it again")
         return shard.cloud(inside)
+
+    def automatic_features(self) -> tuple[str, ...]:
+        found = [Shard(path).automatic_features() for path in self.paths]
+        return tuple(name for name in found[0] if all(name in others for others in found))
 
     def checked_sizes(self) -> NDArray[np.int64]:
         return self._sizes

@@ -19,12 +19,18 @@ _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 
 
 def cloud_warnings(
-    path: Path, points: NDArray[np.float32], offset: NDArray[np.float64], num_dropped: int, file_rows: int
+    path: Path,
+    points: NDArray[np.float32],
+    offset: NDArray[np.float64],
+    num_dropped: int,
+    file_rows: int,
+    featured: bool = False,
 ) -> tuple[str, ...]:
     """Lines about a cloud (N, 3), each naming its file: rows dropped, very few, coincident or far-away points."""
     found = []
     if num_dropped:
-        found.append(f"{num_dropped} of {file_rows} points have no coordinates (NaN) and were left out")
+        what = "coordinates or features" if featured else "coordinates"
+        found.append(f"{num_dropped} of {file_rows} points have no {what} (NaN) and were left out")
     if len(points) < PATCH_POINTS:
         found.append(f"has only {len(points)} points, fewer than a patch of {PATCH_POINTS}")
     distinct = _count_distinct(points)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pointlora.data.files.columns import attributes_by_name
 from pointlora.data.files.content import Column, Content
+from pointlora.data.files.features import FeatureChoice
 from pointlora.data.files.limits import data_error
 from pointlora.data.files.meshes import triangulate
 from pointlora.data.files.names import find_axes
@@ -51,13 +52,13 @@ def read_ply(path: Path) -> Content:
     return Content(coordinates, further, attributes, triangles)
 
 
-def read_ply_vertices(path: Path) -> PointCloud:
+def read_ply_vertices(path: Path, features: FeatureChoice | None = None) -> PointCloud:
     """Read the vertices of a PLY file with their properties as a cloud, whether they have faces or not.
 
     Raises:
         DataError: as `read_ply`.
     """
-    return cloud_from_content(path, read_ply(path))
+    return cloud_from_content(path, read_ply(path), features=features)
 
 
 def open_ply(path: Path) -> tuple[PlyHeader, list[PlyElement]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pointlora.data.files.content import Attributes, Columns, Content, rows
 from pointlora.data.files.coordinates import finite_rows, float32_offset
 from pointlora.data.files.doubts import cloud_warnings
+from pointlora.data.files.features import FeatureChoice, find_features, without_features
 from pointlora.data.files.labels import LabelChoice, find_labels
 from pointlora.data.files.limits import data_error
 
@@ -35,6 +36,8 @@ class PointCloud:
         label_source: the column that "labels" come from, None without labels.
         content: everything the file has for all of its R rows; None where it was not read from one.
         notes: what of the file isn't read, a line each.
+        features: (N, F) float32, those that were asked for.
+        missing: names of those that the file doesn't have, and that others stand in for.
     """
 
     points: np.ndarray
@@ -47,6 +50,8 @@ class PointCloud:
     label_source: str | None = None
     content: Content | None = None
     notes: tuple[str, ...] = ()
+    features: NDArray[np.float32] | None = None
+    missing: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.points)
@@ -55,6 +60,11 @@ class PointCloud:
     def num_dropped(self) -> int:
         """Number of rows of the file that hold no point (NaN)."""
         return 0 if self.kept_rows is None else self.file_rows - len(self.kept_rows)
+
+    @property
+    def featured(self) -> NDArray[np.float32]:
+        """(N, 3 + F) points with the features that were asked for."""
+        return self.points if self.features is None else np.concatenate([self.points, self.features], axis=1)
 
     @property
     def columns(self) -> Mapping[str, np.ndarray]:
@@ -76,7 +86,9 @@ class PointCloud:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Lines for the user about what is odd, each naming the file; they are found when they are asked for."""
-        return self.notes + cloud_warnings(self.path, self.points, self.offset, self.num_dropped, self.file_rows)
+        return self.notes + cloud_warnings(
+            self.path, self.points, self.offset, self.num_dropped, self.file_rows, self.features is not None
+        )
 
     def original(self) -> np.ndarray:
         """(N, 3) coordinates in the file's own precision: its dtype, of LAS the doubles that its integers stand for."""
@@ -113,19 +125,24 @@ def build_cloud(path: Path, points: np.ndarray, attributes: Mapping[str, np.ndar
     return cloud_from_content(path, Content(lambda: points, columns, lambda label: given))
 
 
-def cloud_from_content(path: Path, content: Content, choice: LabelChoice | None = None) -> PointCloud:
-    """Make a PointCloud of what a reader found; rows without a point (NaN) are left out.
+def cloud_from_content(
+    path: Path, content: Content, choice: LabelChoice | None = None, features: FeatureChoice | None = None
+) -> PointCloud:
+    """Make a PointCloud of what a reader found; rows without a point or one of its features (NaN) are left out.
 
     Args:
         path: the file.
         content: of it; its triangles are passed over.
         choice: which column is the label.
+        features: what points shall have beside x, y, z.
 
     Raises:
-        DataError: wrong shape or dtype of the coordinates, no points, infinite ones, labels that aren't there.
+        DataError: wrong shape or dtype of the coordinates, no points, infinite ones, labels or features that aren't
+            there.
     """
     raw = content.coordinates()
-    points, kept = finite_rows(path, raw)
+    values = None if features is None else find_features(path, content, features)
+    points, kept = finite_rows(path, raw if values is None else without_features(raw, values[0]))
     offset = float32_offset(points)
     # Without a shift the cast is done directly, so that float32 input comes back bit for bit (-0.0 included).
     shifted = points - offset if offset.any() else points
@@ -147,4 +164,19 @@ def cloud_from_content(path: Path, content: Content, choice: LabelChoice | None 
         file_rows=len(raw),
         label_source=source,
         content=content,
+        features=None if values is None else np.ascontiguousarray(rows(values[0], kept)),
+        missing=() if values is None else values[1],
     )
+
+
+def with_missing_features(cloud: PointCloud, choice: FeatureChoice) -> PointCloud:
+    """Points that were drawn from a mesh, with what stands in for features.
+
+    Raises:
+        DataError: if nothing may stand in for them.
+    """
+    if choice.missing is None:
+        problem = f"has no feature {choice.names[0]!r}: it is a mesh, and points drawn from it have none"
+        raise data_error(cloud.path, problem, "store the points themselves, with their features")
+    features = np.repeat(np.array([choice.missing], dtype=np.float32), len(cloud), 0)
+    return replace(cloud, features=features, missing=choice.names)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pointlora.data.files.arrays import read_npy, read_npz
 from pointlora.data.files.content import Content
 from pointlora.data.files.e57 import read_e57
+from pointlora.data.files.features import FeatureChoice, automatic_features
 from pointlora.data.files.gltf import read_gltf_scene
 from pointlora.data.files.kitti import read_kitti
 from pointlora.data.files.labels import LabelChoice
@@ -22,7 +23,7 @@ from pointlora.data.files.off import read_off
 from pointlora.data.files.packed import unpacked
 from pointlora.data.files.pcd import read_pcd
 from pointlora.data.files.ply import read_ply
-from pointlora.data.files.point_cloud import PointCloud, cloud_from_content
+from pointlora.data.files.point_cloud import PointCloud, cloud_from_content, with_missing_features
 from pointlora.data.files.ptx import read_ptx
 from pointlora.data.files.stl import read_stl
 from pointlora.data.files.tables import read_text_table
@@ -66,7 +67,11 @@ def is_supported(path: Path) -> bool:
 
 
 def read_point_cloud(
-    path: str | os.PathLike[str], num_samples: int | None = None, seed: int = 0, labels: LabelChoice | None = None
+    path: str | os.PathLike[str],
+    num_samples: int | None = None,
+    seed: int = 0,
+    labels: LabelChoice | None = None,
+    features: FeatureChoice | None = None,
 ) -> PointCloud:
     """Read a point cloud, or sample the surface of a mesh, from a file of a known suffix, packed by gzip or not.
 
@@ -78,6 +83,7 @@ def read_point_cloud(
         num_samples: number of points to draw from a mesh, uniformly by area; 8192 if None. Ignored for points.
         seed: of that sampling, >= 0.
         labels: which column is the label of each point; one called label or the like if None. Ignored for meshes.
+        features: what points shall have beside x, y, z; points drawn from a mesh have none.
 
     Returns:
         A PointCloud with points (N, 3) float32 and what else the file says about them.
@@ -104,14 +110,26 @@ def read_point_cloud(
         content = _read(path, kind)
         if content.triangles is not None:
             cloud = cloud_from_mesh(path, content.coordinates(), content.triangles, num_samples, seed)
-            return replace(cloud, notes=content.notes) if content.notes else cloud
-        return cloud_from_content(path, content, labels)
+            cloud = replace(cloud, notes=content.notes) if content.notes else cloud
+            return cloud if features is None else with_missing_features(cloud, features)
+        return cloud_from_content(path, content, labels, features)
     except DataError:
         raise
     except MemoryError as error:
         raise data_error(path, "does not fit into memory", "split or thin the cloud first") from error
     except Exception as error:
         raise damaged(path, f"cannot be read as {kind} ({one_line(error)})") from error
+
+
+def features_of_file(path: str | os.PathLike[str]) -> dict[str, tuple[float, float]]:
+    """What `data.features: auto` may take of a file, see `automatic_features`; of a mesh nothing.
+
+    Raises:
+        DataError: as `read_point_cloud`.
+    """
+    path = Path(path)
+    content = read_point_cloud(path).content
+    return {} if content is None or content.triangles is not None else automatic_features(content)
 
 
 def _read(path: Path, kind: str) -> Content:

@@ -14,7 +14,7 @@ from pointlora.data.parts.space import PartSpace
 # The label of points that don't count: padding of a batch, and clutter for a network that was shown none.
 UNCOUNTED = -1
 
-# A cloud's points (N, 3) float32 and their part labels (N,) int64.
+# A cloud's points (N, 3) float32, wider with features, and their part labels (N,) int64.
 LabelledCloud = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 

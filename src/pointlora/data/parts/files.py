@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.cache import CloudSource, open_cache
-from pointlora.data.files import PointCloud, file_kind, read_point_cloud
+from pointlora.data.datasets.files import shared_features
+from pointlora.data.files import FeatureChoice, PointCloud, file_kind, read_point_cloud
 from pointlora.data.files.labels import LabelChoice, refused_labels
 from pointlora.data.notices import say, say_of_cloud
 from pointlora.data.parts.base import LabelledCloud, PartDataset
@@ -26,11 +28,12 @@ WHERE = (
 
 
 class PartSource(CloudSource):
-    """Files whose clouds have part labels; rows are x, y, z and the label.
+    """Files whose clouds have part labels; rows are x, y, z, the features and the label.
 
     Args:
         files: one path a cloud.
         label_name, label_column: where the labels are, see `LabelChoice`; by default by their name, or by `WHERE`.
+        features: names of what points have beside x, y, z, see `channel_names`.
 
     Attributes:
         taken: the column that is the label, by the index of each file that has been read.
@@ -38,18 +41,28 @@ class PartSource(CloudSource):
 
     reader = "parts 3"
 
-    def __init__(self, files: Sequence[str], label_name: str | None = None, label_column: int | None = None) -> None:
-        self.files, self.options = files, {"label_name": label_name, "label_column": label_column}
+    def __init__(
+        self,
+        files: Sequence[str],
+        label_name: str | None = None,
+        label_column: int | None = None,
+        features: Sequence[str] = (),
+    ) -> None:
+        self.files = files
+        self.options: dict[str, Any] = {"label_name": label_name, "label_column": label_column}
+        self.features = tuple(features)
+        if self.features:
+            self.options["features"] = list(self.features)
         self.taken: dict[int, str] = {}
 
     def cloud(self, index: int) -> NDArray[np.float32]:
-        """Read one file to (N, 4).
+        """Read one file to (N, 3 + F + 1).
 
         Raises:
             DataError: if it can't be read, or has no label of a whole number from 0 on at each point.
         """
         choice = self._choice()
-        cloud = _read(self.files[index], choice)
+        cloud = _read(self.files[index], choice, self.features)
         labels = cloud.labels
         refused = [] if cloud.content is None else refused_labels(cloud.content, cloud.kept_rows, choice)
         if labels is None or cloud.label_source is None:
@@ -65,7 +78,7 @@ class PartSource(CloudSource):
         if refused:
             say(f"{self.files[index]}: labels are {cloud.label_source!r}, since {', '.join(refused)}")
         self.taken[index] = cloud.label_source
-        return np.concatenate([cloud.points, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
+        return np.concatenate([cloud.featured, labels[:, None].astype(np.float32)], 1, dtype=np.float32)
 
     def source_of(self, index: int) -> str | None:
         """The column that file `index` has its labels in.
@@ -89,8 +102,8 @@ class PartSource(CloudSource):
         return LabelChoice(name, column, layout=name is None and column is None)
 
 
-def _read(path: str, choice: LabelChoice) -> PointCloud:
-    return read_point_cloud(path, labels=choice)
+def _read(path: str, choice: LabelChoice, features: tuple[str, ...] = ()) -> PointCloud:
+    return read_point_cloud(path, labels=choice, features=FeatureChoice(features) if features else None)
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +118,7 @@ class PartFiles:
     Args:
         files: one path a cloud.
         cache: see `pointlora.data.cache.open_cache`.
-        label_name, label_column: see `PartSource`.
+        label_name, label_column, features: see `PartSource`.
     """
 
     def __init__(
@@ -114,17 +127,18 @@ class PartFiles:
         cache: str = "off",
         label_name: str | None = None,
         label_column: int | None = None,
+        features: Sequence[str] = (),
     ) -> None:
-        self.source = PartSource([str(path) for path in files], label_name, label_column)
+        self.source = PartSource([str(path) for path in files], label_name, label_column, features)
         self.disk = open_cache(self.source, cache)
 
     def rows(self, index: int) -> NDArray[np.float32]:
-        """Cloud `index` as (N, 4): x, y, z and its label."""
+        """Cloud `index` as (N, 3 + F + 1): x, y, z, its features and its label."""
         return self.source.cloud(index) if self.disk is None else self.disk.cloud(index)
 
     def labels(self, index: int) -> NDArray[np.int64]:
         """(N,) labels of cloud `index`."""
-        return self.rows(index)[:, 3].astype(np.int64)
+        return self.rows(index)[:, -1].astype(np.int64)
 
     def say_sources(self, place: object) -> None:
         """One line on stderr: which columns the labels are taken from, once all files have been read.
@@ -173,12 +187,15 @@ class PartFilesDataset(PartDataset):
 
     def labelled_cloud(self, index: int) -> LabelledCloud:
         rows = self._files.rows(index)
-        labels = rows[:, 3].astype(np.int64)
+        labels = rows[:, -1].astype(np.int64)
         parts = self._space.parts_from(labels)
         known = (parts >= 0) & self._allowed[int(self.labels[index])][parts]
         if not known.all():
             self._refuse(index, int(np.argmin(known)), labels)
-        return np.ascontiguousarray(rows[:, :3]), parts
+        return np.ascontiguousarray(rows[:, :-1]), parts
+
+    def automatic_features(self) -> tuple[str, ...]:
+        return shared_features(self._files.source.files)
 
     def checked_sizes(self) -> NDArray[np.int64] | None:
         # The cache vouches for coordinates, not for labels, which depend on the parts that are known.

@@ -32,6 +32,7 @@ def open_part_folder(
     label_name: str | None = None,
     label_column: int | None = None,
     cache: str = "off",
+    features: Sequence[str] = (),
 ) -> PartDataset:
     """Labelled clouds in a folder; which column of the files is the label is said on stderr.
 
@@ -49,6 +50,7 @@ def open_part_folder(
         label_name: name of the column (property, dimension, array) with the labels; by default one whose name says so.
         label_column: its place in a table, from 1 on.
         cache: the cache on disk, see `open_dataset`; all splits share it.
+        features: names of what points have beside x, y, z.
 
     Raises:
         ConfigError: for an unknown split, or a fraction outside [0, 1).
@@ -65,7 +67,7 @@ def open_part_folder(
     if not wanted:
         raise DataError(f"{base}: the {split} part is empty; add files or raise test_fraction ({test_fraction})")
     labels = np.array([label for label, group in enumerate(groups) for _ in group], dtype=np.int64)
-    files = PartFiles(paths, cache, label_name, label_column)
+    files = PartFiles(paths, cache, label_name, label_column, features)
     space = _find_space(files, labels, names, part_names)
     files.say_sources(base)
     every = PartFilesDataset("folder", "all", space, labels, files)

@@ -8,19 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.data.augmentations import POINTWISE, augment
+from pointlora.data.augmentations import AUGMENTATIONS, POINTWISE, augment
+from pointlora.data.feature_names import Triples
 from pointlora.data.parts.base import UNCOUNTED, LabelledCloud
 from pointlora.data.resampling import resample_for_evaluation, resample_for_training
 from pointlora.data.sampling import Key, sample_generator
-from pointlora.data.transforms import TransformConfig, normalize_unit_sphere
+from pointlora.data.transforms import TransformConfig, prepared_cloud
 
 
 class LabelledPoints(NamedTuple):
     """A batch of arrays.
 
     Attributes:
-        points: (B, n, 3) float32, what the network sees.
-        queries: (B, M, 3) float32, the points to label; None where they are `points` themselves.
+        points: (B, n, 3 + F) float32, what the network sees.
+        queries: (B, M, 3 + F) float32, the points to label; None where they are `points` themselves.
         parts: (B, n) or (B, M) int64 labels of the queries; -1 for points that don't count.
     """
 
@@ -49,25 +50,22 @@ class PartTransform:
         """Transform B clouds.
 
         Args:
-            clouds: B pairs of points (N_i, 3) and labels (N_i,).
+            clouds: B pairs of points (N_i, 3 + F) and labels (N_i,).
             keys: B pairs (epoch, index); unused in evaluation.
         """
         config = self.config
-        points = [normalize_unit_sphere(cloud) if config.normalize else cloud for cloud, _ in clouds]
+        points = [prepared_cloud(cloud, config) for cloud, _ in clouds]
         labels = [parts for _, parts in clouds]
-        # The label is a fourth column while points are picked: small whole numbers are exact in float32.
+        # The label is the last column while points are picked: small whole numbers are exact in float32.
         rows = [np.column_stack([cloud, parts.astype(np.float32)]) for cloud, parts in zip(points, labels, strict=True)]
         if self.train:
             picked = resample_for_training(rows, keys, config.num_points, config.oversample, self.seed)
         else:
             picked = resample_for_evaluation(rows, config.num_points)
-        seen, parts = np.ascontiguousarray(picked[..., :3]), picked[..., 3]
         if self.train:
-            seen = self._augment(seen, config.augmentations, keys)
+            picked = self._augment_labelled(picked, keys)
+        seen, parts = np.ascontiguousarray(picked[..., :-1]), picked[..., -1]
         if not self.queries:
-            if self.train and "dropout" in config.augmentations:
-                # Dropped points become the first one, and so do their labels.
-                parts = self._augment(parts[..., None], ("dropout",), keys)[..., 0]
             return LabelledPoints(seen, None, parts.astype(np.int64))
         asked, truth = padded(points, labels)
         if self.train:
@@ -75,12 +73,22 @@ class PartTransform:
             asked = self._augment(asked, whole, keys)
         return LabelledPoints(seen, asked, truth)
 
+    def _augment_labelled(self, rows: NDArray[np.float32], keys: Sequence[Key]) -> NDArray[np.float32]:
+        """Augment points whose last column is their label: it goes with a point that takes another one's place."""
+        for name in self.config.augmentations:
+            if AUGMENTATIONS[name].on == "rows":
+                rows = self._augment(rows, (name,), keys)
+            else:
+                rows = np.concatenate([self._augment(rows[..., :-1], (name,), keys), rows[..., -1:]], -1)
+        return rows
+
     def _augment(self, rows: NDArray[np.float32], names: Sequence[str], keys: Sequence[Key]) -> NDArray[np.float32]:
         return augment(
             rows,
             names,
             self.config,
             lambda purpose: [sample_generator(self.seed, epoch, index, purpose) for epoch, index in keys],
+            Triples() if self.config.features is None else self.config.features.triples,
         )
 
 

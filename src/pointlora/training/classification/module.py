@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pointlora.data.loading import ClassificationBatch
 from pointlora.recipes.parts import OptimizerConfig
@@ -16,6 +17,7 @@ from pointlora.training.classification.metrics import metrics_from
 from pointlora.training.cuda_graphs import GraphedClassifier
 from pointlora.training.devices.collectives import gather_samples
 from pointlora.training.devices.world import current_world
+from pointlora.training.losses import ClassLoss, class_weights
 
 
 class ClassificationModule(TrainedModule):
@@ -28,6 +30,7 @@ class ClassificationModule(TrainedModule):
         optimizer: see `OptimizerConfig`.
         run: see `TrainingConfig`.
         class_names: of the data.
+        counts: (classes,) how often each occurs, for `class_weights`.
     """
 
     def __init__(
@@ -36,9 +39,11 @@ class ClassificationModule(TrainedModule):
         optimizer: OptimizerConfig,
         run: TrainingConfig,
         class_names: tuple[str, ...],
+        counts: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__(model, optimizer, run)
-        self.label_smoothing = run.label_smoothing
+        weights = None if counts is None else class_weights(run.class_weights, counts)
+        self.loss = ClassLoss(run.label_smoothing, weights, run.focal_gamma)
         self.class_names = class_names
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)
@@ -47,7 +52,7 @@ class ClassificationModule(TrainedModule):
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
         logits, auxiliary_loss, generation_loss = self.step_model(batch.points)
-        loss = functional.cross_entropy(logits.float(), batch.labels, label_smoothing=self.label_smoothing)
+        loss = self.loss(logits.float(), batch.labels)
         loss = loss + self.auxiliary_weight * auxiliary_loss.float()
         if self.generation_weight:
             loss = loss + self.generation_weight * generation_loss

@@ -28,20 +28,21 @@ from pointlora.training.tasks import Task
 class Classification(Task):
     """A class for each cloud."""
 
-    criterion = "accuracy"
     headlines = ("accuracy", "class_mean_accuracy")
 
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_splits(recipe)
 
     def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
-        return build_classifier(recipe, splits.train.class_names, weights)
+        return build_classifier(recipe, splits.train.class_names, weights, splits.num_features)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
         model(first_cloud(split, transform))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> ClassificationModule:
-        return ClassificationModule(model, recipe.optimizer, recipe.training, splits.train.class_names)
+        return ClassificationModule(
+            model, recipe.optimizer, recipe.training, splits.train.class_names, splits.train.class_counts()
+        )
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
@@ -50,7 +51,7 @@ class Classification(Task):
         # Memory is pinned by a thread, which must not call CUDA while a graph is captured.
         make = partial(make_loader, pending=gpu, pin_memory=gpu and not run.cuda_graphs)
         chosen = None if splits.selection is None else evaluation_loader(splits.selection, transform, run, make)
-        return train_loader(splits.train, transform, run, make), chosen
+        return train_loader(splits.train, transform, run, make, splits.balanced), chosen
 
     def probe_loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pointlora.data.parts.loading import PartBatch
 from pointlora.data.parts.space import PartSpace
@@ -14,6 +15,7 @@ from pointlora.recipes.parts import OptimizerConfig
 from pointlora.recipes.runs import TrainingConfig
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.devices.collectives import gather_samples
+from pointlora.training.losses import ClassLoss, class_weights
 from pointlora.training.part_segmentation.metrics import metrics_from_counts, predict_parts, shape_counts
 
 
@@ -25,6 +27,7 @@ class PartModule(TrainedModule):
         optimizer: see `OptimizerConfig`.
         run: see `TrainingConfig`.
         space: parts and categories.
+        counts: (parts,) how often each part occurs, for `class_weights`.
     """
 
     def __init__(
@@ -33,16 +36,19 @@ class PartModule(TrainedModule):
         optimizer: OptimizerConfig,
         run: TrainingConfig,
         space: PartSpace,
+        counts: NDArray[np.int64] | None = None,
     ) -> None:
         super().__init__(model, optimizer, run)
-        self.label_smoothing, self.space = run.label_smoothing, space
+        self.space = space
+        weights = None if counts is None else class_weights(run.class_weights, counts)
+        self.loss = ClassLoss(run.label_smoothing, weights, run.focal_gamma)
         self.allowed = torch.from_numpy(space.allowed)
         self._found: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: PartBatch, batch_idx: int) -> Tensor:
         output = self.model(batch.points, model_category(batch, self.space))
         logits, parts = output.logits.float().flatten(0, 1), batch.parts.flatten()
-        loss = functional.cross_entropy(logits, parts, label_smoothing=self.label_smoothing)
+        loss = self.loss(logits, parts)
         return self.track(loss + self.auxiliary_weight * output.auxiliary_loss.float())
 
     def forward(self, batch: PartBatch) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
 from pointlora.data.datasets import PointCloudDataset, train_validation_split
+from pointlora.data.features import fit_scaling
 from pointlora.data.loading import PointLoader
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.loading import PartLoaderDataset, make_part_loader
@@ -24,6 +28,7 @@ from pointlora.training.data import (
     Splits,
     check_training_split,
     evaluation_loader,
+    find_features,
     fold_split,
     probe_loaders,
     train_loader,
@@ -35,18 +40,20 @@ from pointlora.training.part_segmentation.module import PartModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
 
+# Clouds that are looked at to know how often each part occurs.
+_COUNTED = 256
+
 
 class PartSegmentation(Task):
     """A part for each point."""
 
-    criterion = "instance_miou"
     headlines = ("instance_miou", "class_miou", "accuracy")
 
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_part_splits(recipe)
 
     def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
-        return build_part_segmenter(recipe, _parts(splits.train).space, weights)
+        return build_part_segmenter(recipe, _parts(splits.train).space, weights, splits.num_features)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
         if len(split) == 0:
@@ -56,14 +63,15 @@ class PartSegmentation(Task):
         score_parts(model, batch, _parts(split).space, torch.device("cpu"))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> PartModule:
-        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space)
+        counts = None if recipe.training.class_weights == "none" else part_counts(_parts(splits.train))
+        return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space, counts)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
     ) -> tuple[PointLoader, PointLoader | None]:
         chosen = splits.selection
         return (
-            train_loader(splits.train, transform, run, make_part_loader),
+            train_loader(splits.train, transform, run, make_part_loader, splits.balanced),
             None if chosen is None else evaluation_loader(chosen, transform, run, make_part_loader),
         )
 
@@ -102,7 +110,7 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     """
     data, seed, protocol = recipe.data, recipe.training.seed, recipe.training.protocol
 
-    def opened(split: str) -> PartDataset:
+    def opened(split: str, features: Sequence[str] = ()) -> PartDataset:
         return open_part_dataset(
             data.name,
             data.root,
@@ -110,18 +118,20 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             label_fraction=data.label_fraction,
             label_seed=seed,
             cache=data.cache,
+            features=features,
             **data.options,
             **data.labels,
         )
 
     whole = protocol != "validation" and data.name == "shapenetpart"
-    train: PointCloudDataset = opened("trainval" if whole else "train")
+    names = find_features(data, partial(opened, "trainval" if whole else "train"))
+    train: PointCloudDataset = opened("trainval" if whole else "train", names)
     _check_parts(_parts(train))
-    test = opened("test") if recipe.training.measure_test else None
+    test = opened("test", names) if recipe.training.measure_test else None
     selection: PointCloudDataset | None = test if protocol == "paper" else None
     if protocol == "validation":
         if has_own_validation(data.name, data.root):
-            selection = opened("validation")
+            selection = opened("validation", names)
         else:
             train, selection = train_validation_split(train, data.validation_fraction, seed)
     elif protocol == "k_fold":
@@ -129,7 +139,7 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
     check_training_split(train)
     reported = selection if test is None else test
     assert reported is not None  # TrainingConfig refuses measure_test false with other protocols than validation
-    return Splits(train, selection, reported)
+    return Splits(train, selection, reported, fit_scaling(names, train) if names else None, data.sampling == "balanced")
 
 
 def _check_parts(train: PartDataset) -> None:
@@ -151,6 +161,13 @@ def _make_seen_loader(dataset: PartDataset, transform: TransformConfig, batch_si
     """Batches whose labels are those of the points that the network sees, as in training."""
     prepared = PartTransform(transform, order["train"], order["seed"])
     return make_part_loader(dataset, prepared, batch_size, **order)
+
+
+def part_counts(train: PartDataset) -> NDArray[np.int64]:
+    """(parts,) points of each part, in clouds that are evenly spread over the training data."""
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _COUNTED)).astype(int)).tolist()
+    labels = [train.labelled_cloud(index)[1] for index in chosen]
+    return np.bincount(np.concatenate(labels)[np.concatenate(labels) >= 0], minlength=train.space.num_parts)
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:

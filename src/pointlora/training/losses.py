@@ -1,0 +1,65 @@
+"""The loss of a class or a part: cross-entropy, weighted by class and focused on what is hard where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pointlora.errors import ConfigError
+
+
+class ClassLoss(nn.Module):
+    """Cross-entropy of logits (M, C) and labels (M,), a mean over the samples, by the weights of their classes.
+
+    Args:
+        label_smoothing: in [0, 1).
+        weights: (C,) of the classes; None weighs all alike.
+        focal_gamma: each sample counts (1 - p)^gamma times, p the probability of its class (Lin et al., "Focal loss for
+            dense object detection", ICCV 2017); 0 is plain cross-entropy.
+    """
+
+    weights: Tensor | None
+
+    def __init__(
+        self, label_smoothing: float = 0.0, weights: NDArray[np.float64] | None = None, focal_gamma: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
+        kept = None if weights is None else torch.from_numpy(weights).float()
+        self.register_buffer("weights", kept, persistent=False)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        smoothing, weights = self.label_smoothing, self.weights
+        if not self.focal_gamma:
+            return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
+        each = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="none")
+        probability = logits.softmax(-1).gather(1, labels[:, None])[:, 0]
+        total = len(labels) if weights is None else weights[labels].sum()
+        return ((1 - probability) ** self.focal_gamma * each).sum() / total
+
+
+def class_weights(setting: str | Sequence[float], counts: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Weights (C,) of classes that occur `counts` times, whose mean over the samples is 1; None for equal ones.
+
+    Args:
+        setting: `none`; `balanced`, in inverse proportion to the counts; `sqrt`, to their roots; or the weights.
+        counts: (C,); a class that doesn't occur has the weight of one that occurs once.
+
+    Raises:
+        ConfigError: for another number of weights than classes.
+    """
+    if setting == "none":
+        return None
+    if not isinstance(setting, str):
+        if len(setting) != len(counts):
+            have = f"but the data has {len(counts)} classes"
+            raise ConfigError(f"training.class_weights has {len(setting)} numbers, {have}")
+        return np.array(setting, dtype=np.float64)
+    occurring = np.maximum(counts, 1).astype(np.float64)
+    weights = occurring ** (-1.0 if setting == "balanced" else -0.5)
+    return np.asarray(weights * occurring.sum() / (weights * occurring).sum())
