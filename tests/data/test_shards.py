@@ -57,7 +57,7 @@ def test_ones_own_files_are_indexed(tmp_path: Path) -> None:
 def test_an_epoch_opens_every_shard_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     inner = module.Shard
-    monkeypatch.setattr(module, "Shard", lambda path: (opened.append(path.name), inner(path))[1])
+    monkeypatch.setattr(module, "Shard", lambda path, *names: (opened.append(path.name), inner(path, *names))[1])
     dataset = open_dataset("shards", folder, shards_in_memory=2)
     loader = make_loader(dataset.subset(range(1, COUNT)), TransformConfig(8), 4, seed=1)
     for epoch in range(3):

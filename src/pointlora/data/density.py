@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Enough clouds, and enough points of one, to know what is usual.
 _MOST_CLOUDS, _MOST_POINTS = 64, 256
 _MOST_SEARCHED = 16_384
+_FEWEST_POINTS = 16  # fewer say nothing of a density, and that they are few is said elsewhere
 # A cloud is far from those of training beyond so many times their range.
 FAR_SPACING, FAR_EXTENT = 2.0, 5.0
 
@@ -60,6 +61,8 @@ def density_warning(points: NDArray[np.float32], usual: Mapping[str, Any]) -> st
         points: of one file.
         usual: from `usual_density`.
     """
+    if len(points) < _FEWEST_POINTS:
+        return None
     spacing, extent = spacing_and_extent(points)
     low, high = usual["spacing"]
     if not low / FAR_SPACING <= spacing <= high * FAR_SPACING:
