@@ -48,15 +48,17 @@ class FileReader:
     features: FeatureChoice | None = None
     density: dict[str, list[float]] | None = None
 
-    def read_file(self, path: Path) -> PointCloud:
+    def read_file(self, path: Path, min_points: int = 1) -> PointCloud:
         """A cloud with the features that the adapter wants; what is odd about it is said on stderr.
 
         Raises:
-            DataError: if it can't be read, or lacks a feature.
+            DataError: if it can't be read, has fewer than `min_points`, or lacks a feature.
         """
+        from pointlora.data.checking import check_cloud
         from pointlora.data.files import read_point_cloud
 
         cloud = read_point_cloud(path, num_samples=self.mesh_samples, features=self.features)
+        check_cloud(cloud.points, str(path), min_points)
         say_of_cloud(cloud)
         if cloud.missing:
             say_of_file(f"{path}: has no {', '.join(cloud.missing)}: zero stands in for it")

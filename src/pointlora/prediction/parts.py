@@ -161,12 +161,10 @@ class PartPredictor(AdaptedPredictor):
         return folded[0] if len(folded) == 1 else None
 
     def _predict(self, path: Path, category: int) -> PartPrediction:
-        from pointlora.data.checking import check_cloud
         from pointlora.data.files import file_kind
         from pointlora.data.files.ply import read_ply_vertices
 
-        cloud = self.read_file(path)
-        check_cloud(cloud.points, str(path), self.model.sizes.group_size)
+        cloud = self.read_file(path, self.model.sizes.group_size)
         if cloud.sampled and file_kind(path) == ".ply":
             # The network sees the surface, as in training; the vertices are what the file has.
             vertices = read_ply_vertices(path, self.features)
