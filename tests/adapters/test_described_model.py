@@ -273,10 +273,8 @@ def test_the_described_model_is_the_saved_one(tmp_path: Path, method: str) -> No
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("name", list_models())
-def test_every_model_on_random_weights_loads(tmp_path: Path, name: str) -> None:
-    if "tiny" not in name:
-        pytest.skip("as its smaller relative")
+@pytest.mark.parametrize("name", [name for name in list_models() if "tiny" in name])
+def test_a_model_on_random_weights_loads(tmp_path: Path, name: str) -> None:
     from pointlora.adapters.loading import initial_model
 
     model = initial_model(3, name, "classification", num_classes=2)
