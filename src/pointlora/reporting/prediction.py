@@ -13,9 +13,10 @@ from pointlora.prediction import Predictor
 from pointlora.reporting.choosing import MOST_SHOWN, choose_shown, spread_evenly
 from pointlora.reporting.classification import best_classes, details, surprises
 from pointlora.reporting.files import FileClouds, ReadCloud
+from pointlora.reporting.head import command_line
 from pointlora.reporting.looking import look
 from pointlora.reporting.options import ReportOptions
-from pointlora.reporting.showing import MOST_POINTS, printable, show, show_points
+from pointlora.reporting.showing import MOST_POINTS, printable, show, show_points, without_folders
 from pointlora.reports.page.content import Cloud, Head, Report
 from pointlora.version import __version__
 
@@ -43,27 +44,27 @@ def file_reader(predictor: Any) -> ReadCloud:
 
 
 def classified_report(
-    predictor: FileClassifier, predictions: Sequence[Prediction], options: ReportOptions, command: str, title: str
+    predictor: FileClassifier, predictions: Sequence[Prediction], files: Sequence[str], adapter: str
 ) -> Report:
     """The page of classified files; those that are shown are read once more.
 
     Args:
         predictor: that classified them.
         predictions: of the files that could be read.
-        options: of the report.
-        command: that was given.
-        title: of the page.
+        files: that were given on the command line.
+        adapter: the same.
     """
+    options = ReportOptions()
     chances = np.stack([prediction.probabilities for prediction in predictions])
     surprise, predicted = surprises(chances, None), chances.argmax(1)
     order = choose_shown(surprise, predicted)
     read = file_reader(predictor)
-    files = [predictions[index].source for index in order]
-    source = FileClouds(files, read, predictor.transform.config)
+    shown_files = [predictions[index].source for index in order]
+    source = FileClouds(shown_files, read, predictor.transform.config)
     looks = look(predictor.model, source.batches())
     place = {path: number for number, path in enumerate(source.good)}
     clouds = []
-    for index, path in zip(order, files, strict=True):
+    for index, path in zip(order, shown_files, strict=True):
         if looks is None or path not in place:
             continue
         cloud, colors = read(path)
@@ -82,7 +83,7 @@ def classified_report(
     names = tuple(predictor.class_names)
     return Report(
         "predict",
-        _head(title, "classification", len(predictions), command),
+        _head("classification", len(predictions), adapter, files),
         names=names,
         up_axis=predictor.transform.config.up_axis,
         clouds=clouds,
@@ -122,11 +123,11 @@ class PartClouds:
             )
         )
 
-    def report(self, space: Any, up_axis: str, command: str, title: str) -> Report:
-        """The page."""
+    def report(self, space: Any, up_axis: str, files: Sequence[str], adapter: str, output: str) -> Report:
+        """The page; the last arguments are those of the command line."""
         return Report(
             "predict",
-            _head(title, "part_segmentation", self.count, command),
+            _head("part_segmentation", self.count, adapter, files, output),
             names=space.categories,
             part_names=space.part_names,
             up_axis=up_axis,
@@ -136,8 +137,12 @@ class PartClouds:
         )
 
 
-def _head(title: str, task: Any, count: int, command: str) -> Head:
-    return Head(title, task, data=f"{count:,} files", command=command)
+def _head(task: Any, count: int, adapter: str, files: Sequence[str], output: str | None = None) -> Head:
+    words = ["--adapter", adapter, *([] if output is None else ["--output", output]), *files]
+    command = printable(without_folders(command_line("predict", *words)))
+    place = Path(adapter)
+    name = place.parent.name if place.name == "adapter" else place.name
+    return Head(f"predictions by {printable(name or 'an adapter')}", task, data=f"{count:,} files", command=command)
 
 
 def _name(path: Path, options: ReportOptions) -> str:
