@@ -17,6 +17,7 @@ ORDER = [
     "demo",
     "demo_report",
     "",
+    "reporting",
     "prediction",
     "comparison",
     "training",

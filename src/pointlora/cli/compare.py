@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pointlora.cli.end_report import NO_REPORT, report_of_folder
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
@@ -14,7 +15,7 @@ RECIPE = "YAML file, or the name of a comparison that comes with the package; op
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
-    recipe, _ = parse_recipe(CompareRecipe, arguments, "compare", {}, RECIPE)
+    recipe, flags = parse_recipe(CompareRecipe, arguments, "compare", NO_REPORT, RECIPE)
     from pointlora.comparison.run import run_comparison
 
     found = run_comparison(recipe)
@@ -28,4 +29,5 @@ def run(arguments: Sequence[str]) -> int:
     except ConfigError as error:  # matplotlib isn't there; the tables are written
         print(f"no picture: {error}", file=sys.stderr)
     print(f"\ntables, picture and runs are in {recipe.output}")
+    report_of_folder(recipe.output, flags)
     return 0

@@ -19,7 +19,7 @@ def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
     from pointlora.demo import run_demo
-    from pointlora.demo_report import demo_table, show_predictions
+    from pointlora.demo_report import demo_page, demo_table, show_predictions
 
     started = time.perf_counter()
     output = Path(options.output)
@@ -28,6 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     picture = show_predictions(output)
     print(f"picture: {picture}   ({time.perf_counter() - started:.0f} s in all)")
     print(f"try:     pointlora predict --adapter {output / 'pointlora' / 'adapter'} {output / 'scans'}")
+    demo_page(output, results)
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pointlora.checks import check_choice, check_integer
+from pointlora.cli.end_report import NO_REPORT, report_of_evaluation
 from pointlora.cli.parsing import parse_recipe
 from pointlora.errors import ConfigError
 from pointlora.methods.plugins import load_plugins
@@ -98,7 +99,7 @@ class EvaluateConfig:
         return inside if inside.is_dir() else Path(self.adapter)
 
 
-FLAGS = {"json": "print everything as JSON, the confusion matrix included"}
+FLAGS = {"json": "print everything as JSON, the confusion matrix included", **NO_REPORT}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -134,6 +135,7 @@ def run(arguments: Sequence[str]) -> int:
         print(confusion_table(figures))
     else:
         print(part_table(figures, f"parts, every point labelled, {_where(about)}"))
+    report_of_evaluation(config.folder, flags, arguments, given, {**figures, **about})
     return 0
 
 

@@ -48,7 +48,7 @@ def parse_recipe(
     except ArgumentError as error:
         raise ConfigError(short_message(str(error))) from error
     values: dict[str, Any] = chosen.as_dict()
-    given = {flag: bool(values.pop(flag)) for flag in flags}
+    given = {flag: bool(values.pop(flag.replace("-", "_"))) for flag in flags}
     values.pop("config", None)
     values.pop("recipe", None)
     return from_mapping(kind, values), given

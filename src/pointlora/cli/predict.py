@@ -17,6 +17,7 @@ from pointlora.methods.plugins import load_plugins
 if TYPE_CHECKING:
     from pointlora.prediction import Prediction
     from pointlora.prediction.predictor import FileClassifier
+    from pointlora.reports.page.content import Report
 
 DESCRIPTION = """\
 Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
@@ -92,9 +93,29 @@ def _classify(options: Namespace) -> int:
     text = FORMATS.get(kind, as_table)(good, bad, min(options.top or 3, len(predictor.class_names)))
     if options.output:
         write_text_atomically(options.output, f"{text}\n")
+        _report(options, predictor, good)
     elif text:
         print(text)
     return USER_ERROR if bad else 0
+
+
+def _report(options: Namespace, predictor: FileClassifier, good: Sequence[Prediction]) -> None:
+    """A page beside the file of predictions."""
+    if options.no_report or not good:
+        return
+    from pathlib import Path
+
+    from pointlora.reporting.writing import report_at_the_end
+
+    def make() -> Report:
+        from pointlora.reporting.prediction import classified_report
+
+        return classified_report(predictor, good, options.files, options.adapter or options.zero_shot)
+
+    path = Path(options.output)
+    report_at_the_end(
+        make, path.with_name(f"{path.stem}.html" if path.suffix != ".html" else f"{path.name}.report.html")
+    )
 
 
 def _open(options: Namespace) -> FileClassifier:
@@ -139,6 +160,7 @@ def make_parser() -> Parser:
         help="where a file lacks a feature that the adapter was trained with: an error, or zero in its place",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
+    parser.add_argument("--no-report", action="store_true", help="with --output, write no page (.html) beside or in it")
     classes = parser.add_argument_group("classification")
     classes.add_argument("--top", type=positive_integer, metavar="K", help="classes to show (default 3)")
     classes.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds at a time (default 32)")

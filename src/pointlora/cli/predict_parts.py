@@ -54,6 +54,9 @@ def run_parts(options: Namespace) -> int:
     from pointlora.data.parts.colors import part_colors
     from pointlora.prediction import PartPrediction, PartPredictor, write_prediction
     from pointlora.prediction.part_files import PICTURE, plan_outputs
+    from pointlora.reporting.options import ReportOptions
+    from pointlora.reporting.prediction import PartClouds
+    from pointlora.reporting.writing import REPORT_FILE, report_at_the_end
     from pointlora.reports.figures import new_figure
     from pointlora.reports.parts import draw_parts
 
@@ -68,6 +71,7 @@ def run_parts(options: Namespace) -> int:
     good: list[LabelledFile] = []
     bad: list[DataError] = []
     panels: list[PartPanel] = []
+    page = None if options.no_report else PartClouds(ReportOptions())
     for path, result in zip(files, predictor.predict_each(files, options.category), strict=True):
         output = next(outputs) if isinstance(path, Path) else None
         if isinstance(result, PartPrediction) and output is not None:
@@ -78,6 +82,8 @@ def run_parts(options: Namespace) -> int:
             else:
                 if len(panels) < pictures:
                     panels.append(_panel(result))
+                if page is not None:
+                    page.add(result)
         if isinstance(result, DataError):
             bad.append(result)
             report(str(result))
@@ -89,6 +95,11 @@ def run_parts(options: Namespace) -> int:
     text = as_json(good, bad, picture) if options.json else as_table(good)
     if text:
         print(text)
+    if page is not None and good:
+        report_at_the_end(
+            lambda: page.report(predictor.space, predictor.up_axis, options.files, options.adapter, options.output),
+            Path(options.output) / REPORT_FILE,
+        )
     return USER_ERROR if bad else 0
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
+
+from torch import nn
 
 from pointlora.adapters.loading import adapter_classes, adapter_features, adapter_parts, load_adapted_model
 from pointlora.data.datasets import PointCloudDataset, open_dataset
@@ -63,20 +65,55 @@ def evaluate_adapter(
         AdapterError, CheckpointError: if the adapter or its backbone can't be loaded.
         DataError: if the data set can't be read or has other classes, parts or categories than the adapter.
     """
+    labels = {"label_name": label_name, "label_column": label_column}
+    found = open_measured(folder, base, data_name, root, options, labels, cache, split, num_points, accelerator)
+    with computing_in(precision, evaluation_device(accelerator)):
+        metrics = found.measure(
+            found.model, found.dataset, found.transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
+        )
+    return metrics, _about(found.config, found.dataset, found.transform, votes)
+
+
+class Measured(NamedTuple):
+    """An adapter that is ready to be measured.
+
+    Attributes:
+        model: on its device.
+        config: content of its `adapter_config.json`.
+        dataset: to measure on.
+        transform: how clouds are prepared.
+        measure: (model, dataset, transform, ...) to figures.
+    """
+
+    model: nn.Module
+    config: dict[str, Any]
+    dataset: PointCloudDataset
+    transform: TransformConfig
+    measure: Callable[..., Any]
+
+
+def open_measured(
+    folder: str | os.PathLike[str],
+    base: str | None,
+    data_name: str | None,
+    root: str | None,
+    options: Mapping[str, Any] | None,
+    labels: Mapping[str, Any],
+    cache: str,
+    split: str,
+    num_points: int | None,
+    accelerator: str,
+) -> Measured:
+    """Open an adapter and what it is measured on; arguments and errors are those of `evaluate_adapter`."""
     device = evaluation_device(accelerator)
     model, config = load_adapted_model(folder, base)
     opened = _with_parts if config["base_model"]["task"] == "part_segmentation" else _with_classes
     name, root, chosen = _data_of(folder, config, data_name, root, options)
-    labels = {"label_name": label_name, "label_column": label_column}
     transform = _transform_of(folder, config, num_points)
     features = () if transform.features is None else transform.features.names
     chosen |= {key: value for key, value in labels.items() if value is not None} or _trained_labels(config, data_name)
     dataset, measure = opened(folder, config, name, root=root, split=split, cache=cache, features=features, **chosen)
-    with computing_in(precision, device):
-        metrics = measure(
-            model.to(device), dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers
-        )
-    return metrics, _about(config, dataset, transform, votes)
+    return Measured(model.to(device), config, dataset, transform, measure)
 
 
 def _with_classes(

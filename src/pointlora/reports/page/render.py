@@ -51,20 +51,24 @@ def render(report: Report) -> str:
         ConfigError: if jinja2 isn't installed.
     """
     chart = map_chart(report.embedding, report.names) if report.embedding is not None else None
-    text: str = _environment().get_template("page.html").render(
-        report=report,
-        head=report.head,
-        learning=learning_charts(report.learning) if report.learning else [],
-        confusion=confusion_view(report.confusion) if report.confusion else None,
-        calibration=calibration_chart(report.calibration) if report.calibration else None,
-        verdict=verdict(report.calibration) if report.calibration else "",
-        map=chart,
-        costs=cost_charts(report.comparison) if report.comparison else [],
-        runs=run_chart(report.comparison) if report.comparison else None,
-        data=payload(report, chart),
-        styles=styles(),
-        scripts=scripts(),
-        three=_asset("three.min.js") if report.clouds or report.label_next else "",
+    text: str = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            head=report.head,
+            learning=learning_charts(report.learning) if report.learning else [],
+            confusion=confusion_view(report.confusion) if report.confusion else None,
+            calibration=calibration_chart(report.calibration) if report.calibration else None,
+            verdict=verdict(report.calibration) if report.calibration else "",
+            map=chart,
+            costs=cost_charts(report.comparison) if report.comparison else [],
+            runs=run_chart(report.comparison) if report.comparison else None,
+            data=payload(report, chart),
+            styles=styles(),
+            scripts=scripts(),
+            three=_asset("three.min.js") if report.clouds or report.label_next else "",
+        )
     )
     # Half of a surrogate pair, which a file name on Linux may hold, can't be written as UTF-8.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -17,7 +17,6 @@ from pointlora.randomness import isolated_randomness
 from pointlora.training.classification.metrics import ClassificationMetrics, metrics_from
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module,
     dataset: PointCloudDataset,
@@ -44,16 +43,32 @@ def evaluate(
         ConfigError: for votes below 1.
         DataError: if the data set has no labels.
     """
-    check_integer("votes", votes, 1)
     if not dataset.labelled:
         raise DataError(f"data set {dataset.name}: the {dataset.split} split has no labels to compare with")
+    total = voted(model, dataset, transform, batch_size=batch_size, votes=votes, seed=seed, workers=workers)
+    return metrics_from(dataset.labels, total.argmax(1).numpy(), dataset.class_names)
+
+
+@torch.no_grad()
+def voted(
+    model: nn.Module,
+    dataset: PointCloudDataset,
+    transform: TransformConfig,
+    *,
+    batch_size: int = 32,
+    votes: int = 1,
+    seed: int = 0,
+    workers: int = 0,
+) -> Tensor:
+    """Class probabilities (n, C) in float64 on the CPU, summed over the votes; arguments are those of `evaluate`."""
+    check_integer("votes", votes, 1)
     model.eval()
     device = next(model.parameters()).device
     total = torch.zeros(len(dataset), len(dataset.class_names), dtype=torch.float64)
     with isolated_randomness("evaluation", seed):  # a DataLoader draws from torch's global generator
         for batch in _batches(dataset, transform, batch_size, votes, seed, workers, device.type == "cuda"):
             total[batch.index] += probabilities(model, on_device(batch.points, device))
-    return metrics_from(dataset.labels, total.argmax(1).numpy(), dataset.class_names)
+    return total
 
 
 def probabilities(model: nn.Module, points: Tensor) -> Tensor:

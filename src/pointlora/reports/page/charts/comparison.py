@@ -134,7 +134,9 @@ def run_chart(comparison: Comparison) -> RunChart | None:
     ]
     said = "; ".join(f"{row.name} {_interval(row)}" for row in rows)
     height = 30 + ROW * (len(rows) - 1) + 56
-    return RunChart(x, lines, seeds if len(rows) > 1 else [], f"{comparison.figure}, run by run: {said}.", WIDTH, height)
+    return RunChart(
+        x, lines, seeds if len(rows) > 1 else [], f"{comparison.figure}, run by run: {said}.", WIDTH, height
+    )
 
 
 def _interval(row: ComparisonRow) -> str:

@@ -39,11 +39,16 @@ def confusion_view(confusion: Confusion) -> ConfusionView:
     strengths = np.sqrt(counts / totals)
     names, size = list(confusion.names), len(confusion.names)
     rows = [
-        [_cell(names, true, predicted, int(counts[true, predicted]), float(strengths[true, predicted])) for predicted in range(size)]
+        [
+            _cell(names, true, predicted, int(counts[true, predicted]), float(strengths[true, predicted]))
+            for predicted in range(size)
+        ]
         for true in range(size)
     ]
     right, total = int(np.trace(counts)), int(counts.sum())
-    summary = f"{total:,} clouds, {right:,} right and {total - right:,} wrong. Rows are true classes, columns predicted ones."
+    summary = (
+        f"{total:,} clouds, {right:,} right and {total - right:,} wrong. Rows are true classes, columns predicted ones."
+    )
     return ConfusionView(names, rows, size > 16, summary)
 
 
