@@ -18,13 +18,13 @@ function setUpReadings(figure) {
     const reading = readings[at];
     line.setAttribute("x1", reading.at);
     line.setAttribute("x2", reading.at);
+    line.setAttribute("visibility", "visible");
     text.textContent = `Epoch ${reading.epoch}: ${names.map((name, number) => `${name} ${reading.values[number]}`).join(", ")}`;
   }
 
   function rest() {
     at = null;
-    line.setAttribute("x1", -9);
-    line.setAttribute("x2", -9);
+    line.setAttribute("visibility", "hidden");
     text.textContent = summary;
   }
 

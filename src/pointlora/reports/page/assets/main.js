@@ -3,7 +3,7 @@ import { report } from "./data.js";
 import { onScheme } from "./colors.js";
 import { createViewer } from "./viewer.js";
 import { redrawThumbnails, thumbnailWhenSeen } from "./thumbnails.js";
-import { chosen, listen, showCloud, showOther } from "./store.js";
+import { listen, showCloud, showOther } from "./store.js";
 import { setUpDetails, updateDetails } from "./details.js";
 import { setUpExplanation, updateExplanation } from "./explanation.js";
 import { setUpGallery, updateGallery } from "./gallery.js";
@@ -38,7 +38,6 @@ function setUpClouds() {
   setUpMap();
   listen((state, before) => {
     updateGallery(state, before);
-    if (state !== chosen() || !state.shown) return;
     updateDetails(viewer);
     updateExplanation();
     updateMatrix();

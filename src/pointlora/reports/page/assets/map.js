@@ -28,6 +28,7 @@ export function updateMap() {
   if (!spots) return;
   const place = report.map.cloud.indexOf(chosen().chosen ?? -2);
   mark("map-chosen", place < 0 ? null : place);
+  if (place >= 0) tell(place);
 }
 
 function inside(drawing, event) {
@@ -49,14 +50,19 @@ function nearest(x, y, within) {
 }
 
 function mark(id, spot) {
-  byId(id).setAttribute("cx", spot === null ? -20 : spots[2 * spot]);
-  byId(id).setAttribute("cy", spot === null ? -20 : spots[2 * spot + 1]);
+  byId(id).setAttribute("cx", spot === null ? -99 : spots[2 * spot]);
+  byId(id).setAttribute("cy", spot === null ? -99 : spots[2 * spot + 1]);
 }
 
 function point(spot) {
   if (spot === null || spot === at) return;
   at = spot;
   mark("map-mark", spot);
+  tell(spot);
+}
+
+// Name, answer and picture of a mark, beside the map.
+function tell(spot) {
   const [truth, guess, cloud] = [report.map.true[spot], report.map.predicted[spot], report.map.cloud[spot]];
   const text = byId("map-text");
   text.replaceChildren(nameElement(report.map.names[spot]), document.createElement("br"));

@@ -33,29 +33,34 @@ const FRAGMENT = `
   void main() {
     vec2 at = 2.0 * gl_PointCoord - 1.0;
     float away = dot(at, at);
-    if (away > 1.0) discard;
+    // The edge, a pixel wide, is covered in part.
+    float cover = clamp(0.5 * vPixels * (1.0 - sqrt(away)), 0.0, 1.0);
+    if (cover <= 0.0) discard;
+    away = min(away, 1.0);
     if (vRing > 0.5) {
       if (sqrt(away) < 1.0 - max(0.16, 5.0 / vPixels)) discard;
-      gl_FragColor = vec4(mix(vTone, ground, 0.75 * smoothstep(0.45, 0.75, vFar)), 1.0);
+      gl_FragColor = vec4(mix(vTone, ground, 0.75 * smoothstep(0.45, 0.75, vFar)), cover);
       return;
     }
     float facing = dot(vec3(at.x, -at.y, sqrt(1.0 - away)), vec3(-0.42, 0.58, 0.7));
     vec3 lit = min(vTone * (0.6 + 0.46 * max(facing, 0.0)), 1.0);
-    gl_FragColor = vec4(mix(lit, ground, 0.42 * pow(vFar, 1.3)), 1.0);
+    gl_FragColor = vec4(mix(lit, ground, 0.42 * pow(vFar, 1.3)), cover);
   }`;
 
 export function webglDrawer(canvas) {
   // Asked first: three.js writes an error to the console where there is none.
   if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL 2");
-  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
+  const renderer = new THREE.WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
   const world = new THREE.Scene();
   const eye = new THREE.PerspectiveCamera();
   const material = new THREE.ShaderMaterial({
     vertexShader: VERTEX,
     fragmentShader: FRAGMENT,
+    alphaToCoverage: true,
     uniforms: { scale: { value: 1 }, reach: { value: 1 }, distance: { value: 1 }, ground: { value: [0, 0, 0] } },
   });
   let [cloud, shown] = [null, null];
+  renderer.setClearAlpha(0); // The style sheet's ground shows through.
   renderer.outputColorSpace = "srgb-linear"; // Colours are meant as they are.
 
   function load(scene) {
@@ -95,8 +100,6 @@ export function webglDrawer(canvas) {
     const { distance, scale, angle } = lens(view, reach, width, height);
     const back = ground().map((value) => value / 255);
     Object.assign(material.uniforms, { scale: { value: scale }, reach: { value: reach }, distance: { value: distance }, ground: { value: back } });
-    world.background = null;
-    renderer.setClearColor((Math.round(back[0] * 255) << 16) | (Math.round(back[1] * 255) << 8) | Math.round(back[2] * 255), 1);
     const aspect = width / height;
     // The angle holds for the shorter side.
     eye.fov = (2 * 180 * Math.atan(Math.tan(angle) * Math.max(1, 1 / aspect))) / Math.PI;

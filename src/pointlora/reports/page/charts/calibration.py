@@ -9,8 +9,8 @@ from pointlora.reports.page.charts.axes import Axis, share_axis
 from pointlora.reports.page.content import Calibration
 from pointlora.reports.page.formats import percent
 
-WIDTH, HEIGHT = 460, 330
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 16, 92
+WIDTH, HEIGHT = 340, 286
+LEFT, RIGHT, TOP, BOTTOM = 42, 16, 12, 84
 # Height of the bars of counts below the diagram.
 BARS = 38
 

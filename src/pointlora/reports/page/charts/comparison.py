@@ -9,8 +9,8 @@ from pointlora.reports.page.charts.axes import Axis, log_axis, share_axis
 from pointlora.reports.page.content import Comparison, ComparisonRow
 from pointlora.reports.page.formats import duration, percent, short_count
 
-WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 50, 18, 18, 40
+WIDTH, HEIGHT = 340, 260
+LEFT, RIGHT, TOP, BOTTOM = 42, 14, 14, 38
 ROW = 34
 
 

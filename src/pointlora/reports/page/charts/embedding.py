@@ -11,18 +11,20 @@ from pointlora.reports.page.content import EmbeddingMap
 from pointlora.reports.page.formats import percent
 
 SIZE, EDGE = 520, 22
-# Colours that a reader can tell apart; classes beyond take them again.
-COLORS = 7
+# Colours that a reader can tell apart; classes beyond take them again, with dots of another shape.
+COLORS, SHAPES = 7, 3
 
 
 @dataclass(frozen=True)
 class Group:
-    """Clouds of one class that are right (or of unknown class), or wrong: marks as one path, and a colour's number."""
+    """Clouds of one class that are right (or of unknown class), or wrong: marks as one path, and the numbers of a
+    colour and a shape."""
 
     label: int
     wrong: bool
     path: str
     color: int
+    shape: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def map_chart(embedding: EmbeddingMap, names: Sequence[str]) -> MapChart:
     for bad in (False, True):
         for number in sorted({int(value) for value in label[wrong == bad]}):
             chosen = places[(wrong == bad) & (label == number)]
-            groups.append(Group(number, bad, (_crosses if bad else _dots)(chosen), number % COLORS))
+            path = (_crosses if bad else _dots)(chosen)
+            groups.append(Group(number, bad, path, number % COLORS, number // COLORS % SHAPES))
     count, errors = len(true), int(wrong.sum())
     summary = f"{count:,} clouds of {len({int(value) for value in label})} classes on two principal components"
     summary += f"; {errors:,} of them are wrong and drawn as crosses." if known.any() else "."

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pointlora.reports.page.charts.axes import Axis, number_axis, share_axis
 from pointlora.reports.page.content import Curve, Learning
 
-WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 26, 34
+WIDTH, HEIGHT = 340, 230
+LEFT, RIGHT, TOP, BOTTOM = 42, 10, 28, 36
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class CurveChart:
     """Curves of one unit over the epochs.
 
     Attributes:
+        title: what its figures are.
         x, y: axes.
         lines: curves.
         chosen: where the chosen epoch lies; None if it is unknown or before the first.
@@ -36,6 +37,7 @@ class CurveChart:
         summary: a text alternative.
     """
 
+    title: str
     x: Axis
     y: Axis
     lines: Sequence[Line]
@@ -69,9 +71,16 @@ def _chart(learning: Learning, curves: Sequence[Curve]) -> CurveChart:
         {"at": x(epoch), "epoch": epoch, "values": [_written(curve.values[row], shares) for curve in curves]}
         for row, epoch in enumerate(epochs)
     ]
-    return CurveChart(
-        x, y, lines, None if chosen is None else x(chosen), chosen, readings, _summary(curves, epochs, shares)
-    )
+    place = None if chosen is None else x(chosen)
+    return CurveChart(_title(curves), x, y, lines, place, chosen, readings, _summary(curves, epochs, shares))
+
+
+def _title(curves: Sequence[Curve]) -> str:
+    """The last word that all names share, such as `Accuracy` or `Loss`."""
+    last = {curve.name.split()[-1] if curve.name.split() else "" for curve in curves}
+    if len(last) == 1 and (word := last.pop()):
+        return word[0].upper() + word[1:]
+    return "Scores" if curves[0].unit == "share" else "Losses"
 
 
 def _line(curve: Curve, epochs: Sequence[int], x: Axis, y: Axis, color: int) -> Line:
