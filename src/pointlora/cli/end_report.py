@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def report_of_evaluation(
     given: Mapping[str, Any],
     figures: Mapping[str, Any],
 ) -> None:
-    """Write evaluation.html beside the adapter, or into its run's folder.
+    """Write evaluation_<data>_<split>.html beside the adapter, or into its run's folder.
 
     Args:
         adapter: its folder.
@@ -55,4 +56,5 @@ def report_of_evaluation(
         return evaluation_report(adapter, given, figures, words)
 
     folder = adapter.parent if (adapter.parent / "results.json").is_file() else adapter
-    report_at_the_end(make, folder / "evaluation.html")
+    name = re.sub(r"[^\w.-]", "_", f"{figures['data']}_{figures['split']}")
+    report_at_the_end(make, folder / f"evaluation_{name}.html")

@@ -113,9 +113,7 @@ def _report(options: Namespace, predictor: FileClassifier, good: Sequence[Predic
         return classified_report(predictor, good, options.files, options.adapter or options.zero_shot)
 
     path = Path(options.output)
-    report_at_the_end(
-        make, path.with_name(f"{path.stem}.html" if path.suffix != ".html" else f"{path.name}.report.html")
-    )
+    report_at_the_end(make, path.with_name(f"{path.stem}_report.html"))
 
 
 def _open(options: Namespace) -> FileClassifier:
@@ -160,7 +158,9 @@ def make_parser() -> Parser:
         help="where a file lacks a feature that the adapter was trained with: an error, or zero in its place",
     )
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to compute")
-    parser.add_argument("--no-report", action="store_true", help="with --output, write no page (.html) beside or in it")
+    parser.add_argument(
+        "--no-report", action="store_true", help="with --output, write no page of the clouds beside (in) it"
+    )
     classes = parser.add_argument_group("classification")
     classes.add_argument("--top", type=positive_integer, metavar="K", help="classes to show (default 3)")
     classes.add_argument("--batch-size", type=positive_integer, metavar="N", help="clouds at a time (default 32)")
