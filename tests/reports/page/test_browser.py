@@ -168,6 +168,8 @@ def test_the_whole_page_by_keys(browser: Browser, pages: dict[str, Path]) -> Non
 
 def test_colour_modes_change_the_picture(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["train"])
+    explained = next(at for at, cloud in enumerate(example_report("train").clouds) if cloud.explanation)
+    browser.click(f".card[data-index='{explained}']")
     pictures = {}
     for mode in browser.js("[...document.querySelectorAll('#modes input')].map(input => input.value)"):
         browser.click(f"#modes input[value={mode}]")

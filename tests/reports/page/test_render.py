@@ -138,6 +138,7 @@ def test_three_comes_only_where_there_are_clouds_and_brings_its_licence(pages: d
     assert not re.search("</script|<!--", text, re.IGNORECASE)
     assert text.strip() in pages["train"]
     assert "three.js authors" not in pages["compare"]
+    assert f"three.js {page.three_version()}, under the MIT licence" in pages["train"]
 
 
 def test_two_hundred_clouds_fit(reports: dict[str, Report]) -> None:
