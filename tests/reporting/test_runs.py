@@ -28,7 +28,7 @@ class Texts(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.texts, self.figures, self.cells, self._open = [], {}, {}, []
+        self.texts, self.figures, self.cells, self._open, self._cell = [], {}, {}, [], None
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
