@@ -42,7 +42,9 @@ def bundle(target: Path = TARGET) -> int:
         licence = (folder / "node_modules" / "three" / "LICENSE").read_text(encoding="utf-8").strip()
     if "</script" in code.lower() or "<!--" in code:
         raise SystemExit("the bundle holds text that would end its script element")
-    text = f"/*\nthree.js {THREE}, only what the viewer uses, bundled with esbuild {ESBUILD}.\n\n{licence}\n*/\n{code}\n"
+    text = (
+        f"/*\nthree.js {THREE}, only what the viewer uses, bundled with esbuild {ESBUILD}.\n\n{licence}\n*/\n{code}\n"
+    )
     write_text_atomically(target, text)
     return len(text.encode())
 

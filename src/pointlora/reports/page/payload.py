@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import numpy as np
@@ -95,9 +95,10 @@ def _numbers(values: ArrayLike) -> list[int]:
     return [int(value) for value in np.asarray(values)]
 
 
-def _shares(values: ArrayLike | Sequence[float]) -> list[float]:
-    return [round(float(value), 5) for value in np.asarray(values)]
+def _shares(values: ArrayLike) -> list[float]:
+    """Rounded; 0 for what isn't a number, which JSON can't hold."""
+    return [round(float(value), 5) for value in np.nan_to_num(np.asarray(values, dtype=np.float64))]
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 5)
+    return None if value is None or not math.isfinite(value) else round(float(value), 5)

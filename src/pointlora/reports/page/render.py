@@ -68,6 +68,7 @@ def render(report: Report) -> str:
             styles=styles(),
             scripts=scripts(),
             three=_asset("three.min.js") if report.clouds or report.label_next else "",
+            three_version=three_version(),
         )
     )
     # Half of a surrogate pair, which a file name on Linux may hold, can't be written as UTF-8.
@@ -90,6 +91,13 @@ def _module(name: str) -> str:
     exported = ", ".join(_EXPORT.findall(code))
     code = _EXPORT.sub("", _IMPORT.sub(r"const \1 = modules.\2;", code))
     return f"modules.{name} = (() => {{\n{code}return {{ {exported} }};\n}})();"
+
+
+def three_version() -> str:
+    """Of the three.js that comes with the package; `scripts/bundle_three.py` writes it at the head of the file."""
+    found = re.search(r"three\.js (\S+),", _asset("three.min.js")[:200])
+    assert found is not None
+    return found[1]
 
 
 @cache

@@ -33,7 +33,7 @@ function between(stops, share) {
 }
 
 export function heightColor(share) {
-  return isDark() ? between(VIRIDIS, 0.25 + 0.75 * share) : between(VIRIDIS, 0.06 + 0.84 * share);
+  return isDark() ? between(VIRIDIS, 0.3 + 0.7 * share) : between(VIRIDIS, 0.06 + 0.84 * share);
 }
 
 // From the ground's grey to a strong orange: how much.
@@ -65,5 +65,5 @@ export const css = (color) => `rgb(${color.map(Math.round).join(" ")})`;
 
 // The ground that clouds are drawn on, as the style sheet has it.
 export function ground() {
-  return isDark() ? rgb("#14171a") : rgb("#f6f6f4");
+  return isDark() ? rgb("#0d0f11") : rgb("#f6f6f4");
 }

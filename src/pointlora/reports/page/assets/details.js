@@ -116,7 +116,9 @@ function scaleSwitch({ name, count, color, number }) {
   });
   const swatch = element("span", "swatch ring");
   swatch.style.borderColor = css(color);
-  label.append(input, swatch, `${count} of `, nameElement(name));
+  const text = element("span", "", `${count} of `);
+  text.append(nameElement(name));
+  label.append(input, swatch, text);
   return label;
 }
 

@@ -26,7 +26,7 @@ export function paint(cloud, mode, { dropped = null, hidden = new Set() } = {}) 
 }
 
 // Fewer points are larger, such that a surface looks closed.
-const ballRadius = (count) => Math.min(0.055, 0.95 / Math.sqrt(Math.max(count, 1)));
+const ballRadius = (count) => Math.min(0.06, 1.02 / Math.sqrt(Math.max(count, 1)));
 
 function fill(scene, colorOf) {
   for (let at = 0; at < scene.colors.length / 3; at++) scene.colors.set(colorOf(at), 3 * at);

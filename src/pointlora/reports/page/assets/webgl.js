@@ -50,7 +50,7 @@ const FRAGMENT = `
 export function webglDrawer(canvas) {
   // Asked first: three.js writes an error to the console where there is none.
   if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL 2");
-  const renderer = new THREE.WebGLRenderer({ canvas, alpha: true, antialias: true, preserveDrawingBuffer: true });
+  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
   const world = new THREE.Scene();
   const eye = new THREE.PerspectiveCamera();
   const material = new THREE.ShaderMaterial({
@@ -60,8 +60,6 @@ export function webglDrawer(canvas) {
     uniforms: { scale: { value: 1 }, reach: { value: 1 }, distance: { value: 1 }, ground: { value: [0, 0, 0] } },
   });
   let [cloud, shown] = [null, null];
-  renderer.setClearAlpha(0); // The style sheet's ground shows through.
-  renderer.outputColorSpace = "srgb-linear"; // Colours are meant as they are.
 
   function load(scene) {
     if (cloud) {
@@ -98,7 +96,9 @@ export function webglDrawer(canvas) {
     renderer.setSize(width, height, false);
     const reach = reachOf(scene.positions);
     const { distance, scale, angle } = lens(view, reach, width, height);
-    const back = ground().map((value) => value / 255);
+    const [red, green, blue] = ground();
+    const back = [red / 255, green / 255, blue / 255];
+    renderer.setClearColor((red << 16) | (green << 8) | blue, 1);
     Object.assign(material.uniforms, { scale: { value: scale }, reach: { value: reach }, distance: { value: distance }, ground: { value: back } });
     const aspect = width / height;
     // The angle holds for the shorter side.

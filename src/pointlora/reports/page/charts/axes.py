@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pointlora.reports.page.formats import MINUS, SPACE, short_count
@@ -50,9 +50,12 @@ class Axis:
 
 def share_axis(values: Sequence[float], start: float, end: float, title: str = "", room: float = 0.08) -> Axis:
     """For shares, in percent: as much of [0, 1] as the values need, with some room, ends at round values."""
-    low, high = _spread(values, room)
-    step = _step(max(high - low, 0.02), 5)
-    low, high = max(step * math.floor(low / step), 0.0), min(step * math.ceil(high / step), 1.0)
+    low, high = min(values), max(values)
+    # Equal values need a little width too.
+    room = max(room * (high - low), 0.0 if high > low else 0.01)
+    low, high = max(low - room, 0.0), min(high + room, 1.0)
+    step = _step(high - low, 5)
+    low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
     digits = 0 if step > 0.0099 else 1
     return _linear(low, high, step, start, end, title, lambda value: f"{100 * value:.{digits}f}{SPACE}%")
 
@@ -84,19 +87,16 @@ def log_axis(values: Sequence[float], start: float, end: float, title: str = "")
     return Axis(low, high, start, end, [Tick(axis(m), t) for m, t in zip(marks, text, strict=True)], True, title)
 
 
-def _linear(low: float, high: float, step: float, start: float, end: float, title: str, write) -> Axis:  # type: ignore[no-untyped-def]
+def _linear(
+    low: float, high: float, step: float, start: float, end: float, title: str, write: Callable[[float], str]
+) -> Axis:
     axis = Axis(low, high, start, end, (), False, title)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     ticks = [Tick(axis(step * at), write(step * at)) for at in range(first, last + 1)]
     return Axis(low, high, start, end, ticks, False, title)
 
 
-def _spread(values: Sequence[float], room: float) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    return low - room * (high - low), high + room * (high - low)
-
-
 def _step(span: float, most: int) -> float:
     """The smallest of 1, 2 and 5 times a power of ten of which the span holds no more than so many."""
     power = 10.0 ** math.floor(math.log10(span / most))
-    return next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
+    return next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most + 1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pointlora.reports.page.charts.axes import Axis, log_axis, share_axis
@@ -86,7 +86,7 @@ def cost_charts(comparison: Comparison) -> list[CostChart]:
     return charts
 
 
-def _cost_chart(comparison: Comparison, title: str, costs: Sequence[float], write) -> CostChart:  # type: ignore[no-untyped-def]
+def _cost_chart(comparison: Comparison, title: str, costs: Sequence[float], write: Callable[[float], str]) -> CostChart:
     rows = comparison.rows
     ends = [end for row in rows for end in (row.mean, row.low, row.high) if end is not None]
     x = _in_units(log_axis(costs, LEFT, WIDTH - RIGHT, title), title)
