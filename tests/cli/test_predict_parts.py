@@ -59,7 +59,7 @@ def test_files_table_and_json_agree(
         np.testing.assert_array_equal(np.load(entry["labels"]), one.labels)
         np.testing.assert_array_equal(read_point_cloud(entry["cloud"]).attributes["labels"], one.labels)
     written = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert len(written) == 7
+    assert len(written) == 8  # two of each of three files, a picture and a report
 
     assert main([*words, "--pictures", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()

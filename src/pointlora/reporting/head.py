@@ -66,7 +66,7 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
         protocol=describe_selection(results["selected_on"]),
         warning=warning_of(results["selected_on"]),
         figures=figures_of(results, task, intervals),
-        probe=_probe(results, task),
+        probe=_probe(results),
         trained_parameters=results["trained_parameters"],
         total_parameters=results["total_parameters"],
         adapter_bytes=results.get("adapter_bytes"),
@@ -93,13 +93,12 @@ def figures_of(results: Mapping[str, Any], task: str, intervals: Mapping[str, En
     return [Figure(name, key, results[key], *known.get(key, nothing)) for key, name in FIGURES[task].items()]
 
 
-def _probe(results: Mapping[str, Any], task: str) -> Figure | None:
+def _probe(results: Mapping[str, Any]) -> Figure | None:
     """What the head, fitted to the frozen backbone, reached before tuning."""
     start = results.get("start")
     if start is None:
         return None
-    key = next((key for key in FIGURES[task] if f"selection_{key}" in results), next(iter(FIGURES[task])))
-    return Figure(f"{FIGURES[task][key]} of the probe that it began as, on the selection split", "start", start)
+    return Figure("by the linear probe that tuning began from, selection split", "start", start)
 
 
 def learning_of(metrics: Path, results: Mapping[str, Any]) -> Learning | None:
