@@ -211,6 +211,17 @@ def test_the_list_of_what_to_label_is_copied(browser: Browser, pages: dict[str, 
     assert browser.js("taken").splitlines() == expected
 
 
+def test_paper_shows_every_thumbnail_on_a_light_ground(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["train"], dark=True)
+    red = "c.getContext('2d').getImageData(0, 0, 1, 1).data[0]"
+    corner = f"[...document.querySelectorAll('#thumbnails canvas')].map(c => {red})"
+    assert 0 in browser.js(corner), "those below the fold aren't drawn before they are seen"
+    browser.js("window.during = null; addEventListener('beforeprint', () => { during = " + corner + " })")
+    browser.send("Page.printToPDF")
+    assert set(browser.js("during")) == {0xF6}
+    assert 0xF6 not in browser.js(corner)
+
+
 def test_text_stands_out_from_its_ground(browser: Browser, pages: dict[str, Path]) -> None:
     """Contrast of at least 4.5 to 1, in both schemes, for every text on the page."""
     for dark in (False, True):

@@ -5,13 +5,13 @@ let printing = false;
 
 export const isDark = () => wantsDark.matches && !printing;
 
-// Calls back when the ground changes: the system's scheme, or paper, which is always light.
+// Calls back when the ground changes: the system's scheme, or paper, which is always light and doesn't wait for a frame.
 export function onScheme(callback) {
-  wantsDark.addEventListener("change", callback);
+  wantsDark.addEventListener("change", () => callback(false));
   for (const event of ["beforeprint", "afterprint"]) {
     addEventListener(event, () => {
       printing = event === "beforeprint";
-      callback();
+      callback(printing);
     });
   }
 }

@@ -103,7 +103,7 @@ function showLegend(legend) {
   for (const scale of legend.scales ?? []) place.append(scaleSwitch(scale));
 }
 
-function scaleSwitch({ name, count, color, number }) {
+function scaleSwitch({ name, color, number }) {
   const label = element("label", "item");
   const input = element("input");
   Object.assign(input, { type: "checkbox", checked: !chosen().hidden.has(number) });
@@ -116,7 +116,7 @@ function scaleSwitch({ name, count, color, number }) {
   });
   const swatch = element("span", "swatch ring");
   swatch.style.borderColor = css(color);
-  const text = element("span", "", `${count} of `);
+  const text = element("span");
   text.append(nameElement(name));
   label.append(input, swatch, text);
   return label;

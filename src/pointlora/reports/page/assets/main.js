@@ -43,10 +43,11 @@ function setUpClouds() {
     updateMatrix();
     updateMap();
   });
-  onScheme(() => {
-    redrawThumbnails();
+  onScheme((printing) => {
+    redrawThumbnails(printing);
     updateDetails(viewer);
     updateExplanation();
+    viewer.drawNow();
   });
   showCloud(0);
 }

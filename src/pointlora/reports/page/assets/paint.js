@@ -60,7 +60,7 @@ const PAINTERS = {
       }
     }
     return {
-      scales: cloud.selected.map((scale, number) => ({ name: scale.name, count: found.selected[number].length / 3, color: scaleColor(number), number })),
+      scales: cloud.selected.map(({ name }, number) => ({ name, color: scaleColor(number), number })),
     };
   },
 

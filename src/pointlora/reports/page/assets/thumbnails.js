@@ -3,20 +3,25 @@ import { drawOnCanvas } from "./canvas2d.js";
 import { firstMode, paint } from "./paint.js";
 import { firstView } from "./camera.js";
 
-const pending = new WeakMap();
+const pending = new Map();
 const drawn = new Map();
 
 const observer = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting || !pending.has(target)) continue;
-    observer.unobserve(target);
-    drawThumbnail(target, pending.get(target));
+    if (isIntersecting) drawPending(target);
   }
 }, { rootMargin: "300px" });
 
 export function thumbnailWhenSeen(canvas, cloud) {
   pending.set(canvas, cloud);
   observer.observe(canvas);
+}
+
+function drawPending(canvas) {
+  if (!pending.has(canvas)) return;
+  observer.unobserve(canvas);
+  drawThumbnail(canvas, pending.get(canvas));
+  pending.delete(canvas);
 }
 
 export function drawThumbnail(canvas, cloud, view = firstView()) {
@@ -26,7 +31,9 @@ export function drawThumbnail(canvas, cloud, view = firstView()) {
 
 const thumbnailMode = (cloud) => (firstMode(cloud) === "height" && cloud.colors ? "file" : firstMode(cloud));
 
-export function redrawThumbnails() {
+export function redrawThumbnails(all = false) {
+  // On paper everything is in sight.
+  if (all) for (const canvas of [...pending.keys()]) if (canvas.isConnected) drawPending(canvas);
   for (const [canvas, cloud] of drawn) {
     if (canvas.isConnected) drawThumbnail(canvas, cloud);
     else drawn.delete(canvas);

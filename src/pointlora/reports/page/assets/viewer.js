@@ -75,7 +75,9 @@ export function createViewer(stage) {
       scene = next;
       fit();
     },
-    reset: () => set(firstView()),
+    drawNow() {
+      if (scene) draw(scene, view);
+    },
     view: () => view,
     on: (event, listener) => listeners[event].push(listener),
   };

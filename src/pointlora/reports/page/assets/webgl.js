@@ -48,9 +48,10 @@ const FRAGMENT = `
   }`;
 
 export function webglDrawer(canvas) {
-  // Asked first: three.js writes an error to the console where there is none.
-  if (!document.createElement("canvas").getContext("webgl2")) throw new Error("no WebGL 2");
-  const renderer = new THREE.WebGLRenderer({ canvas, antialias: true, preserveDrawingBuffer: true });
+  // Asked for here: three.js writes an error to the console where there is none, and takes one that isn't opaque.
+  const context = canvas.getContext("webgl2", { alpha: false, antialias: true, preserveDrawingBuffer: true });
+  if (!context) throw new Error("no WebGL 2");
+  const renderer = new THREE.WebGLRenderer({ canvas, context });
   const world = new THREE.Scene();
   const eye = new THREE.PerspectiveCamera();
   const material = new THREE.ShaderMaterial({

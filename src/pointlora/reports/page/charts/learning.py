@@ -76,11 +76,12 @@ def _chart(learning: Learning, curves: Sequence[Curve]) -> CurveChart:
 
 
 def _title(curves: Sequence[Curve]) -> str:
-    """The last word that all names share, such as `Accuracy` or `Loss`."""
-    last = {curve.name.split()[-1] if curve.name.split() else "" for curve in curves}
-    if len(last) == 1 and (word := last.pop()):
-        return word[0].upper() + word[1:]
-    return "Scores" if curves[0].unit == "share" else "Losses"
+    """What the names speak of."""
+    names = " ".join(curve.name for curve in curves).lower()
+    for word, title in (("iou", "IoU"), ("accuracy", "Accuracy"), ("loss", "Loss")):
+        if word in names:
+            return title
+    return "Scores" if curves[0].unit == "share" else "Other figures"
 
 
 def _line(curve: Curve, epochs: Sequence[int], x: Axis, y: Axis, color: int) -> Line:
