@@ -77,7 +77,9 @@ def _head(parts: bool, labelled: bool) -> Head:
         protocol="best epoch chosen on the validation split" if parts else "best epoch chosen on the test set",
         warning="" if parts else "The best epoch was chosen on the test set, so the figure is too good.",
         figures=(main, second) if labelled else (),
-        probe=Figure("by the linear probe that tuning began from, selection split", "start", 0.79) if labelled and not parts else None,
+        probe=Figure("by the linear probe that tuning began from, selection split", "start", 0.79)
+        if labelled and not parts
+        else None,
         trained_parameters=765_000,
         total_parameters=22_800_000,
         adapter_bytes=3_061_234,
