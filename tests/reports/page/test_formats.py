@@ -14,6 +14,7 @@ def plain(text: str) -> str:
 def test_shares_and_differences() -> None:
     assert formats.percent(0.8966666) == f"89.7{SPACE}%"
     assert plain(formats.percent(1.0, 0)) == "100 %"
+    assert plain(formats.percent(-1.284)) == "\N{MINUS SIGN}128.4 %"
     assert formats.percent(None) == formats.points(None) == "–"
     assert formats.points(0.0034) == "+0.3"
     assert formats.points(-0.036) == "\N{MINUS SIGN}3.6"

@@ -8,7 +8,7 @@ MINUS = "\N{MINUS SIGN}"
 
 def percent(share: float | None, digits: int = 1) -> str:
     """`89.7 %`; a dash for None."""
-    return "–" if share is None else f"{100 * share:.{digits}f}{SPACE}%"
+    return "–" if share is None else f"{100 * share:.{digits}f}{SPACE}%".replace("-", MINUS)
 
 
 def points(share: float | None, digits: int = 1) -> str:

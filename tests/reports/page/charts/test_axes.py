@@ -20,6 +20,9 @@ def test_a_logarithmic_axis_has_equal_steps_for_equal_factors() -> None:
     assert axis(1500.0) == pytest.approx(300 * math.log(1500 / axis.low) / math.log(axis.high / axis.low), abs=0.01)
     assert [tick.text.replace("\u00a0", " ") for tick in axis.ticks] == ["1 k", "10 k", "100 k", "1 M"]
 
+    assert [tick.text for tick in log_axis([60.0, 250.0], 0.0, 300.0).ticks] == ["50", "100", "200"]
+    assert len(log_axis([76_500.0, 85_800.0], 0.0, 300.0).ticks) > 2
+
 
 @pytest.mark.parametrize(
     ("values", "texts"),

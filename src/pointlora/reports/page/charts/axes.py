@@ -76,12 +76,14 @@ def number_axis(values: Sequence[float], start: float, end: float, title: str = 
 
 
 def log_axis(values: Sequence[float], start: float, end: float, title: str = "") -> Axis:
-    """For sizes above 0 on a logarithmic scale, with marks at 1, 2, 5, 10, or only at powers of ten where these are
-    many."""
+    """For sizes above 0 on a logarithmic scale, with marks at powers of ten, or between them where these are few."""
     low, high = min(values) / 1.5, max(values) * 1.5
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 60 else (1, 3) if high / low < 1500 else (1,)
-    marks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+    marks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        marks = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+        if len(marks) > 2:
+            break
     axis = Axis(low, high, start, end, (), True, title)
     text = [short_count(mark) if mark >= 1 else f"{mark:g}" for mark in marks]
     return Axis(low, high, start, end, [Tick(axis(m), t) for m, t in zip(marks, text, strict=True)], True, title)
