@@ -9,7 +9,7 @@ import pytest
 
 from pointlora.data.datasets import open_dataset
 from pointlora.demo import CLASSES, DemoSize, run_demo, write_scans
-from pointlora.demo_report import demo_table, show_predictions
+from pointlora.demo_report import demo_page, demo_table, show_predictions, side_by_side
 from pointlora.errors import ConfigError
 
 SMALL = DemoSize(epochs=1, train_per_class=5, test_per_class=2)
@@ -35,6 +35,15 @@ def test_table() -> None:
     )
 
 
+def test_methods_side_by_side() -> None:
+    figures = {"trained_parameters": 250, "adapter_bytes": 2e6, "seconds": 9}
+    figures |= {"accuracy": 0.75, "confusion_matrix": [[30, 10], [10, 30]]}
+    (row,) = side_by_side({"pointlora": figures}).rows
+    assert (row.name, row.values, row.mean, row.seconds) == ("pointlora", [0.75], 0.75, 9)
+    assert row.low == pytest.approx(0.655, abs=0.02)  # 1.96 standard errors below
+    assert row.high == pytest.approx(0.845, abs=0.02)
+
+
 @pytest.mark.slow
 def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = run_demo(tmp_path / "demo", 0, SMALL)
@@ -43,6 +52,9 @@ def test_whole_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert results["pointlora"]["trained_parameters"] > results["head_only"]["trained_parameters"]
     picture = show_predictions(tmp_path / "demo")
     assert picture.stat().st_size > 50_000
+    page = demo_page(tmp_path / "demo", results)
+    assert page is not None
+    assert "head_only" in page.read_text(encoding="utf-8")
     assert len(list((tmp_path / "demo" / "scans").iterdir())) == 10
     capsys.readouterr()
     assert run_demo(tmp_path / "demo", 0, SMALL) == results

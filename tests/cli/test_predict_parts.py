@@ -87,7 +87,10 @@ def test_json_counts_the_rows_without_a_point(
     labels = np.load(entry["labels"])
     assert np.flatnonzero(labels == -1).tolist() == [5, 6, 59]
     assert entry["shares"]["mug body"] == (labels == 3).sum() / 57
-    assert captured.err == f"{tmp_path / 'a.npy'}: 3 of 60 points have no coordinates (NaN) and were left out\n"
+    assert captured.err.splitlines() == [
+        f"{tmp_path / 'a.npy'}: 3 of 60 points have no coordinates (NaN) and were left out",
+        f"report: {tmp_path / 'out' / 'report.html'}",
+    ]
 
 
 def test_bad_files_are_named_and_the_others_labelled(
@@ -102,7 +105,8 @@ def test_bad_files_are_named_and_the_others_labelled(
     content = json.loads(captured.out)
     assert [entry["file"] for entry in content["predictions"]] == [names[1]]
     assert content["picture"] is None
-    lines = captured.err.splitlines()
+    *lines, last = captured.err.splitlines()
+    assert last == f"report: {tmp_path / 'out' / 'report.html'}"
     assert len(lines) == len(content["errors"]) == 3
     for line, name in zip(lines, (names[0], names[2], names[3]), strict=True):
         assert line.startswith(f"pointlora: error: {name}: ")
@@ -153,7 +157,8 @@ def test_without_categories(scans: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert main(words) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["file", "points", "parts"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1_parts.npy", "1_parts.ply", "parts.png"]
+    names = ["1_parts.npy", "1_parts.ply", "parts.png", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
 @pytest.mark.slow

@@ -78,9 +78,9 @@ def test_without_jinja2_a_line_says_how_to_get_it(folder, tmp_path, capsys, monk
     monkeypatch.setattr(writing, "can_render", lambda: False)
     assert writing.report_at_the_end(lambda: pytest.fail("nothing is collected"), tmp_path / "r.html") is None
     (line,) = capsys.readouterr().err.splitlines()
-    assert "pip install 'pointlora[viz]'" in line
+    assert "pip install '.[viz]'" in line
     assert main(["report", str(folder / "run")]) == 2
-    assert "pointlora[viz]" in error_of(capsys)
+    assert ".[viz]" in error_of(capsys)
 
 
 def test_evaluate_and_predict_write_theirs(folder, tmp_path, capsys):

@@ -13,13 +13,14 @@ from pointlora.data.datasets import PointCloudDataset
 from pointlora.reporting.choosing import MOST_MAPPED, choose_balanced, choose_shown, spread_evenly
 from pointlora.reporting.explaining import can_explain, explain
 from pointlora.reporting.features import directions_of, nearest, principal_plane
-from pointlora.reporting.looking import Looks, look
+from pointlora.reporting.looking import Looks, is_large, look
 from pointlora.reporting.showing import MOST_POINTS, MOST_POINTS_BESIDE, Shown, own_colors, show
 from pointlora.reporting.subject import Subject, bounded
 from pointlora.reports.calibration import CalibrationCounts
 from pointlora.reports.page.content import Cloud, EmbeddingMap, Explanation, Neighbor, Scale
 
-MOST_TRAINING = 200  # training clouds among which neighbours are looked for
+# Training clouds among which neighbours are looked for.
+MOST_TRAINING, MOST_TRAINING_OF_LARGE = 200, 80
 NEIGHBORS = 3
 MOST_PROBABILITIES = 5
 _TINY = 1e-12
@@ -145,7 +146,8 @@ class TrainingClouds:
         self._rows: list[list[Neighbor]] = []
         if subject.training is None or looks.features is None or not len(shown):
             return
-        chosen = choose_balanced(subject.training.labels, MOST_TRAINING)
+        most = MOST_TRAINING_OF_LARGE if is_large(subject.model) else MOST_TRAINING
+        chosen = choose_balanced(subject.training.labels, most)
         dataset = subject.training.subset(chosen)
         theirs = look(subject.model, subject.batches(dataset))
         assert theirs is not None

@@ -11,9 +11,11 @@ from pointlora.models.backbone import Backbone
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.method import TokenSet
 from pointlora.randomness import isolated_randomness
+from pointlora.reporting.looking import is_large
 
-# Patches overlap, so one of many moves little: where there are more, neighbours are left out together.
-MOST_REGIONS = 32
+# Patches overlap, so one of many moves little: where there are more, neighbours are left out together. Each region
+# costs a forward pass.
+MOST_REGIONS, MOST_REGIONS_OF_LARGE = 32, 16
 
 
 def can_explain(model: nn.Module) -> bool:
@@ -25,8 +27,8 @@ def can_explain(model: nn.Module) -> bool:
 def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray[np.float32]]:
     """What a classifier says of a cloud, and of the cloud without each of its patches.
 
-    Of more than `MOST_REGIONS` patches those nearest to each of the first ones, which farthest point sampling has
-    spread over the cloud, are left out together. Selected tokens and others that a method adds stay.
+    Of more than `MOST_REGIONS` patches (`MOST_REGIONS_OF_LARGE` of a large network) those nearest to each of the first
+    ones, which farthest point sampling has spread over the cloud, are left out together. Selected tokens and others that a method adds stay.
 
     Args:
         model: see `can_explain`; left in evaluation mode.
@@ -43,7 +45,8 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
         own = model.arrange(sampled)
         probabilities = _probabilities(model, own, others)[0]
         label = int(probabilities.argmax())
-        regions = _regions(own.centers[0], sampled.centers[0])
+        most = MOST_REGIONS_OF_LARGE if is_large(model) else MOST_REGIONS
+        regions = _regions(own.centers[0], sampled.centers[0][:most])
         without = np.zeros(len(regions), dtype=np.float32)
         for region in regions.unique():
             kept = torch.nonzero(regions != region)[:, 0]
@@ -53,11 +56,11 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
     return label, float(probabilities[label]), without
 
 
-def _regions(centers: Tensor, sampled: Tensor) -> Tensor:
+def _regions(centers: Tensor, middles: Tensor) -> Tensor:
     """(G,) a number for each patch; those of one number are left out together."""
-    if len(centers) <= MOST_REGIONS:
+    if len(centers) == len(middles):
         return torch.arange(len(centers), device=centers.device)
-    return torch.cdist(centers, sampled[:MOST_REGIONS]).argmin(1)
+    return torch.cdist(centers, middles).argmin(1)
 
 
 def _probabilities(model: PointClassifier, own: TokenSet, others: list[TokenSet]) -> Tensor:

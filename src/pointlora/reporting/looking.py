@@ -18,6 +18,10 @@ from pointlora.models.method import TokenSequence
 from pointlora.randomness import isolated_randomness
 
 
+# Parameters from which on a network is looked at less often, so that a report stays a matter of seconds on a CPU.
+_LARGE = 10_000_000
+
+
 @dataclass(frozen=True)
 class Looks:
     """What a classifier did with n clouds.
@@ -72,6 +76,11 @@ def look(model: nn.Module, batches: Iterable[Tensor]) -> Looks | None:
     return Looks(
         joined["probabilities"], joined.get("features"), joined.get("centers"), joined.get("attention"), scales
     )
+
+
+def is_large(model: nn.Module) -> bool:
+    """Whether a forward pass takes tenths of a second on a CPU."""
+    return sum(parameter.numel() for parameter in model.parameters()) > _LARGE
 
 
 @contextmanager

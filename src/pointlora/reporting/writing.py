@@ -12,7 +12,7 @@ from pointlora.errors import ConfigError
 from pointlora.reports.page.content import Report
 
 REPORT_FILE = "report.html"
-INSTALL = "a report needs the package jinja2: pip install 'pointlora[viz]'"
+INSTALL = "a report needs the package jinja2: in a clone of the repository, pip install '.[viz]'"
 
 
 def write_report(report: Report, path: Path) -> Path:

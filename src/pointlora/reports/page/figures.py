@@ -51,8 +51,8 @@ class Head:
         protocol: on what the best epoch was chosen, a sentence; empty where nothing was chosen.
         warning: where the test set chose: a sentence to be shown as a warning; empty otherwise.
         figures: the headline first.
-        probe: what the head, fitted to the frozen backbone, reached before tuning, on the split that its name says; None
-            where the run didn't begin so.
+        probe: what the head, fitted to the frozen backbone, reached before tuning, on the split that its name says;
+            None where the run didn't begin so.
         trained_parameters, total_parameters: None where unknown; the trained share is their ratio.
         adapter_bytes: size of the adapter on disk.
         seconds: of the whole run.
