@@ -117,7 +117,7 @@ def learning_of(metrics: Path, results: Mapping[str, Any]) -> Learning | None:
 
 def _curves(columns: Sequence[str]) -> list[tuple[str, str, Any]]:
     """Columns of metrics.csv that are drawn: key, name for people, unit."""
-    names = {key: name for figures in FIGURES.values() for key, name in figures.items()}
+    names = FIGURES["part_segmentation" if any("miou" in key for key in columns) else "classification"]
     found: list[tuple[str, str, Any]] = [
         (key, f"training {key.removeprefix('train_').replace('_', ' ')}", "number")
         for key in columns
