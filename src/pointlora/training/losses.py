@@ -65,9 +65,7 @@ def class_weights(setting: str | Sequence[float], counts: NDArray[np.int64]) -> 
     return np.asarray(weights * occurring.sum() / (weights * occurring).sum())
 
 
-def shown_weights(
-    setting: str | Sequence[float], counts: NDArray[np.int64], evenly: bool = False
-) -> Tensor | None:
+def shown_weights(setting: str | Sequence[float], counts: NDArray[np.int64], evenly: bool = False) -> Tensor | None:
     """Weights (C,) by which classes that occur `counts` times count in a run; None for equal ones.
 
     Args:
