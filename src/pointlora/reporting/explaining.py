@@ -28,7 +28,8 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
     """What a classifier says of a cloud, and of the cloud without each of its patches.
 
     Of more than `MOST_REGIONS` patches (`MOST_REGIONS_OF_LARGE` of a large network) those nearest to each of the first
-    ones, which farthest point sampling has spread over the cloud, are left out together. Selected tokens and others that a method adds stay.
+    ones, which farthest point sampling has spread over the cloud, are left out together. Selected tokens and others
+    that a method adds stay.
 
     Args:
         model: see `can_explain`; left in evaluation mode.

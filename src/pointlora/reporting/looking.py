@@ -17,7 +17,6 @@ from pointlora.models.classifier import PointClassifier
 from pointlora.models.method import TokenSequence
 from pointlora.randomness import isolated_randomness
 
-
 # Parameters from which on a network is looked at less often, so that a report stays a matter of seconds on a CPU.
 _LARGE = 10_000_000
 
