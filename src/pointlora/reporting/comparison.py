@@ -137,11 +137,11 @@ def fewshot_report(content: Mapping[str, Any], command: str) -> Report:
 
 
 def mean_ends(mean: float, std: float | None, count: int) -> Ends:
-    """The 95 % interval of a mean by Student's t; None for a single value."""
+    """The 95 % interval of a mean of shares by Student's t, within [0, 1]; None for a single value."""
     if std is None or count < 2:
         return Ends(None, None)
     half = student_quantile(0.95, count - 1) * std / math.sqrt(count)
-    return Ends(mean - half, mean + half)
+    return Ends(max(mean - half, 0.0), min(mean + half, 1.0))
 
 
 def _share_of_labels(recipe: Mapping[str, Any]) -> float | None:

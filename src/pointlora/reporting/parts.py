@@ -67,13 +67,16 @@ def part_sections(subject: Subject, space: PartSpace, figures: Mapping[str, Any]
     looks = look_at_parts(model, dataset, subject, space)
     overall, per_part = part_intervals(looks.metrics)
     order = choose_shown(looks.surprise, dataset.labels, dataset.labels)
+    # Categories are given, not predicted.
+    unknown = np.full(len(dataset), -1, dtype=np.int64)
+    categories = dataset.labels if space.categories else None
     clouds = [_shown_cloud(subject, model, dataset, space, int(index), looks) for index in order]
     return {
         "clouds": clouds,
         "clouds_measured": len(subject.measured),
         "calibration": looks.calibration,
         "table": part_rows(figures, space, per_part),
-        "embedding": map_of_features(subject, dataset, looks.features, order, dataset.labels, dataset.labels),
+        "embedding": map_of_features(subject, dataset, looks.features, order, unknown, categories),
         "notes": notes,
         "intervals": overall,
     }
