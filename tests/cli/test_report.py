@@ -90,7 +90,7 @@ def test_evaluate_and_predict_write_theirs(folder, tmp_path, capsys):
     figures = json.loads(printed.out)
     page = run / "evaluation_procedural_test.html"
     assert printed.err.splitlines()[-1] == f"report: {page}"
-    assert f'value="{figures["accuracy"]}"' in page.read_text(encoding="utf-8")
+    assert f'data-value="{figures["accuracy"]}"' in page.read_text(encoding="utf-8")
     write_ply(tmp_path / "one.ply", np.random.default_rng(0).normal(size=(200, 3)))
     words = ["predict", "--adapter", str(run), str(tmp_path / "one.ply")]
     assert main([*words, "--output", str(tmp_path / "out.csv")]) == 0

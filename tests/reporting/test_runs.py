@@ -24,7 +24,7 @@ def results_of(folder):
 
 
 class Texts(HTMLParser):
-    """What a page says outside of scripts and styles, `<data>` by key, and the cells of its confusion matrix."""
+    """What a page says outside of scripts and styles, figures by their names, and the cells of its confusion matrix."""
 
     def __init__(self, html):
         super().__init__()
@@ -35,8 +35,8 @@ class Texts(HTMLParser):
         found = dict(attrs)
         if tag in ("script", "style"):
             self._open.append(tag)
-        if tag == "data" and "data-key" in found:
-            self.figures.setdefault(found["data-key"], set()).add(float(found["value"]))
+        if "data-key" in found:
+            self.figures.setdefault(found["data-key"], set()).add(float(found["data-value"]))
         if tag == "button" and "data-predicted" in found:
             self._cell = int(found["data-true"]), int(found["data-predicted"])
         else:
