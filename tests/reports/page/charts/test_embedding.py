@@ -17,6 +17,9 @@ def test_dots_for_the_right_and_crosses_for_the_wrong() -> None:
     # The second axis points up.
     assert chart.places.tolist()[:3] == [[EDGE, SIZE - EDGE], [SIZE - EDGE, EDGE], [SIZE // 2, SIZE // 2]]
     assert [(group.label, group.wrong) for group in chart.groups] == [(0, False), (1, False), (8, False), (0, True)]
+    assert not chart.many
+    # A cross of two strokes around its place.
+    assert chart.groups[-1].path == f"M{SIZE - EDGE - 4} {EDGE - 4}l8 8m0-8l-8 8"
     assert chart.groups[0].path == f"M{EDGE} {SIZE - EDGE}h0"
     # The ninth class has the second's colour, and dots of another shape.
     assert [(group.color, group.shape) for group in chart.groups[1:3]] == [(1, 0), (1, 1)]

@@ -58,7 +58,8 @@ export const scaleColor = (number) => (isDark() ? SCALES_ON_DARK : SCALES)[numbe
 export function groupColor(number) {
   const base = QUALITATIVE[number % QUALITATIVE.length];
   const shade = Math.floor(number / QUALITATIVE.length) % 3;
-  return shade === 0 ? base : base.map((value) => (shade === 1 ? value / 2 : 255 - 0.4 * (255 - value)));
+  const own = shade === 0 ? base : base.map((value) => (shade === 1 ? value / 2 : 255 - 0.4 * (255 - value)));
+  return isDark() ? own.map((value) => value + 0.18 * (255 - value)) : own;
 }
 
 export const css = (color) => `rgb(${color.map(Math.round).join(" ")})`;

@@ -13,6 +13,8 @@ from pointlora.reports.page.formats import percent
 SIZE, EDGE = 520, 22
 # Colours that a reader can tell apart; classes beyond take them again, with dots of another shape.
 COLORS, SHAPES = 7, 3
+# From here on marks are small.
+MANY = 1500
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Group:
 
 @dataclass(frozen=True)
 class MapChart:
-    """The map: groups to draw, places (n, 2) in whole units for the pointer, and a text alternative."""
+    """The map: groups to draw, places (n, 2) in whole units for the pointer, a text alternative, and whether there are
+    so many marks that they must be small."""
 
     groups: Sequence[Group]
     places: np.ndarray
     summary: str
     x_title: str
     y_title: str
+    many: bool
     size: int = SIZE
 
 
@@ -46,18 +50,18 @@ def map_chart(embedding: EmbeddingMap, names: Sequence[str]) -> MapChart:
     true, predicted = np.asarray(embedding.true), np.asarray(embedding.predicted)
     known = (true >= 0) & (predicted >= 0)
     wrong, label = known & (true != predicted), np.where(true >= 0, true, predicted)
-    groups = []
+    groups, many = [], len(true) > MANY
     for bad in (False, True):
         for number in sorted({int(value) for value in label[wrong == bad]}):
             chosen = places[(wrong == bad) & (label == number)]
-            path = (_crosses if bad else _dots)(chosen)
+            path = _crosses(chosen, 2 if many else 4) if bad else _dots(chosen)
             groups.append(Group(number, bad, path, number % COLORS, number // COLORS % SHAPES))
     count, errors = len(true), int(wrong.sum())
     summary = f"{count:,} clouds of {len({int(value) for value in label})} classes on two principal components"
     summary += f"; {errors:,} of them are wrong and drawn as crosses." if known.any() else "."
     first, second = embedding.explained
     titles = (f"1st component, {percent(first, 0)} of the variance", f"2nd, {percent(second, 0)}")
-    return MapChart(groups, places, summary, *titles)
+    return MapChart(groups, places, summary, *titles, many)
 
 
 def _dots(places: np.ndarray) -> str:
@@ -65,5 +69,6 @@ def _dots(places: np.ndarray) -> str:
     return "".join(f"M{x} {y}h0" for x, y in places)
 
 
-def _crosses(places: np.ndarray) -> str:
-    return "".join(f"M{x - 4} {y - 4}l8 8m0-8l-8 8" for x, y in places)
+def _crosses(places: np.ndarray, arm: int) -> str:
+    side = 2 * arm
+    return "".join(f"M{x - arm} {y - arm}l{side} {side}m0-{side}l-{side} {side}" for x, y in places)
