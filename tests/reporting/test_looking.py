@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from pointlora.errors import ConfigError
 from pointlora.methods.registry import apply_method
 from pointlora.models.create import create_model
 from pointlora.models.method import TokenSet
@@ -48,8 +49,12 @@ def test_attention_and_selection():
         assert found == pytest.approx(centers.numpy())
 
 
-def test_nothing_to_look_at():
-    assert look(small("point_mae"), []) is None
+def test_nothing_to_look_at_and_no_numbers():
+    model = small("point_mae")
+    assert look(model, []) is None
+    torch.nn.init.constant_(model.head[-1].bias, torch.nan)
+    with pytest.raises(ConfigError, match="its training has diverged"):
+        look(model, [torch.randn(1, 64, 3)])
 
 
 @pytest.mark.parametrize("name", ["point_mae", "point_gpt_s"])

@@ -13,6 +13,7 @@ import pytest
 
 from pointlora.data.files import write_ply
 from pointlora.errors import ConfigError
+from pointlora.reporting.head import learning_of
 from pointlora.reporting.options import ReportOptions
 from pointlora.reporting.runs import report_of
 from pointlora.reports.page.render import render
@@ -163,6 +164,15 @@ def test_without_its_data_the_figures_are_still_shown(run, tmp_path):
     assert str(tmp_path) not in found.notes[0]
     assert found.head.figures[0].value == results["accuracy"]
     assert Texts(render(found)).figures["accuracy"] == {results["accuracy"]}
+
+
+def test_curves_of_a_run_that_has_diverged(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,lr,train_loss,selection_accuracy\n1,0.1,2.5,0.5\n2,0.1,nan,\n")
+    found = learning_of(tmp_path / "metrics.csv", {"best_epoch": 1})
+    assert [list(curve.values) for curve in found.curves] == [[2.5, None], [0.5, None]]
+    (tmp_path / "metrics.csv").write_text("epoch,lr\none,0.1\n")
+    assert learning_of(tmp_path / "metrics.csv", {}) is None
+    assert learning_of(tmp_path / "none.csv", {}) is None
 
 
 def test_of_parts(parts_run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -107,12 +108,18 @@ def learning_of(metrics: Path, results: Mapping[str, Any]) -> Learning | None:
         rows = list(csv.DictReader(metrics.read_text(encoding="utf-8").splitlines()))
         epochs = [int(row["epoch"]) for row in rows]
         curves = [
-            Curve(name, unit, [float(row[key]) if row.get(key) else None for row in rows])
+            Curve(name, unit, [_number(row.get(key)) for row in rows])
             for key, name, unit in _curves(list(rows[0]) if rows else [])
         ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Learning(epochs, curves, results.get("best_epoch")) if epochs and curves else None
+
+
+def _number(text: str | None) -> float | None:
+    """What a cell of metrics.csv holds; None for nothing, and for the loss of a run that has diverged."""
+    value = float(text) if text else math.nan
+    return value if math.isfinite(value) else None
 
 
 def _curves(columns: Sequence[str]) -> list[tuple[str, str, Any]]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pointlora.errors import ConfigError
 from pointlora.layers.attention import Attention
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.method import TokenSequence
@@ -46,6 +47,9 @@ def look(model: nn.Module, batches: Iterable[Tensor]) -> Looks | None:
     """Put batches of prepared clouds (B, N, 3 + F) through a classifier, on the device that it is on.
 
     The probabilities are those of calling the model. None where there is no batch.
+
+    Raises:
+        ConfigError: if they are no numbers.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -71,10 +75,21 @@ def look(model: nn.Module, batches: Iterable[Tensor]) -> Looks | None:
     if not parts:
         return None
     joined: dict[str, Any] = {name: torch.cat(values).numpy() for name, values in parts.items()}
+    check_finite(joined["probabilities"])
     scales = tuple(torch.cat(scale).numpy() for scale in zip(*selected, strict=True))
     return Looks(
         joined["probabilities"], joined.get("features"), joined.get("centers"), joined.get("attention"), scales
     )
+
+
+def check_finite(values: NDArray[np.floating]) -> None:
+    """Require numbers.
+
+    Raises:
+        ConfigError: for NaN and infinity, which a network gives whose training has diverged.
+    """
+    if not np.isfinite(values).all():
+        raise ConfigError("the network's answers are no numbers: its training has diverged, lower optimizer.lr")
 
 
 def is_large(model: nn.Module) -> bool:

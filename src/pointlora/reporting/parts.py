@@ -19,6 +19,7 @@ from pointlora.models.segmenter import CloudFeatures, PartSegmenter
 from pointlora.randomness import isolated_randomness
 from pointlora.reporting.choosing import choose_shown, spread_evenly
 from pointlora.reporting.classification import map_of_features, scale_names
+from pointlora.reporting.looking import check_finite
 from pointlora.reporting.showing import MOST_POINTS, own_colors, show_points
 from pointlora.reporting.subject import Subject, bounded
 from pointlora.reports.bootstrap import Ends, mean_intervals
@@ -84,7 +85,11 @@ def part_sections(subject: Subject, space: PartSpace, figures: Mapping[str, Any]
 
 @torch.no_grad()
 def look_at_parts(model: PartSegmenter, dataset: PartDataset, subject: Subject, space: PartSpace) -> PartLooks:
-    """Every point of every cloud, once."""
+    """Every point of every cloud, once.
+
+    Raises:
+        ConfigError: if the scores are no numbers.
+    """
     model.eval()
     device = next(model.parameters()).device
     allowed = torch.from_numpy(space.allowed).to(device)
@@ -101,8 +106,9 @@ def look_at_parts(model: PartSegmenter, dataset: PartDataset, subject: Subject, 
             surprise.append((-own.log() * real).sum(1).cpu() / real.sum(1).clamp(min=1).cpu())
             features.append(found.summary.float().cpu())
             sure.add(chances.amax(-1)[real].cpu().numpy(), (predicted == truth)[real].cpu().numpy())
-    metrics = metrics_from_counts(torch.cat(counts).numpy(), space)
-    return PartLooks(metrics, torch.cat(surprise).numpy(), torch.cat(features).numpy(), sure.result("points"))
+    metrics, surprises = metrics_from_counts(torch.cat(counts).numpy(), space), torch.cat(surprise).numpy()
+    check_finite(surprises)
+    return PartLooks(metrics, surprises, torch.cat(features).numpy(), sure.result("points"))
 
 
 def _scores(model: PartSegmenter, batch: PartBatch, space: PartSpace) -> tuple[CloudFeatures, Tensor]:
