@@ -126,6 +126,7 @@ def test_names_are_data_and_folders_stay_at_home(run, report, page):
     assert all(any(name in text for text in Texts(page).texts) for name in NAMES[1:4])
     assert "<b>chair" not in page
     assert str(run.parent) not in page
+    assert report.head.title == "pointlora on clouds.npz"
     assert "clouds.npz[" in report.clouds[0].name
     whole = report_of(run, ReportOptions(explain=0, paths=True))
     assert whole.clouds[0].name.startswith(str(run.parent / "clouds.npz"))

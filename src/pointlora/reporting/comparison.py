@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointlora.recipes.protocols import describe_selection
-from pointlora.reporting.head import warning_of
+from pointlora.reporting.head import data_name, warning_of
+from pointlora.reporting.showing import printable
 from pointlora.reports.bootstrap import Ends
 from pointlora.reports.page.content import Comparison, ComparisonRow, Fact, Figure, Head, Report
 from pointlora.reports.statistics import student_quantile
@@ -37,7 +38,7 @@ def comparison_report(content: Mapping[str, Any], recipe: Mapping[str, Any], com
     head = Head(
         title=content["title"],
         task="classification",
-        data=f"{data.get('name', '')}, {content['measured_on']}",
+        data=f"{printable(data_name(data.get('name', ''), data.get('root')))}, {content['measured_on']}",
         backbone=recipe.get("model", {}).get("name", ""),
         protocol=describe_selection(content["selected_on"]),
         warning=warning_of(content["selected_on"]),

@@ -10,7 +10,7 @@ from typing import Any
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.recipes.protocols import describe_selection
 from pointlora.reporting.classification import classifier_sections
-from pointlora.reporting.head import class_table, command_line, confusion_of, figures_of, warning_of
+from pointlora.reporting.head import class_table, command_line, confusion_of, data_name, figures_of, warning_of
 from pointlora.reporting.options import ReportOptions
 from pointlora.reporting.parts import part_sections
 from pointlora.reporting.showing import printable, without_folders
@@ -43,7 +43,7 @@ def evaluation_report(
     task = opened.config["base_model"]["task"]
     made = f"pointlora {__version__}"
     command = printable(without_folders(command_line("evaluate", *words)))
-    head = _head(adapter, opened, figures, command)
+    head = _head(adapter, opened, figures, printable(data_name(figures["data"], root)), command)
     if task == "part_segmentation":
         dataset: Any = opened.dataset
         sections = part_sections(subject, dataset.space, figures)
@@ -67,14 +67,14 @@ def evaluation_report(
     )
 
 
-def _head(adapter: Path, opened: Measured, figures: Mapping[str, Any], command: str) -> Head:
+def _head(adapter: Path, opened: Measured, figures: Mapping[str, Any], data: str, command: str) -> Head:
     config = opened.config
     method, selected = config["method"]["name"], figures["selected_on"]
     votes = [Fact("votes", str(figures["votes"]))] if figures["votes"] > 1 else []
     return Head(
-        title=f"{method} on {figures['data']}",
+        title=f"{method} on {data}",
         task=config["base_model"]["task"],
-        data=f"{figures['data']}, {figures['split']} split",
+        data=f"{data}, {figures['split']} split",
         method=method,
         backbone=config["base_model"]["name"],
         protocol=describe_selection(selected) if selected else "",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pointlora.recipes.protocols import PROTOCOLS, describe_selection
+from pointlora.reporting.showing import printable
 from pointlora.reports.bootstrap import Ends, classifier_intervals
 from pointlora.reports.page.content import (
     ClassRow,
@@ -34,6 +35,7 @@ FIGURES = {
         "accuracy": "points labelled rightly",
     },
 }
+_KINDS = ("folder", "npz", "shards")
 WARNING = (
     "The best epoch was chosen on the test set itself, as the papers do: the figure is better than what new clouds "
     "will show."
@@ -51,6 +53,7 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
     recipe = results["recipe"]
     task: Task = recipe.get("task", "classification")
     method, data = recipe["method"]["name"], recipe["data"]
+    what = printable(data_name(data["name"], data.get("root")))
     device = results.get("peak_device_memory_mib")
     more = [
         Fact("measured on", f"{results['count']:,} clouds of the {results['measured_on']}"),
@@ -59,9 +62,9 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
         Fact("points per cloud", f"{data['num_points']:,}"),
     ]
     return Head(
-        title=f"{method} on {data['name']}",
+        title=f"{method} on {what}",
         task=task,
-        data=f"{data['name']}, {results['measured_on']}",
+        data=f"{what}, {results['measured_on']}",
         method=method,
         backbone=recipe["model"]["name"],
         protocol=describe_selection(results["selected_on"]),
@@ -77,6 +80,11 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
         command=command,
         more=more,
     )
+
+
+def data_name(name: str, root: str | None) -> str:
+    """What a data set is called: its name, or that of its folder or file where the name only says of which kind it is."""
+    return (Path(root).name if root is not None and name in _KINDS else "") or name
 
 
 def warning_of(selected_on: str | None) -> str:
