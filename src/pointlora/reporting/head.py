@@ -83,7 +83,7 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
 
 
 def data_name(name: str, root: str | None) -> str:
-    """What a data set is called: its name, or that of its folder or file where the name only says of which kind it is."""
+    """What a data set is called: its name, or that of its folder or file where the name only says which kind it is."""
     return (Path(root).name if root is not None and name in _KINDS else "") or name
 
 
