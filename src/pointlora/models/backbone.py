@@ -115,8 +115,9 @@ class Backbone(nn.Module):
 
     def group(self, points: Tensor) -> list[Patches]:
         """Patches of the backbone's own scale, then of those that the method wants."""
-        points = with_colors(points, self.sizes.channels, self.sizes.num_features)
-        scales = [self.sizes.scale, *self.method.scales]
+        sizes = self.sizes
+        points = with_colors(points, sizes.channels, sizes.num_features, sizes.color_features)
+        scales = [sizes.scale, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
