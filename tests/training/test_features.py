@@ -101,7 +101,7 @@ def test_from_sixty_files_with_auto_to_predictions_on_others(
             (tmp_path / root / kind).mkdir(parents=True)
             for number in range(count):
                 write_sensed(tmp_path / root / kind / f"{number}{suffix}", value)
-    train = ["train", *SMALL, *PRETRAINED, *RUN[:-4], "--data.name", "folder", "--data.root", str(tmp_path / "data")]
+    train = ["train", *SMALL, *PRETRAINED, *RUN, "--data.root", str(tmp_path / "data")]
     train[train.index("lora")] = "pointlora-plus"
     settings = ["--data.features", "auto", "--training.epochs", "1", "--output", str(tmp_path / "run")]
     assert call([*train, *settings]) == 0
