@@ -12,7 +12,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from pointlora.export.network import ExportedNetwork, example_inputs, least_points
-from pointlora.ops.compiling import whole_in_exports
+from pointlora.ops.compiling import NODES, operators_in_exports
 
 # What the sizes of inputs and outputs are called in the graph.
 _SIZES = {"points": ("batch", "points"), "queries": ("batch", "queries"), "category": ("batch",)}
@@ -34,7 +34,7 @@ def onnx_model(network: ExportedNetwork) -> Any:
     """
     from pointlora.export.operators import OPSET, translations
 
-    with _quiet(), torch.no_grad(), whole_in_exports():
+    with _quiet(), torch.no_grad(), operators_in_exports(NODES):
         program = torch.onnx.export(
             traced(network),
             dynamo=True,

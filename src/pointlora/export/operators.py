@@ -85,6 +85,13 @@ def greedy_order(centers: Any) -> Any:
     return _walk_nearest(distances, start, op.Sub(count, _int(1)))
 
 
+def cdist(left: Any, right: Any, p: float = 2.0, mode: int | None = None) -> Any:
+    """torch.cdist of (B, M, C) and (B, N, C), which torch.onnx doesn't know."""
+    assert p == 2.0
+    differences = op.Sub(op.Unsqueeze(left, _ints(-2)), op.Unsqueeze(right, _ints(-3)))
+    return op.Sqrt(op.ReduceSum(op.Mul(differences, differences), _ints(-1), keepdims=0))
+
+
 def _squared_distances(queries: Any, points: Any) -> Any:
     """(B, M, N) of queries (B, M, 3) and points (B, N, 3)."""
     columns = op.Split(queries, num_outputs=3, axis=2)
@@ -111,4 +118,5 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         "smallest": smallest,
         "greedy_order": greedy_order,
     }
-    return {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
+    own = {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
+    return {**own, torch.ops.aten._cdist_forward.default: cdist}

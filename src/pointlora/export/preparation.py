@@ -8,10 +8,23 @@ from torch import Tensor, nn
 from pointlora.data.features import LIMIT
 from pointlora.data.transforms import TransformConfig
 from pointlora.ops import farthest_point_sampling, gather_points
+from pointlora.ops.compiling import is_traced, is_translated
+from pointlora.ops.sampling import sample_in_a_loop
+
+
+def evaluation_points(points: Tensor, count: int) -> Tensor:
+    """Indices (B, count) of farthest points of (B, N, 3), or where there are no more, of all, again and again."""
+    if is_translated():
+        return torch.ops.pointlora.evaluation_points(points, count)
+    return _evaluation_points(points, count)
 
 
 def _evaluation_points(points: Tensor, count: int) -> Tensor:
     batch, available, _ = points.shape
+    if is_traced():
+        repeated = (torch.arange(count, device=points.device) % available).repeat(batch, 1)
+        enough = torch.scalar_tensor(available, device=points.device) > count
+        return torch.where(enough, sample_in_a_loop(points, count, repeated[:, 0]), repeated)
     if available > count:
         return farthest_point_sampling(points, count)
     return (torch.arange(count, device=points.device) % available).repeat(batch, 1)
@@ -59,7 +72,7 @@ class Preparation(nn.Module):
         radius = (places - center).square().sum(-1, keepdim=True).amax(1, keepdim=True).sqrt()
         radius = torch.where(radius > 0, radius, 1.0)
         prepared = self._scaled(points, center, radius)
-        index = torch.ops.pointlora.evaluation_points(prepared[..., :3].contiguous(), self.num_points)
+        index = evaluation_points(prepared[..., :3].contiguous(), self.num_points)
         return gather_points(prepared, index), None if queries is None else self._scaled(queries, center, radius)
 
     def _scaled(self, points: Tensor, center: Tensor, radius: Tensor) -> Tensor:

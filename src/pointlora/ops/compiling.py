@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import torch
 
-# A plain global, which torch.compile can guard; 0 stands for no.
-_whole_in_exports = 0
+# How operators appear in what torch.export makes, see `operators_in_exports`. A plain global, which dynamo can guard.
+_form: str | None = None
+NODES, LOOPS = "nodes", "loops"
 
 
 def is_traced() -> bool:
@@ -21,26 +22,34 @@ def is_taken_whole() -> bool:
 
     Tracing the loop of farthest point sampling would make a thousand nodes, which take minutes to compile and run no
     faster. An exported program must run without this library, so there the loop is traced, unless whoever exports
-    translates the node: see `whole_in_exports`.
+    wants something else.
     """
-    if _whole_in_exports:
-        return torch.compiler.is_compiling()
     # Without `is_exporting` (torch 2.6) the two can't be told apart, and everything is traced.
     is_exporting = getattr(torch.compiler, "is_exporting", None)
-    return torch.compiler.is_compiling() and is_exporting is not None and not is_exporting()
+    return is_translated() or (torch.compiler.is_compiling() and is_exporting is not None and not is_exporting())
 
 
 def is_translated() -> bool:
     """Whether torch.export traces the call for someone who translates the nodes of our operators."""
-    return _whole_in_exports > 0 and torch.compiler.is_compiling()
+    return _form == NODES and torch.compiler.is_compiling()
+
+
+def is_looped() -> bool:
+    """Whether torch.export traces the call, and a long loop should be one in its graph."""
+    return _form == LOOPS and torch.compiler.is_compiling()
 
 
 @contextmanager
-def whole_in_exports() -> Iterator[None]:
-    """Within, torch.export too makes one node of each operator, for something that knows what it stands for."""
-    global _whole_in_exports
-    _whole_in_exports += 1
+def operators_in_exports(form: str) -> Iterator[None]:
+    """Within, torch.export makes something else of our operators than their steps one by one.
+
+    Args:
+        form: `nodes`, one of each operator, for something that knows what it stands for; or `loops`, where there are
+            many steps.
+    """
+    global _form
+    before, _form = _form, form
     try:
         yield
     finally:
-        _whole_in_exports -= 1
+        _form = before
