@@ -94,16 +94,3 @@ def least_points(network: ExportedNetwork) -> int:
 def num_features(network: ExportedNetwork) -> int:
     """F, numbers that a point has beside x, y, z."""
     return cast(Backbone, network.model).sizes.num_features
-
-
-def example_inputs(network: ExportedNetwork, batch: int, num_points: int, seed: int, device: str = "cpu") -> list[Tensor]:
-    """Random clouds, queries and categories, each a function of the seed."""
-    generator = torch.Generator().manual_seed(seed)
-    width = 3 + num_features(network)
-    inputs = [torch.randn(batch, num_points, width, generator=generator)]
-    if "queries" in network.names:
-        inputs.append(torch.randn(batch, num_points // 2 + 1, width, generator=generator))
-    if "category" in network.names:
-        count = int(cast(Any, network.model).num_categories)
-        inputs.append(torch.randint(count, (batch,), generator=generator))
-    return [tensor.to(device) for tensor in inputs]

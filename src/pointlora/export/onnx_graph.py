@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch.export import Dim, ExportedProgram
 
-from pointlora.export.network import ExportedNetwork, example_inputs, least_points
+from pointlora.export.network import ExportedNetwork, least_points
+from pointlora.export.samples import random_inputs
 from pointlora.ops.compiling import NODES, operators_in_exports
 
 # What the sizes of inputs and outputs are called in the graph.
@@ -20,7 +21,7 @@ _SIZES = {"points": ("batch", "points"), "queries": ("batch", "queries"), "categ
 
 def traced(network: ExportedNetwork) -> ExportedProgram:
     """What torch.export makes of a network, for any number of clouds, points and queries."""
-    examples = example_inputs(network, 2, max(least_points(network), 32) + 5, seed=0)
+    examples = random_inputs(network, 2, max(least_points(network), 32) + 5, seed=0)
     shapes = {name: {place: Dim.DYNAMIC for place in range(len(_SIZES[name]))} for name in network.names}
     torch._dynamo.reset()  # what was compiled before counts towards its limit
     # Dynamo, because only there is the length of a tensor a symbol.
