@@ -1,0 +1,99 @@
+"""Size, time and accuracy of a trained model in torch and as exported files, as a Markdown table.
+
+    python -m benchmarks.exported RUN [threads] [largest batch]
+
+RUN is the folder of a run whose data are at hand. Variants take turns; a time is the least of all rounds, because
+whatever else runs on the machine only adds to it. Accuracy is of the clouds that the run reports.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pointlora.errors import ConfigError
+from pointlora.export.quantization import Measure
+from pointlora.export.samples import random_inputs
+from pointlora.export.session import SessionModel
+from pointlora.export.writing import Exporter, Quantizing
+from pointlora.training.run_data import RunData, open_run_data
+
+ROUNDS = 7
+
+
+@dataclass
+class Variant:
+    """One way to compute the model: its name, its size in bytes, and itself."""
+
+    name: str
+    size: int
+    model: nn.Module
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+
+def variants(exporter: Exporter, data: RunData, folder: Path, threads: int) -> list[Variant]:
+    """The four of the table; files are written into the folder."""
+    network = exporter.network(False)
+    weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    found = [
+        Variant("torch float32", weights, exporter.model),
+        Variant("torch bfloat16", weights, exporter.model, lambda: torch.autocast("cpu", torch.bfloat16)),
+    ]
+    measure = Measure(data.metric, data.held_out_name, data.measure)
+    for name, quantizing in (("float32", None), ("int8", Quantizing(measure, force=True))):
+        made = exporter.to_onnx(folder / f"{name}.onnx", quantization=quantizing)
+        session = SessionModel(made.path.read_bytes(), network.names, threads)
+        found.append(Variant(f"onnxruntime {name}", made.path.stat().st_size, session))
+    return found
+
+
+def least_times(found: list[Variant], points: Tensor) -> list[float]:
+    """Milliseconds of each variant for a batch."""
+    best = [float("inf")] * len(found)
+    for _ in range(ROUNDS + 1):
+        for place, variant in enumerate(found):
+            with torch.no_grad(), variant.context():
+                begin = time.perf_counter()
+                variant.model(points)
+                best[place] = min(best[place], 1000 * (time.perf_counter() - begin))
+    return best
+
+
+def table(run: str, threads: int = 2, largest: int = 32) -> list[str]:
+    """The lines of the table.
+
+    Raises:
+        ConfigError: for a folder that holds no run, or one of part segmentation.
+    """
+    torch.set_num_threads(threads)
+    data = open_run_data(run)
+    if data is None or data.recipe.task != "classification":
+        raise ConfigError(f"{run} must be the folder of a run of classification")
+    exporter = Exporter(Path(run) / "adapter")
+    with tempfile.TemporaryDirectory() as folder:
+        found = variants(exporter, data, Path(folder), threads)
+    network = exporter.network(False)
+    batches = [random_inputs(network, batch, exporter.transform.num_points, 0)[0] for batch in (1, largest)]
+    times = [least_times(found, points) for points in batches]
+    lines = [
+        f"| {exporter.config['base_model']['name']} | MB | 1 cloud, ms | {largest} clouds, ms | accuracy |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    for variant, one, many in zip(found, *times, strict=True):
+        with variant.context():
+            accuracy = data.measure(variant.model, data.splits.reported)
+        lines.append(f"| {variant.name} | {variant.size / 1e6:.1f} | {one:.1f} | {many:.0f} | {100 * accuracy:.2f} % |")
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(table(sys.argv[1], *map(int, sys.argv[2:4]))))
