@@ -12,7 +12,6 @@ import pointlora
 from pointlora.data.features import FeatureScaling
 from pointlora.data.transforms import PointTransform
 from pointlora.errors import ConfigError
-from pointlora.export import onnx_graph
 from pointlora.export.description import ExportDescription
 from pointlora.export.quantization import Measure
 from pointlora.export.samples import Sample
@@ -158,11 +157,11 @@ def altered(model):
 
 @pytest.fixture
 def kept(written, monkeypatch):
-    """The network isn't traced again, but `onnx_model` gives what this holds."""
+    """The network isn't traced again, but `onnx_model` gives what this holds, whether clouds are prepared or raw."""
     model = onnx.load(written.path)
     del model.metadata_props[:]
     holds = {"model": model}
-    monkeypatch.setattr(onnx_graph, "onnx_model", lambda network: holds["model"])
+    monkeypatch.setattr(Exporter, "onnx_model", lambda exporter, preprocess: holds["model"])
     return holds
 
 
@@ -170,7 +169,9 @@ def test_other_logits_than_torchs_leave_no_file_and_an_older_one_alone(kept, exp
     kept["model"] = altered(kept["model"])
     output = tmp_path / "model.onnx"
     output.write_bytes(b"older")
-    with pytest.raises(ConfigError, match=r"nothing is written: on clouds \(1, 700, 4\) onnxruntime's logits differ by"):
+    with pytest.raises(
+        ConfigError, match=r"nothing is written: on clouds \(1, 700, 4\) onnxruntime's logits differ by"
+    ):
         exporter.to_onnx(output)
     assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
     assert output.read_bytes() == b"older"
@@ -182,7 +183,7 @@ def test_a_difference_on_the_runs_clouds_alone_is_found_too(kept, exporter, tmp_
     monkeypatch.setattr(writing, "trial_inputs", lambda network, transform, samples: iter([]))
     exporter.to_onnx(tmp_path / "unseen.onnx")
     monkeypatch.undo()
-    monkeypatch.setattr(onnx_graph, "onnx_model", lambda network: altered(kept["model"]))
+    monkeypatch.setattr(Exporter, "onnx_model", lambda exporter, preprocess: altered(kept["model"]))
     with pytest.raises(ConfigError, match="nothing is written"):
         exporter.to_onnx(tmp_path / "seen.onnx", [Sample(cloud) for cloud in clouds(1, 90)])
     assert not (tmp_path / "seen.onnx").exists()

@@ -50,11 +50,10 @@ class RunData:
         criterion: str = self.recipe.criterion
         return criterion
 
-    def measure(self, model: nn.Module, dataset: PointCloudDataset | None = None) -> float:
-        """That figure of a model, on a part of the data; by default on the clouds held out."""
+    def measure(self, model: nn.Module) -> float:
+        """That figure of a model, on the clouds held out."""
         transform = transform_config(self.recipe.data, self.splits.features)
-        chosen = self.held_out if dataset is None else dataset
-        figures = self.task.evaluate(model, chosen, transform, self.recipe.training).as_dict()
+        figures = self.task.evaluate(model, self.held_out, transform, self.recipe.training).as_dict()
         return float(figures[self.metric])
 
 
