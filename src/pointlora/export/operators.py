@@ -1,14 +1,14 @@
 """Our operators as graphs of standard ONNX operators, which pick the same points, ties included.
 
 torch.onnx translates all of a network but the operators of `pointlora.ops`, which appear as single nodes in what
-torch.export makes (`pointlora.ops.compiling.operators_in_exports`). Squares and sums are rounded one by one here as there.
-Equal numbers go by their index: ONNX promises it of ArgMax, ArgMin and TopK.
+torch.export makes (`pointlora.ops.compiling.operators_in_exports`). Squares and sums are rounded one by one, here as
+there. Equal numbers go by their index: ONNX promises it of ArgMax, ArgMin and TopK.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 from onnxscript import FLOAT, INT64, opset18, script
@@ -20,6 +20,7 @@ OPSET = 18
 
 
 @script(default_opset=opset18)
+@no_type_check  # a language of its own, which looks like Python
 def _walk_farthest(rows: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT64[...]:
     """Indices (B, 1 + more) of farthest points of rows (B, 3, N), from start (B, 1) on."""
     first, last = op.Shape(rows, start=0, end=1), op.Shape(rows, start=2, end=3)
@@ -36,6 +37,7 @@ def _walk_farthest(rows: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT
 
 
 @script(default_opset=opset18)
+@no_type_check  # a language of its own, which looks like Python
 def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...]) -> INT64[...]:
     """Farthest points where there are more than are wanted, else all points, again and again until there are enough."""
     available = op.Squeeze(op.Shape(rows, start=2, end=3), [0])
@@ -47,6 +49,7 @@ def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...]) -
 
 
 @script(default_opset=opset18)
+@no_type_check  # a language of its own, which looks like Python
 def _walk_nearest(distances: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT64[...]:
     """The order (B, 1 + more) of a walk from start (B, 1) to the nearest not visited, by distances (B, G, G)."""
     infinite = op.Expand(op.Constant(value_float=float("inf")), op.Shape(start))
@@ -111,9 +114,9 @@ def _ints(*values: int) -> Any:
     return op.Constant(value_ints=list(values))
 
 
-def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
+def translations() -> dict[Any, Callable[..., Any]]:
     """What torch.onnx needs to know of our operators."""
-    names = {
+    names: dict[str, Callable[..., Any]] = {
         "farthest_points": farthest_points,
         "evaluation_points": evaluation_points,
         "nearest_points": nearest_points,
