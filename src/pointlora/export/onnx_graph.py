@@ -12,6 +12,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from pointlora.export.network import ExportedNetwork, least_points
+from pointlora.export.onnx_folding import fold_splits, graphs
 from pointlora.export.samples import random_inputs
 from pointlora.ops.compiling import NODES, operators_in_exports
 
@@ -61,23 +62,15 @@ def cleaned(model: Any) -> Any:
             if dimension.dim_param:
                 dimension.dim_param = known.get(dimension.dim_param, dimension.dim_param)
         del value.metadata_props[:]
-    for each in _graphs(graph):
+    for each in graphs(graph):
         del each.value_info[:]
         del each.metadata_props[:]
         for item in (*each.node, *each.initializer):
             item.doc_string = ""
             del item.metadata_props[:]
     del model.metadata_props[:]
+    fold_splits(graph)
     return model
-
-
-def _graphs(graph: Any) -> Iterator[Any]:
-    """A graph and those within its nodes."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g)
 
 
 @contextmanager

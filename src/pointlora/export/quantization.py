@@ -20,6 +20,7 @@ from torch import nn
 
 from pointlora.errors import ConfigError
 from pointlora.export.description import Quantization
+from pointlora.export.onnx_folding import drop_unused
 
 # Points of a percentage that int8 may cost.
 MOST_LOSS = 0.5
@@ -77,30 +78,31 @@ def with_products(model: Any) -> Any:
 
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    weights = {tensor.name: tensor for tensor in result.graph.initializer}
-    turned: dict[str, Any] = {}
-    nodes = []
-    for node in result.graph.node:
+    graph = result.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[Any] = []
+    turned: set[str] = set()
+    for node in graph.node:
         settings = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-        if node.op_type != "Gemm" or settings.pop("transB", 0) != 1 or settings.keys() - {"alpha", "beta"}:
+        if node.op_type != "Gemm" or any(settings.get(name, 1) != 1 for name in ("alpha", "beta", "transB")):
             nodes.append(node)
             continue
         rows, weight, *bias = node.input
-        if weight not in turned:
-            values = onnx.numpy_helper.to_array(weights[weight])
-            turned[weight] = onnx.numpy_helper.from_array(np.ascontiguousarray(values.T), f"{weight}.turned")
-        product = f"{node.name}.product"
+        name, product = f"{weight}.turned", f"{node.name}.product"
+        if name not in turned:
+            turned.add(name)
+            if weight in weights:
+                values = np.ascontiguousarray(onnx.numpy_helper.to_array(weights[weight]).T)
+                graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+            else:
+                nodes.append(onnx.helper.make_node("Transpose", [weight], [name], name, perm=[1, 0]))
         outputs = [product] if bias else list(node.output)
-        nodes.append(onnx.helper.make_node("MatMul", [rows, turned[weight].name], outputs, product))
+        nodes.append(onnx.helper.make_node("MatMul", [rows, name], outputs, product))
         if bias:
             nodes.append(onnx.helper.make_node("Add", [product, *bias], list(node.output), f"{node.name}.sum"))
-    del result.graph.node[:]
-    result.graph.node.extend(nodes)
-    result.graph.initializer.extend(turned.values())
-    used = {name for node in nodes for name in node.input}
-    kept = [tensor for tensor in result.graph.initializer if tensor.name in used or tensor.name not in turned]
-    del result.graph.initializer[:]
-    result.graph.initializer.extend(kept)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    drop_unused(graph)
     return result
 
 
