@@ -44,6 +44,10 @@ def run(options: argparse.Namespace) -> int:
         from .sweep_command import run_sweep
 
         return run_sweep(options, make_settings(options))
+    if options.methods:
+        from .methods import run_methods
+
+        return run_methods(options, make_settings(options))
     names, settings = chosen_cases(options.only), make_settings(options)
     reference = read_reference(options.check, settings.key) if options.check else None
     begin = time.perf_counter()

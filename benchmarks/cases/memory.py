@@ -52,10 +52,22 @@ def memory(context: Context) -> dict[str, dict[str, float]]:
 
         torch.cuda.empty_cache()
     for variant in VARIANTS:
-        plain = variant == "plain"
-        command = child_command(child_spec(context.settings, variant), plain)
-        results[variant] = json.loads(run_process(command, context.settings.threads, plain).splitlines()[-1])
+        results[variant] = measured_apart(context.settings, variant)._asdict()
     return results
+
+
+class Memory(NamedTuple):
+    """Bytes, see `memory`."""
+
+    resident: float
+    tensors: float
+
+
+def measured_apart(settings: Settings, variant: str) -> Memory:
+    """The memory of one of `VARIANTS`, or of `method NAME` or `method NAME bf16`, in a process of its own."""
+    plain = variant == "plain"
+    command = child_command(child_spec(settings, variant), plain)
+    return Memory(**json.loads(run_process(command, settings.threads, plain).splitlines()[-1]))
 
 
 def child_spec(settings: Settings, variant: str) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def measure(spec: dict[str, Any]) -> dict[str, float]:
 
 
 def variant_step(name: str, model: str, points: Any) -> Callable[[], float]:
-    """The training step of one of `VARIANTS`, on a model of its own."""
+    """The training step of a variant, see `measured_apart`, on a model of its own."""
     import torch
 
     from pointlora.training.checkpointing import checkpointed
@@ -106,7 +118,7 @@ def variant_step(name: str, model: str, points: Any) -> Callable[[], float]:
 
     if name == "plain":
         return classifier_step(name, model, points)
-    variant = OURS[name]
+    variant = _ours(name)
     labels = torch.arange(len(points), device=points.device) % NUM_CLASSES
     ours = our_classifier(model, variant.method).to(points.device)
     inner = make_step(ours, our_loss(ours, points, labels), points.device.type, variant.bf16)
@@ -116,6 +128,13 @@ def variant_step(name: str, model: str, points: Any) -> Callable[[], float]:
             return inner()
 
     return step
+
+
+def _ours(name: str) -> Variant:
+    kind, _, method = name.partition(" ")
+    if kind != "method":
+        return OURS[name]
+    return Variant(method.removesuffix(" bf16"), bf16=method.endswith(" bf16"))
 
 
 def _wake_up(device: Any) -> None:

@@ -53,15 +53,13 @@ def test_starts_as_the_network_without_features(name, task, training):
 @pytest.mark.parametrize("method", list_methods())
 @pytest.mark.parametrize("task", list(OPTIONS))
 def test_every_method_trains_the_columns(method, task):
-    if method == "probe" and task == "classification":
-        with pytest.raises(ConfigError, match="2 features beside x, y, z, but a probe trains nothing that reads them"):
-            make("point_mae", task, method, 2, **SIZES)
-        return
     model = make("point_mae", task, method, 2, **SIZES).train()
     columns = dict(model.named_parameters())[COLUMNS]
     if method == "probe":
         assert not columns.any()
-        assert model.head.own.requires_grad
+        own = model.head.features if task == "classification" else model.head.own
+        assert own.requires_grad
+        assert not own.any()
         return
     assert columns.requires_grad
     assert columns.shape == (16, 2)
@@ -69,6 +67,8 @@ def test_every_method_trains_the_columns(method, task):
     before = logits_of(model, featured(random_clouds(3, 60), 2, 1.0))
     before.sin().sum().backward()
     assert columns.grad.norm() > 1e-6
+    if task == "classification" and model.head_kind == "linear":
+        assert model.head.features.grad.norm() > 1e-6
     if task == "part_segmentation":
         own = model.head.own if model.head_kind == "linear" else model.head.local[0].features
         assert own.grad.norm() > 1e-6
@@ -118,6 +118,21 @@ def test_a_query_is_labelled_by_its_own_features(head):
     changed = (before != after).any(-1)
     assert changed[:, 5].all()
     assert changed.sum() == 3
+
+
+def test_a_linear_head_reads_mean_and_deviation_of_a_clouds_features():
+    points = featured(random_clouds(3, 60), 2, 1.0)
+    model = make("point_mae", num_features=2, head="linear", **SIZES).eval()
+    bare = make("point_mae", head="linear", **SIZES).eval()
+    bare.load_state_dict({key: value for key, value in model.state_dict().items() if "features" not in key})
+    before = logits_of(model, points)
+    assert torch.equal(before, logits_of(bare, points[..., :3]))
+    with torch.no_grad():
+        model.head.features.normal_()
+    values = points[..., 3:].double()
+    summary = torch.cat([values.mean(1), values.std(1, correction=0)], 1)
+    expected = before.double() + summary @ model.head.features.double().T
+    torch.testing.assert_close(logits_of(model, points).double(), expected, atol=1e-5, rtol=0)
 
 
 def test_wrong_widths_and_tasks_are_refused():

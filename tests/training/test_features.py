@@ -67,6 +67,53 @@ def test_from_files_to_predictions(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "has no red, green, blue: zero stands in for it" in capsys.readouterr().err
 
 
+def write_sensed(path: Path, value: float) -> None:
+    """A ball in a file of this kind: its intensity (in PLY its colour), with much noise, decides its class."""
+    points = RNG.normal(size=(100, 3))
+    intensity = np.clip(value + RNG.normal(0, 15, 100), 0, 255)
+    if path.suffix == ".npz":
+        np.savez(path, points=points.astype(np.float32), intensity=intensity.astype(np.float32))
+    elif path.suffix == ".ply":
+        shade = np.clip(np.array([value, 80, 255 - value]) + RNG.normal(0, 15, (100, 3)), 0, 255)
+        write_ply(path, points.astype(np.float32), shade.astype(np.uint8))
+    else:
+        laspy = pytest.importorskip("laspy")
+        file = laspy.LasData(laspy.LasHeader(point_format=1, version="1.2"))
+        file.x, file.y, file.z = points.T
+        file.intensity = (100 * intensity).astype(np.uint16)
+        file.gps_time = RNG.random(100)
+        file.write(str(path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("suffix", "names"), [(".ply", "red, green, blue"), (".las", "intensity"), (".npz", "intensity")]
+)
+def test_from_sixty_files_with_auto_to_predictions_on_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, names: str
+) -> None:
+    for kind, value in (("dark", 60.0), ("light", 180.0)):
+        for root, count in (("data", 30), ("other", 4)):
+            (tmp_path / root / kind).mkdir(parents=True)
+            for number in range(count):
+                write_sensed(tmp_path / root / kind / f"{number}{suffix}", value)
+    train = ["train", *SMALL, *PRETRAINED, *RUN[:-4], "--data.name", "folder", "--data.root", str(tmp_path / "data")]
+    train[train.index("lora")] = "pointlora-plus"
+    settings = ["--data.features", "auto", "--training.epochs", "1", "--output", str(tmp_path / "run")]
+    assert call([*train, *settings]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "features are" in line]
+    assert [line.split(": features are ")[1].split(" (")[0] for line in lines] == [names]
+    files = sorted((tmp_path / "other").rglob(f"*{suffix}"))
+    assert call(["predict", "--adapter", str(tmp_path / "run"), *map(str, files), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["class"] for each in found["predictions"]] == [path.parent.name for path in files]
+    last = names.split(", ")[-1]
+    assert call([*train, "--output", str(tmp_path / "no"), "--data.features", f"[{last[:-2]}{last[-1]}]"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"did you mean {last!r}?" in line
+    assert not (tmp_path / "no").exists()
+
+
 def test_names_that_no_file_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_colored(tmp_path / "data", 5)
     train = [

@@ -40,6 +40,8 @@ def run(arguments: Sequence[str]) -> int:
         raise ConfigError(
             "--sweep-budget and --sweep-compile are for --sweep: say which batch sizes, as in --sweep 1,8"
         )
+    if options.bf16 and not options.methods:
+        raise ConfigError("--bf16 is for --methods: leave it out, the other parts measure both precisions")
     code: int = benchmark_module("command").run(options)
     return code
 
@@ -72,6 +74,12 @@ def make_parser() -> Parser:
         "--tolerance", type=float, default=0.25, metavar="X", help="fraction that a ratio may lose (0.25)"
     )
     parser.add_argument("--save-ratios", metavar="FILE", help="store this run's ratios for --check")
+    parser.add_argument(
+        "--methods",
+        metavar="NAMES",
+        help="instead, what tuning methods cost beside full fine-tuning: names with commas, or `default`",
+    )
+    parser.add_argument("--bf16", action="store_true", help="with --methods: in bfloat16 autocast")
     sweep = parser.add_argument_group("sweep over batch sizes")
     sweep.add_argument(
         "--sweep",

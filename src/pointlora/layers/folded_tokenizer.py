@@ -48,7 +48,7 @@ def applies(points: Tensor, first: nn.Sequential, second: nn.Sequential) -> bool
     return (
         products.usable(points, *first.parameters(), *second.parameters())
         and are_unwatched(first, second)
-        and not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (points, *_sources(layers))))
+        and not (torch.is_grad_enabled() and any(parameter.requires_grad for parameter in (points, *sources(layers))))
         and all(type(layer) in (Linear, FeatureLinear, nn.ReLU) or _is_fixed(layer) for layer in layers)
     )
 
@@ -56,7 +56,7 @@ def applies(points: Tensor, first: nn.Sequential, second: nn.Sequential) -> bool
 def tokenize(scales: Sequence[Patches], first: nn.Sequential, second: nn.Sequential) -> list[Tensor]:
     """Tokens (B, G, C) of each scale."""
     layers, dtype = [*first, *second], products.product_dtype(scales[0].neighborhoods)
-    folded = derived(f"folded {dtype}", _sources(layers), lambda: _fold(first, second, dtype))
+    folded = derived(f"folded {dtype}", sources(layers), lambda: fold(first, second, dtype))
     # The strips of patches that scales are cut from, and the sizes of patch wanted of each.
     strips: dict[int, Tensor] = {}
     sizes: dict[int, set[int]] = {}
@@ -110,16 +110,17 @@ def _is_fixed(layer: nn.Module) -> bool:
     )
 
 
-def _sources(layers: Sequence[nn.Module]) -> list[Tensor]:
+def sources(layers: Sequence[nn.Module]) -> list[Tensor]:
     """All that the folded weights are made from."""
-    sources: list[Tensor] = [parameter for layer in layers for parameter in layer.parameters()]
+    found: list[Tensor] = [parameter for layer in layers for parameter in layer.parameters()]
     for layer in layers:
         if isinstance(layer, RowBatchNorm):
-            sources += [buffer for name, buffer in layer.named_buffers() if name != "num_batches_tracked"]
-    return sources
+            found += [buffer for name, buffer in layer.named_buffers() if name != "num_batches_tracked"]
+    return found
 
 
-def _fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Folded:
+def fold(first: nn.Sequential, second: nn.Sequential, dtype: torch.dtype) -> Folded:
+    """The weights as they are now, the products in `dtype`."""
     stage = []
     for layer in first:
         if isinstance(layer, nn.Linear):
@@ -145,7 +146,12 @@ def _weights(layer: nn.Linear) -> Layer:
 def _after(layer: Layer, norm: RowBatchNorm) -> Layer:
     """The layer followed by the norm, as one layer; in float64."""
     assert norm.running_mean is not None
-    assert norm.running_var is not None
-    factor = norm.weight.detach().double() * (norm.running_var.double() + norm.eps).rsqrt()
+    factor = norm_factor(norm)
     weight, bias = layer
     return weight * factor[:, None], (bias - norm.running_mean.double()) * factor + norm.bias.detach().double()
+
+
+def norm_factor(norm: RowBatchNorm) -> Tensor:
+    """(C,) by which a norm with fixed statistics multiplies; in float64."""
+    assert norm.running_var is not None
+    return norm.weight.detach().double() * (norm.running_var.double() + norm.eps).rsqrt()

@@ -1,6 +1,6 @@
 """The fast ways through the mini-PointNet: which of them takes the place of its layers, if any.
 
-Without gradients on a CPU the folded layers; in training on a CPU each stage block by block in the cache; everywhere
+Without gradients on a CPU, and where columns of features alone are trained, the folded layers; in training on a CPU each stage block by block in the cache; everywhere
 else the layers themselves, except the first one behind the maximum, whose weight is split.
 """
 
@@ -14,7 +14,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pointlora.layers import first_stage, folded_tokenizer, second_stage
+from pointlora.layers import feature_columns, first_stage, folded_tokenizer, second_stage
 from pointlora.layers.batch_norm import RowBatchNorm, run_layers
 from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear, linear
@@ -36,6 +36,8 @@ def fast_tokens(neighborhoods: Tensor, first: nn.Sequential, second: nn.Sequenti
     if folded_tokenizer.applies(neighborhoods, first, second):
         alone = Patches(neighborhoods[:, :, 0, :3], neighborhoods)
         return folded_tokenizer.tokenize([alone], first, second)[0]
+    if feature_columns.applies(neighborhoods, first, second):
+        return feature_columns.tokenize(neighborhoods, first, second)
     if not (is_unwatched(first) and is_unwatched(second) and is_plain(second[0], Linear)):
         return None
     patches = neighborhoods.flatten(0, 1)

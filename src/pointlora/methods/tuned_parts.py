@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pointlora.errors import ConfigError
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
@@ -17,20 +16,12 @@ class TunedParts(Method):
     Args:
         config: see `TunedPartsConfig`.
         model: the backbone.
-
-    Raises:
-        ConfigError: for a classifier's probe on points with features, which it would not see.
     """
 
     config: TunedPartsConfig
 
     def __init__(self, config: TunedPartsConfig, model: Backbone) -> None:
         super().__init__(config, model)
-        if config.parts == "probe" and model.task == "classification" and model.sizes.num_features:
-            raise ConfigError(
-                f"the points have {model.sizes.num_features} features beside x, y, z, but a probe trains nothing that "
-                "reads them: choose another method.name, or leave data.features out"
-            )
         self.trains = config.parts != "probe"
 
     def attach(self, model: Backbone) -> None:

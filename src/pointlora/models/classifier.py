@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from pointlora.checks import check_integer
-from pointlora.layers.linear import Linear
+from pointlora.layers.feature_linear import FeatureLinear, entry_layer
 from pointlora.models.class_token import ClassTokenBackbone
-from pointlora.models.heads import classification_head
+from pointlora.models.heads import classification_head, feature_summary
+from pointlora.models.method import TokenSequence
 from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
@@ -36,6 +38,9 @@ class ClassifierOutput(NamedTuple):
 
 class PointClassifier(ClassTokenBackbone):
     """A backbone with a class token and a head on [class token, maximum over all other tokens].
+
+    Where points have features beside x, y, z, a linear head reads their mean and deviation over the cloud too: a head
+    that is fitted sees them from the start, when the tokenizer doesn't yet.
 
     Args:
         sizes: see `Sizes`.
@@ -96,8 +101,23 @@ class PointClassifier(ClassTokenBackbone):
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features than the backbone's own."""
         width = self.pooled_width + more
-        self.head = Linear(width, self.num_classes) if self.head_kind == "linear" else self.build_head(width)
+        if self.head_kind == "linear":
+            self.head: nn.Module = entry_layer(width, self.num_classes, 2 * self.sizes.num_features)
+        else:
+            self.head = self.build_head(width)
         self.head.apply(initialize_weights)
+
+    def read(self, points: Tensor, sequences: Sequence[TokenSequence]) -> Tensor:
+        """What the head reads, (B, ·).
+
+        Args:
+            points: (B, N, 3 + F).
+            sequences: the levels, from `encode`.
+        """
+        pooled = self.pool(*sequences)
+        if not isinstance(self.head, FeatureLinear):
+            return pooled
+        return torch.cat([pooled, feature_summary(points, self.sizes.num_features).to(pooled.dtype)], -1)
 
     def forward(self, points: Tensor) -> ClassifierOutput:
         """Classify clouds.
@@ -110,5 +130,5 @@ class PointClassifier(ClassTokenBackbone):
             ShapeError: for a wrong shape, or clouds too small for the patches.
         """
         sequences = self.encode(points, self.levels)
-        logits, sequence = self.head(self.pool(*sequences)).float(), sequences[-1]
+        logits, sequence = self.head(self.read(points, sequences)).float(), sequences[-1]
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), logits.new_zeros(()), sequence.selected)

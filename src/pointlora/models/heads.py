@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from pointlora.layers.linear import Linear
 
@@ -32,3 +33,10 @@ def classification_head(width: int, num_classes: int, hidden: int = 256, bias: b
 def plain_head(width: int, num_classes: int) -> nn.Sequential:
     """Point-BERT's head: one hidden layer without normalisation. (B, width) to (B, num_classes)."""
     return nn.Sequential(Linear(width, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), Linear(256, num_classes))
+
+
+def feature_summary(points: Tensor, num_features: int) -> Tensor:
+    """Mean and deviation over each cloud of the F last numbers of points (B, N, 3 + F): (B, 2F) float32."""
+    features = points[..., points.shape[-1] - num_features :].float()
+    mean = features.mean(1)
+    return torch.cat([mean, (features - mean[:, None]).square().mean(1).sqrt()], -1)

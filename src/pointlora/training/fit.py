@@ -146,7 +146,7 @@ def tune(
     if run.recalibrates:
         module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
     if recipe.probes and not folder.last.exists():
-        start_as_probe(model, task, recipe, splits, transform, best)
+        start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
     more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
     start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
     callbacks = [best, history, start, MovingAverage(run.ema) if run.ema else None]
@@ -260,11 +260,13 @@ def start_as_probe(
     splits: Splits,
     transform: TransformConfig,
     best: BestEpoch | None,
+    class_weights: Tensor | None = None,
 ) -> None:
     """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe."""
     run = recipe.training
     model.to(evaluation_device(run.accelerator))
-    fitted = fit_head(model, *task.probe_loaders(splits, transform, run), seed=run.seed)
+    loaders = task.probe_loaders(splits, transform, run)
+    fitted = fit_head(model, *loaders, seed=run.seed, class_weights=class_weights)
     found = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
     _say(
         current_world().first,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pointlora.data.loading import PointLoader
 from pointlora.data.pending import finished
 from pointlora.errors import ConfigError
+from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear
 from pointlora.models.backbone import Backbone
 from pointlora.models.linear_part_head import LinearPartHead
@@ -45,7 +46,13 @@ class HeadFit(NamedTuple):
 
 
 @torch.no_grad()
-def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | None = None, seed: int = 0) -> HeadFit:
+def fit_head(
+    model: nn.Module,
+    loader: Iterable[Any],
+    augmented: PointLoader | None = None,
+    seed: int = 0,
+    class_weights: Tensor | None = None,
+) -> HeadFit:
     """Make the head the penalised logistic regression on the model's features, in place.
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
@@ -57,6 +64,7 @@ def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | N
         loader: batches of each labelled cloud once, as it is.
         augmented: batches of the same clouds in the same order, augmented anew in each epoch.
         seed: of the folds of cross-validation.
+        class_weights: (classes,) of the regression and of its cross-validation; None weighs all alike.
 
     Raises:
         ConfigError: for another head than a linear one, or fewer than two labels.
@@ -72,13 +80,15 @@ def fit_head(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | N
         most = max(_MOST_ROWS // len(plain.labels) - 1, 0)
         tried = [0] if augmented is None or isinstance(model, PartSegmenter) else [min(n, most) for n in COPIES]
         copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(max(tried))]
-        chosen = _choose(plain, copies, tried, classes, seed)
+        chosen = _choose(plain, copies, tried, classes, seed, class_weights)
         learned = joined([plain, *copies[: chosen.copies]])
-        _set_head(model, *fit_rows(learned, classes, [chosen.penalty])[0])
+        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights)[0])
     return chosen
 
 
-def _choose(plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int) -> HeadFit:
+def _choose(
+    plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int, class_weights: Tensor | None
+) -> HeadFit:
     labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
     each = len(labels) / len(labels.unique())
     if each < FEWEST_LABELS:
@@ -91,7 +101,7 @@ def _choose(plain: Rows, copies: list[Rows], tried: list[int], classes: int, see
     scored: list[tuple[float, float, float, int]] = []
     for number in dict.fromkeys(tried):
         penalties = PENALTIES if not scored else (max(scored)[2],)
-        found = cross_validate(plain, copies[:number], classes, penalties, _FOLDS, seed)
+        found = cross_validate(plain, copies[:number], classes, penalties, _FOLDS, seed, class_weights)
         # Answers of few clouds say less than their likelihoods: these decide between equals.
         scored += [(*score, penalty, number) for score, penalty in zip(found, penalties, strict=True)]
     accuracy, _, penalty, number = max(scored)
@@ -116,7 +126,7 @@ def _rows(model: Backbone, loader: Iterable[Any]) -> Rows:
 
 
 def _cloud_rows(model: Any, batch: Any) -> Rows:
-    features = model.pool(*model.encode(batch.points, model.levels)).float()
+    features = model.read(batch.points, model.encode(batch.points, model.levels)).float()
     return Rows(features, batch.labels, batch.index)
 
 
@@ -149,5 +159,9 @@ def _set_head(model: Backbone, weight: Tensor, bias: Tensor) -> None:
         if own.shape[1]:
             head.own.copy_(own)
         head.whole.weight.copy_(whole)
-    else:
-        cast(Linear, head).weight.copy_(weight)
+        return
+    own, layer = weight, cast(Linear, head)
+    if isinstance(layer, FeatureLinear):
+        own, features = weight.split([layer.in_features, layer.features.shape[1]], 1)
+        layer.features.copy_(features)
+    layer.weight.copy_(own)

@@ -48,6 +48,7 @@ def minimise(
     penalty: float,
     start: tuple[Tensor, Tensor] | None = None,
     steps: int = 300,
+    class_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Coefficients (D, classes) and biases (classes,) that minimise cross-entropy + penalty * |coefficients|^2.
 
@@ -58,6 +59,7 @@ def minimise(
         penalty: weight of the squared coefficients.
         start: coefficients and biases to begin with; by default zero.
         steps: of L-BFGS, at most.
+        class_weights: (classes,) of the cross-entropy, a mean by these weights; None weighs all alike.
     """
     first = start or (features.new_zeros(features.shape[1], classes), features.new_zeros(classes))
     weight, bias = (nn.Parameter(value.clone()) for value in first)
@@ -65,7 +67,8 @@ def minimise(
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = functional.cross_entropy(features @ weight + bias, labels) + penalty * weight.square().sum()
+        likelihood = functional.cross_entropy(features @ weight + bias, labels, class_weights)
+        value = likelihood + penalty * weight.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
@@ -74,13 +77,15 @@ def minimise(
     return weight.detach(), bias.detach()
 
 
-def fit_rows(rows: Rows, classes: int, penalties: Sequence[float], steps: int = 100) -> list[Fit]:
+def fit_rows(
+    rows: Rows, classes: int, penalties: Sequence[float], steps: int = 100, class_weights: Tensor | None = None
+) -> list[Fit]:
     """A classifier for each penalty, from the largest on; the standardisation is folded into its weights."""
     mean, deviation = rows.features.mean(0), rows.features.std(0, correction=0).clamp(min=1e-6)
     features = (rows.features - mean) / deviation
     found, last = [], None
     for penalty in penalties:
-        last = minimise(features, rows.labels, classes, penalty, last, steps)
+        last = minimise(features, rows.labels, classes, penalty, last, steps, class_weights)
         weight = (last[0] / deviation[:, None]).T.contiguous()
         found.append(Fit(weight, last[1] - weight @ mean))
     return found
@@ -97,7 +102,13 @@ def fold_of_groups(rows: Rows, folds: int, seed: int) -> Tensor:
 
 
 def cross_validate(
-    plain: Rows, copies: Sequence[Rows], classes: int, penalties: Sequence[float], folds: int, seed: int
+    plain: Rows,
+    copies: Sequence[Rows],
+    classes: int,
+    penalties: Sequence[float],
+    folds: int,
+    seed: int,
+    class_weights: Tensor | None = None,
 ) -> list[tuple[float, float]]:
     """For each penalty the share of right answers and the mean log-likelihood on rows that were held out.
 
@@ -108,17 +119,20 @@ def cross_validate(
         penalties: largest first.
         folds: number of parts, each held out once.
         seed: chooses them.
+        class_weights: (classes,) by which rows count, in the fits and in both figures; None counts all alike.
     """
+    weights = plain.features.new_ones(classes) if class_weights is None else class_weights
+    counts = weights[plain.labels]
     fold = fold_of_groups(plain, folds, seed)
     right, likelihood = [0.0] * len(penalties), [0.0] * len(penalties)
     for number in range(folds):
         kept, held = fold != number, fold == number
         learned = joined([Rows(*(part[kept] for part in rows)) for rows in (plain, *copies)])
-        for index, fit in enumerate(fit_rows(learned, classes, penalties)):
+        for index, fit in enumerate(fit_rows(learned, classes, penalties, class_weights=class_weights)):
             scores = plain.features[held] @ fit.weight.T + fit.bias
-            right[index] += float((scores.argmax(1) == plain.labels[held]).sum())
-            likelihood[index] -= float(functional.cross_entropy(scores, plain.labels[held], reduction="sum"))
-    count = len(plain.labels)
+            right[index] += float(counts[held][scores.argmax(1) == plain.labels[held]].sum())
+            likelihood[index] -= float(functional.cross_entropy(scores, plain.labels[held], weights, reduction="sum"))
+    count = float(counts.sum())
     return [(one / count, other / count) for one, other in zip(right, likelihood, strict=True)]
 
 

@@ -63,3 +63,15 @@ def class_weights(setting: str | Sequence[float], counts: NDArray[np.int64]) -> 
     occurring = np.maximum(counts, 1).astype(np.float64)
     weights = occurring ** (-1.0 if setting == "balanced" else -0.5)
     return np.asarray(weights * occurring.sum() / (weights * occurring).sum())
+
+
+def shown_weights(setting: str | Sequence[float], counts: NDArray[np.int64], evenly: bool = False) -> Tensor | None:
+    """Weights (C,) by which classes that occur `counts` times count in a run; None for equal ones.
+
+    Args:
+        setting, counts: of the loss, see `class_weights`.
+        evenly: whether batches show each class equally often.
+    """
+    parts = [class_weights(setting, counts), class_weights("balanced", counts) if evenly else None]
+    found = [weights for weights in parts if weights is not None]
+    return torch.from_numpy(np.prod(found, axis=0)).float() if found else None

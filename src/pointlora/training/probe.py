@@ -15,6 +15,7 @@ from pointlora.data.progress import Progress
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError
 from pointlora.models.backbone import Backbone
+from pointlora.models.heads import feature_summary
 from pointlora.randomness import isolated_randomness
 from pointlora.recipes.parts import DataConfig, ModelConfig
 from pointlora.recipes.runs import TrainRecipe
@@ -112,10 +113,11 @@ def linear_probe(model: Backbone, splits: Splits, transform: TransformConfig, ba
 def cloud_features(
     model: Backbone, dataset: PointCloudDataset, transform: TransformConfig, batch_size: int = 32
 ) -> Tensor:
-    """Features of every cloud: tokens before the patches, then mean and maximum of the patch tokens.
+    """Features of every cloud: tokens before the patches, then mean and maximum of the patch tokens, then mean and
+    deviation of what points have beside x, y, z.
 
     Returns:
-        (n, (P + 2) C) float64 on the CPU.
+        (n, (P + 2) C + 2F) float64 on the CPU.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -123,7 +125,9 @@ def cloud_features(
     with Progress(f"batches of the {dataset.split} split") as progress:
         loader = make_loader(dataset, transform, batch_size, train=False, pending=device.type == "cuda")
         for batch in progress.over(loader):
-            (sequence,) = model.encode(on_device(batch.points, device))
+            points = on_device(batch.points, device)
+            (sequence,) = model.encode(points)
             summary = [sequence.prefix.flatten(1), sequence.patches.mean(1), sequence.patches.amax(1)]
+            summary.append(feature_summary(points, model.sizes.num_features))
             rows.append(torch.cat(summary, 1).double().cpu())
     return torch.cat(rows)

@@ -69,6 +69,10 @@ class Task(ABC):
         """The Lightning module that trains it; its `selection` holds the criterion after each epoch."""
 
     @abstractmethod
+    def label_weights(self, recipe: TrainRecipe, splits: Splits) -> Tensor | None:
+        """By how much each class (or part) counts in training, (classes,): by the loss, and by how often it is shown."""
+
+    @abstractmethod
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
     ) -> tuple[PointLoader, PointLoader | None]:

@@ -20,6 +20,7 @@ from pointlora.training.classification.metrics import ClassificationMetrics
 from pointlora.training.classification.module import ClassificationModule
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, probe_loaders, train_loader
 from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
@@ -43,6 +44,9 @@ class Classification(Task):
         return ClassificationModule(
             model, recipe.optimizer, recipe.training, splits.train.class_names, splits.train.class_counts()
         )
+
+    def label_weights(self, recipe: TrainRecipe, splits: Splits) -> Tensor | None:
+        return shown_weights(recipe.training.class_weights, splits.train.class_counts(), splits.balanced)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig

@@ -33,6 +33,7 @@ from pointlora.training.data import (
     probe_loaders,
     train_loader,
 )
+from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
@@ -63,8 +64,12 @@ class PartSegmentation(Task):
         score_parts(model, batch, _parts(split).space, torch.device("cpu"))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> PartModule:
-        counts = None if recipe.training.class_weights == "none" else part_counts(_parts(splits.train))
+        counts = _counts_for(recipe, splits)
         return PartModule(model, recipe.optimizer, recipe.training, _parts(splits.train).space, counts)
+
+    def label_weights(self, recipe: TrainRecipe, splits: Splits) -> Tensor | None:
+        counts = _counts_for(recipe, splits)
+        return None if counts is None else shown_weights(recipe.training.class_weights, counts)
 
     def loaders(
         self, splits: Splits, transform: TransformConfig, run: RunConfig
@@ -168,6 +173,11 @@ def part_counts(train: PartDataset) -> NDArray[np.int64]:
     chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _COUNTED)).astype(int)).tolist()
     labels = [train.labelled_cloud(index)[1] for index in chosen]
     return np.bincount(np.concatenate(labels)[np.concatenate(labels) >= 0], minlength=train.space.num_parts)
+
+
+def _counts_for(recipe: TrainRecipe, splits: Splits) -> NDArray[np.int64] | None:
+    """`part_counts` of a run that weighs parts by them."""
+    return None if recipe.training.class_weights == "none" else part_counts(_parts(splits.train))
 
 
 def _parts(dataset: PointCloudDataset) -> PartDataset:
