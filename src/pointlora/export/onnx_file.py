@@ -134,7 +134,7 @@ class _Contents:
         inner = _FIELDS[kind].get(one.number)
         if inner is None:
             raise CheckpointError(
-                f"{self.path} wasn't written by `pointlora export`: a {kind} of it has field {one.number}"
+                f"{self.path} is no .onnx file that `pointlora export` wrote: a {kind} of it has field {one.number}"
             )
         if inner and one.wire != BYTES:
             raise Damaged(f"a {kind} has a {inner} that is a number")
