@@ -32,7 +32,7 @@ COMMON: dict[str, Any] = {
 
 def weights(rows: int, columns: int) -> NDArray[np.float32]:
     """The same each time."""
-    return (4 * np.random.default_rng([rows, columns]).normal(size=(rows, columns))).astype(np.float32)
+    return (1.5 * np.random.default_rng([rows, columns]).normal(size=(rows, columns))).astype(np.float32)
 
 
 def classifier(**changes: Any) -> onnx.ModelProto:
@@ -68,7 +68,7 @@ def segmenter(space: PartSpace = SPACE, **changes: Any) -> onnx.ModelProto:
     ]
     constants = {
         "axes": np.array([1], dtype=np.int64),
-        "of_cloud": weights(width, space.num_parts),
+        "of_cloud": weights(width, space.num_parts) / 4,
         "of_query": weights(width, space.num_parts + 1)[:, 1:],
     }
     inputs = [
@@ -80,7 +80,7 @@ def segmenter(space: PartSpace = SPACE, **changes: Any) -> onnx.ModelProto:
             helper.make_node("Gather", ["rows", "category"], ["row"]),
             helper.make_node("Add", ["sum", "row"], ["logits"]),
         ]
-        constants["rows"] = weights(len(space.categories), space.num_parts)[:, None]
+        constants["rows"] = weights(len(space.categories), space.num_parts)[:, None] / 4
         inputs.append(helper.make_tensor_value_info("category", TensorProto.INT64, ["B"]))
     return model_of(nodes, constants, inputs, ["B", "M", space.num_parts], described.to_metadata())
 
@@ -90,9 +90,9 @@ def score(
 ) -> NDArray[np.float64]:
     """What `segmenter` makes of a prepared cloud (N, 3 + F) and queries (M, 3 + F)."""
     width = points.shape[1]
-    cloud = points.max(0).astype(np.float64) @ weights(width, space.num_parts)
+    cloud = points.max(0).astype(np.float64) @ weights(width, space.num_parts) / 4
     scores = cloud + queries.astype(np.float64) @ weights(width, space.num_parts + 1)[:, 1:]
-    return scores + (weights(len(space.categories), space.num_parts)[category] if space.categories else 0)
+    return scores + (weights(len(space.categories), space.num_parts)[category] / 4 if space.categories else 0)
 
 
 def model_of(

@@ -35,6 +35,7 @@ class OnnxNetwork:
     def __init__(self, file: OnnxFile, device: str = "auto") -> None:
         self.path, self.description = file.path, file.description
         providers, options = providers_for(device), session_options()
+        onnxruntime.set_default_logger_severity(_FATAL_ONLY)
         try:
             self.session = onnxruntime.InferenceSession(file.content, options, providers)
         except Exception as error:  # onnxruntime's own kinds have no other class in common
