@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.adapters.described_data import read_density, read_mesh_samples
 from pointlora.data.density import density_warning
 from pointlora.data.notices import say_of_cloud, say_of_file
 from pointlora.errors import AdapterError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
-    read_density,
     read_features,
-    read_mesh_samples,
     read_transform,
     turned,
 )
