@@ -9,6 +9,7 @@ from pointlora.adapters.described_data import read_density, read_mesh_samples
 from pointlora.adapters.loading import adapter_classes, adapter_parts
 from pointlora.data.transforms import TransformConfig
 from pointlora.export.description import CLASSIFICATION, ExportDescription
+from pointlora.methods.registration import CUSTOM
 from pointlora.models.backbone import Backbone
 
 
@@ -33,7 +34,7 @@ def describe_export(
     return ExportDescription(
         task=config["base_model"]["task"],
         model=config["base_model"]["name"],
-        method=config["method"].get("name") or config["method"]["kind"],
+        method=method_name(config["method"]),
         adapter_hash=config["weights_sha256"],
         num_points=transform.num_points,
         min_points=min(model.sizes.group_size, transform.num_points),
@@ -48,3 +49,9 @@ def describe_export(
         density=read_density(config),
         mesh_samples=read_mesh_samples(config),
     )
+
+
+def method_name(method: dict[str, Any]) -> str:
+    """The preset of a method's settings, or the kind of method where they are nobody's."""
+    name: str = method.get("name") or CUSTOM
+    return str(method["kind"]) if name == CUSTOM else name

@@ -22,8 +22,8 @@ _SIZES = {"points": ("batch", "points"), "queries": ("batch", "queries"), "categ
 def traced(network: ExportedNetwork) -> ExportedProgram:
     """What torch.export makes of a network, for any number of clouds, points and queries."""
     examples = random_inputs(network, 2, max(least_points(network), 32) + 5, seed=0)
-    shapes = {name: {place: Dim.DYNAMIC for place in range(len(_SIZES[name]))} for name in network.names}
-    torch._dynamo.reset()  # what was compiled before counts towards its limit
+    shapes = {name: dict.fromkeys(range(len(_SIZES[name])), Dim.DYNAMIC) for name in network.names}
+    torch.compiler.reset()  # what was compiled before counts towards its limit
     # Dynamo, because only there is the length of a tensor a symbol.
     return torch.export.export(network, tuple(examples), dynamic_shapes=shapes, strict=True)
 

@@ -1,7 +1,7 @@
 """Our operators as graphs of standard ONNX operators, which pick the same points, ties included.
 
 torch.onnx translates all of a network but the operators of `pointlora.ops`, which appear as single nodes in what
-torch.export makes (`pointlora.ops.compiling.whole_in_exports`). Squares and sums are rounded one by one here as there.
+torch.export makes (`pointlora.ops.compiling.operators_in_exports`). Squares and sums are rounded one by one here as there.
 Equal numbers go by their index: ONNX promises it of ArgMax, ArgMin and TopK.
 """
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from onnxscript import FLOAT, INT64, opset18, script
+
+from pointlora.torch_private import distance_operator
 
 op: Any = opset18
 OPSET = 18
@@ -119,4 +121,4 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         "greedy_order": greedy_order,
     }
     own = {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
-    return {**own, torch.ops.aten._cdist_forward.default: cdist}
+    return {**own, distance_operator(): cdist}

@@ -55,39 +55,60 @@ def quantized(model: Any, calibration: Sequence[Inputs] = ()) -> bytes:
     Returns:
         the content of an .onnx file, without metadata.
     """
+    import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 
-    chosen = {"nodes_to_quantize": layers_to_quantize(model), "op_types_to_quantize": ["MatMul", "Gemm"]}
+    model = with_products(model)
+    chosen = {"nodes_to_quantize": layers_to_quantize(model), "op_types_to_quantize": ["MatMul"], "per_channel": True}
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        output = Path(folder) / "model.onnx"
+        source, output = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, source)
         if calibration:
-            quantize_static(
-                model,
-                output,
-                _Reader(calibration),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                **chosen,
-            )
+            kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
+            quantize_static(source, output, _Reader(calibration), QuantFormat.QDQ, **kinds, **chosen)
         else:
-            quantize_dynamic(model, output, per_channel=True, weight_type=QuantType.QInt8, **chosen)
+            quantize_dynamic(source, output, weight_type=QuantType.QInt8, **chosen)
         return output.read_bytes()
 
 
-def layers_to_quantize(model: Any) -> list[str]:
-    """Names of the nodes that multiply with a constant weight of enough inputs."""
+def with_products(model: Any) -> Any:
+    """A model whose layers are products and sums, not Gemm: the quantizer can't take one weight in two of these."""
     import onnx
 
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    weights = {tensor.name: tensor for tensor in result.graph.initializer}
+    turned: dict[str, Any] = {}
+    nodes = []
+    for node in result.graph.node:
+        settings = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        if node.op_type != "Gemm" or settings.pop("transB", 0) != 1 or settings.keys() - {"alpha", "beta"}:
+            nodes.append(node)
+            continue
+        rows, weight, *bias = node.input
+        if weight not in turned:
+            values = onnx.numpy_helper.to_array(weights[weight])
+            turned[weight] = onnx.numpy_helper.from_array(np.ascontiguousarray(values.T), f"{weight}.turned")
+        product = f"{node.name}.product"
+        outputs = [product] if bias else list(node.output)
+        nodes.append(onnx.helper.make_node("MatMul", [rows, turned[weight].name], outputs, product))
+        if bias:
+            nodes.append(onnx.helper.make_node("Add", [product, *bias], list(node.output), f"{node.name}.sum"))
+    del result.graph.node[:]
+    result.graph.node.extend(nodes)
+    result.graph.initializer.extend(turned.values())
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in result.graph.initializer if tensor.name in used or tensor.name not in turned]
+    del result.graph.initializer[:]
+    result.graph.initializer.extend(kept)
+    return result
+
+
+def layers_to_quantize(model: Any) -> list[str]:
+    """Names of the products with a constant weight of enough inputs."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    names = []
-    for node in model.graph.node:
-        weight = shapes.get(node.input[1], ()) if node.op_type in ("MatMul", "Gemm") else ()
-        turned = any(each.name == "transB" and onnx.helper.get_attribute_value(each) for each in node.attribute)
-        if len(weight) == 2 and weight[1 if turned else 0] >= _FEWEST_INPUTS:
-            names.append(node.name)
-    return names
+    found = [(node.name, shapes.get(node.input[1], ())) for node in model.graph.node if node.op_type == "MatMul"]
+    return [name for name, weight in found if len(weight) == 2 and weight[0] >= _FEWEST_INPUTS]
 
 
 def check_loss(measure: Measure, before: float, after: float, calibrated: bool, force: bool) -> Quantization:

@@ -56,7 +56,9 @@ def random_inputs(network: ExportedNetwork, batch: int, num_points: int, seed: i
     return inputs
 
 
-def trial_inputs(network: ExportedNetwork, transform: TransformConfig, samples: Sequence[Sample]) -> Iterator[list[Tensor]]:
+def trial_inputs(
+    network: ExportedNetwork, transform: TransformConfig, samples: Sequence[Sample]
+) -> Iterator[list[Tensor]]:
     """What an exported file is tried on: random clouds of several sizes, one and three at a time, then the samples."""
     least = least_points(network)
     for batch, wanted in ((1, 700), (3, transform.num_points), (1, 5000)):

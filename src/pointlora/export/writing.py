@@ -13,7 +13,6 @@ import torch
 
 from pointlora.adapters.loading import adapter_features, load_adapted_model
 from pointlora.atomic import write_atomically
-from pointlora.checks import check_choice
 from pointlora.data.transforms import TransformConfig
 from pointlora.errors import ConfigError
 from pointlora.export.checking import check_outputs
@@ -66,10 +65,19 @@ class Exporter:
             num_points=prepared.get("num_points", 1024), features=adapter_features(folder, config), **kept
         )
         self.model = cast(Backbone, model)
+        self._models: dict[bool, Any] = {}
 
     def network(self, preprocess: bool) -> ExportedNetwork:
         """The function that is exported."""
         return exported_network(self.model, self.transform if preprocess else None)
+
+    def onnx_model(self, preprocess: bool) -> Any:
+        """That function as an `onnx.ModelProto` of float32, made once."""
+        from pointlora.export import onnx_graph
+
+        if preprocess not in self._models:
+            self._models[preprocess] = onnx_graph.onnx_model(self.network(preprocess))
+        return self._models[preprocess]
 
     def describe(self, opset: int) -> ExportDescription:
         """What the file says of itself, before it is quantized."""
@@ -91,7 +99,6 @@ class Exporter:
         Raises:
             ConfigError: if logits differ, int8 costs too much, or the model is too large for the format.
         """
-        from pointlora.export.onnx_graph import onnx_model
         from pointlora.export.operators import OPSET
 
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
@@ -101,12 +108,12 @@ class Exporter:
                 f"{_MOST_PARAMETERS:,}: use --format torch"
             )
         network, description = self.network(self.preprocess), self.describe(OPSET)
-        model = onnx_model(network)
+        model = self.onnx_model(self.preprocess)
         session = SessionModel(model.SerializeToString(), network.names)
         trials = trial_inputs(network, self.transform, samples)
         difference = check_outputs(network, session.compute, trials, "onnxruntime")
         if quantization is not None:
-            model, described = quantization.apply(self, model)
+            model, described = quantization.apply(self)
             description = replace(description, quantization=described)
         return Export(write_model(model, description, output), description, difference)
 
@@ -148,34 +155,28 @@ class Quantizing:
     calibration: Sequence[Sample] = ()
     force: bool = False
 
-    def apply(self, exporter: Exporter, model: Any) -> tuple[Any, Quantization]:
+    def apply(self, exporter: Exporter) -> tuple[Any, Quantization]:
         """The quantized model, and what its file says of it.
 
         The figures are of the network without preparation, whose layers are the same: data sets come prepared.
 
         Args:
             exporter: whose model it is.
-            model: of float32.
         """
         import onnx
 
-        from pointlora.export.onnx_graph import onnx_model
-
-        network = exporter.network(False)
-        plain = onnx_model(network) if exporter.preprocess else model
+        network, plain = exporter.network(False), exporter.onnx_model(False)
         before = self.measure.of(SessionModel(plain.SerializeToString(), network.names))
         smaller = self._quantized(exporter, network, plain)
         after = self.measure.of(SessionModel(smaller, network.names))
         described = check_loss(self.measure, before, after, bool(self.calibration), self.force)
         if exporter.preprocess:
-            smaller = self._quantized(exporter, exporter.network(True), model)
+            smaller = self._quantized(exporter, exporter.network(True), exporter.onnx_model(True))
         return onnx.load_from_string(smaller), described
 
     def _quantized(self, exporter: Exporter, network: ExportedNetwork, model: Any) -> bytes:
         inputs = (sample_inputs(network, exporter.transform, sample) for sample in self.calibration)
-        named = [
-            {name: value.numpy() for name, value in zip(network.names, each, strict=True)} for each in inputs
-        ]
+        named = [{name: value.numpy() for name, value in zip(network.names, each, strict=True)} for each in inputs]
         return quantized(model, named)
 
 
@@ -183,6 +184,8 @@ def write_model(model: Any, description: ExportDescription, output: str | os.Pat
     """Write a model with its description, atomically."""
     import onnx
 
+    described = onnx.ModelProto()
+    described.CopyFrom(model)
     for key, value in description.to_metadata().items():
-        model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
-    return write_atomically(output, lambda file: file.write(model.SerializeToString()))
+        described.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
+    return write_atomically(output, lambda file: file.write(described.SerializeToString()))

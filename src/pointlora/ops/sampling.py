@@ -16,7 +16,7 @@ from torch import Tensor
 from pointlora.ops import triton_dispatch
 from pointlora.ops.compiling import is_looped, is_taken_whole
 from pointlora.ops.validation import check_count, check_lengths, check_points
-from pointlora.torch_private import squared_difference
+from pointlora.torch_private import squared_difference, while_loop
 
 # Numbers among which the largest is looked for at a time, and how many there must be in all for that to be worthwhile.
 _BLOCK = 64
@@ -134,8 +134,6 @@ def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tens
 
 def sample_in_a_loop(points: Tensor, num_samples: int, starts: Tensor) -> Tensor:
     """The same as a loop that an exported program holds, instead of all its steps."""
-    from torch._higher_order_ops.while_loop import while_loop
-
     rows = points.permute(2, 0, 1).contiguous()
     places = torch.arange(num_samples, device=points.device)
 

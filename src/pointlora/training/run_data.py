@@ -52,8 +52,8 @@ class RunData:
 
     def measure(self, model: nn.Module) -> float:
         """That figure of a model, on the clouds held out."""
-        data = transform_config(self.recipe.data, self.splits.features)
-        figures = self.task.evaluate(model, self.held_out, data, self.recipe.training).as_dict()
+        transform = transform_config(self.recipe.data, self.splits.features)
+        figures = self.task.evaluate(model, self.held_out, transform, self.recipe.training).as_dict()
         return float(figures[self.metric])
 
 
