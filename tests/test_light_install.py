@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 import venv
 from pathlib import Path
 
@@ -68,21 +69,26 @@ def test_it_classifies_and_labels(light: Path) -> None:
 
 
 def test_what_needs_more_says_so_in_a_line(light: Path) -> None:
-    """Training, pictures, and models of torch."""
-    for words in (["train", "--data.root", "x"], ["predict", "--adapter", "a", "x.ply"], ["predict", "x.ply"]):
+    """Adapters, and training."""
+    for words in (["predict", "--adapter", "a", "x.ply"], ["train", "--data.root", "x", "--model.name", "point_mae"]):
         done = run(light, "-m", "pointlora.cli.main", *words)
         assert done.returncode == 2
-        assert done.stderr.startswith("pointlora: error: ")
-        assert len(done.stderr.splitlines()) == 1
+        assert re.fullmatch(r"pointlora: error: the package \w+ is not installed: .*\n", done.stderr)
 
 
 @pytest.mark.parametrize(
     "words", [["-c", "import pointlora.prediction.onnx"], ["-m", "pointlora.cli.main", "predict", "--help"]]
 )
 def test_it_starts_within_a_second(light: Path, words: list[str]) -> None:
+    """Of a processor: others may be busy on it."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     seconds = []
     for _ in range(4):  # the first one compiles
-        before = time.perf_counter()
+        before = spent()
         assert run(light, *words).returncode == 0
-        seconds.append(time.perf_counter() - before)
+        seconds.append(spent() - before)
     assert min(seconds) < 1
