@@ -23,6 +23,7 @@ COMMANDS = {
     "probe": ("pointlora.cli.probe", "see what a backbone's frozen features separate"),
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files, or label their parts"),
+    "convert": ("pointlora.cli.convert", "merge an adapter into a checkpoint for the backbone's own code"),
     "export": ("pointlora.cli.export", "write a model for other programs: ONNX, torch.export, int8"),
     "demo": ("pointlora.cli.demo", "adapt to scans in three ways and draw predictions, in a few minutes"),
     "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),

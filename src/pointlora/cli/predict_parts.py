@@ -1,10 +1,10 @@
-"""`pointlora predict` with an adapter for part segmentation: labelled clouds, a table, and a picture."""
+"""`pointlora predict` for part segmentation: labelled clouds, a table, and a picture."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pointlora.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pointlora.prediction import PartPrediction
+    from pointlora.prediction.part_labelling import PartLabeller
     from pointlora.reports.parts import PartPanel
 
 DEFAULT_PICTURES = 8
@@ -48,11 +49,16 @@ class LabelledFile:
         }
 
 
-def run_parts(options: Namespace) -> int:
-    """Label, write, and print; returns the exit code. Of each file only its line and its panel are kept in memory."""
+def run_parts(options: Namespace, open_predictor: Callable[[], PartLabeller]) -> int:
+    """Label, write, and print; returns the exit code. Of each file only its line and its panel are kept in memory.
+
+    Args:
+        options: of the command line.
+        open_predictor: opens the network once everything else has been checked.
+    """
     from pointlora.data.file_names import expand_paths
     from pointlora.data.parts.colors import part_colors
-    from pointlora.prediction import PartPrediction, PartPredictor, write_prediction
+    from pointlora.prediction import PartPrediction, write_prediction
     from pointlora.prediction.part_files import PICTURE, plan_outputs
     from pointlora.reports.figures import new_figure
     from pointlora.reports.parts import draw_parts
@@ -64,7 +70,7 @@ def run_parts(options: Namespace) -> int:
         _can_draw(new_figure)
     files = list(expand_paths(options.files))
     outputs = iter(plan_outputs([path for path in files if isinstance(path, Path)], options.output))
-    predictor = PartPredictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
+    predictor = open_predictor()
     good: list[LabelledFile] = []
     bad: list[DataError] = []
     panels: list[PartPanel] = []
