@@ -5,6 +5,7 @@ import pytest
 
 from adapter_samples import write_adapter
 from command_line import error_of
+from export_runs import train_small
 from pointlora.cli import main as command_line
 from pointlora.export.description import ExportDescription
 
@@ -56,14 +57,7 @@ def test_an_adapter_becomes_a_file(capsys, tmp_path):
 @pytest.mark.parametrize("task", ["classification", "part_segmentation"])
 def test_a_run_becomes_int8(task, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = [
-        *("train", "tiny_pointlora", "--task", task, "--output", "run", "--method", "{name: pointlora, prompt_dim: 8}"),
-        *("--model.embed_dim", "48", "--model.depth", "3", "--model.num_heads", "3", "--model.checkpoint", "null"),
-        *("--model.num_groups", "16", "--model.group_size", "8", "--model.tokenizer_dims", "[16, 24, 32]"),
-        *("--data.num_points", "128", "--data.options", "{train_size: 120, test_size: 24}"),
-        *("--training.epochs", "1", "--training.workers", "0", "--training.tensorboard", "false"),
-    ]
-    assert command_line.main(words) == 0
+    train_small(tmp_path / "run", task)
     for more in ([], ["--calibration", "4", "--preprocess"]):
         words = ["export", "run", "--output", "m.onnx", "--quantize", "int8", "--force", *more]
         assert command_line.main(words) == 0
