@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pointlora.data.parts.space import PartSpace
 from pointlora.export.description import ExportDescription
+from pointlora.export.onnx_file import sealed
 
 NUM_POINTS, OPSET = 64, 18
 CLASS_NAMES = ("cube", "sphere", "cone")
@@ -114,5 +115,5 @@ def model_of(
 def write(model: onnx.ModelProto, path: Path) -> Path:
     """The file, its folder made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(sealed(model.SerializeToString()))
     return path

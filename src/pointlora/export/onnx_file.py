@@ -8,6 +8,7 @@ it does harm. https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from math import prod
@@ -41,6 +42,9 @@ _MOST_BYTES = 2**31 - 1  # of any message
 _MOST_FIELDS = 5_000_000
 _MOST_DIMENSIONS = 16
 _DEEPEST = 64
+# The last entry of the model's metadata: its field 14, with a key in field 1 and a value in field 2.
+_SEAL_KEY = b"pointlora_sha256"
+_SEAL_BYTES = 2 + 2 + len(_SEAL_KEY) + 2 + 64
 # At the same place onnxruntime looks for the mark of its own format.
 _OTHER_FORMAT = slice(4, 8), b"ORTM"
 
@@ -80,7 +84,21 @@ def read_onnx(path: str | os.PathLike[str]) -> OnnxFile:
     described = ExportDescription.from_metadata(found.metadata, path)
     if found.opsets.get("") != described.opset:
         raise CheckpointError(f"{path} says opset {described.opset} of itself, but is of {found.opsets.get('')}")
+    if sealed(content[:-_SEAL_BYTES]) != content:
+        raise CheckpointError(
+            f"{path} was changed or damaged after it was written: its SHA-256 is not the one in it; export it again"
+        )
     return OnnxFile(path, content, described)
+
+
+def sealed(content: bytes) -> bytes:
+    """A serialized model with one more entry of metadata behind it: the SHA-256 of everything before.
+
+    So a file whose weights or description were touched is noticed. It is no signature: who means harm can make another.
+    """
+    digest = hashlib.sha256(content).hexdigest().encode()
+    entry = b"\x0a" + bytes([len(_SEAL_KEY)]) + _SEAL_KEY + b"\x12" + bytes([len(digest)]) + digest
+    return content + b"\x72" + bytes([len(entry)]) + entry
 
 
 @dataclass

@@ -19,6 +19,7 @@ from pointlora.export.checking import check_outputs
 from pointlora.export.describing import describe_export
 from pointlora.export.description import ExportDescription, Quantization
 from pointlora.export.network import ExportedNetwork, exported_network
+from pointlora.export.onnx_file import sealed
 from pointlora.export.quantization import Measure, check_loss, quantized
 from pointlora.export.samples import Sample, sample_inputs, trial_inputs
 from pointlora.export.session import SessionModel
@@ -188,4 +189,4 @@ def write_model(model: Any, description: ExportDescription, output: str | os.Pat
     described.CopyFrom(model)
     for key, value in description.to_metadata().items():
         described.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
-    return write_atomically(output, lambda file: file.write(described.SerializeToString()))
+    return write_atomically(output, lambda file: file.write(sealed(described.SerializeToString())))
