@@ -31,13 +31,13 @@ class OfficialFile(NamedTuple):
     Attributes:
         path: of the file.
         family: whose layout it has; several read the same.
-        count: of its tensors.
+        tensors: how many it holds.
         difference: largest one between the adapter's logits and those of a network that read the file.
     """
 
     path: Path
     family: str
-    count: int
+    tensors: int
     difference: float
 
 
