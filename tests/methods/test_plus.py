@@ -16,8 +16,8 @@ def full_size():
 
 def test_it_trains_at_most_1_7_per_cent(full_size):
     count = count_parameters(full_size)
-    lora, head, class_token = 221_184, (3 * 2 * 384 + 1) * 15, 2 * 384
-    assert count.trainable == lora + head + class_token
+    lora, head = 221_184 // 2, (2 * 3 * 2 * 384 + 1) * 15
+    assert count.trainable == lora + head
     assert count.share <= 0.017
 
 
@@ -45,6 +45,22 @@ def test_the_tokenizer_keeps_nothing_for_the_backward():
     assert own.positions.grad_fn is None
 
 
+def test_no_gradient_goes_to_the_lower_half_of_the_blocks_nor_through_the_second_scale():
+    torch.manual_seed(0)
+    sizes = {"embed_dim": 48, "depth": 4, "num_heads": 3, "num_groups": 8, "group_size": 8}
+    model = create_model("point_mae", num_classes=3, tokenizer_dims=(16, 24, 32), **sizes)
+    sequences = apply_method(model, "pointlora-plus").train().encode(random_clouds(2, 64), (1, 2))
+    assert [sequence.num_patches for sequence in sequences] == [4, 4, 8, 8]
+    assert [sequence.tokens.requires_grad for sequence in sequences] == [False, False, False, True]
+    assert not hasattr(model.blocks[1].attn.qkv, "branches")
+
+
+def test_a_class_token_that_the_head_reads_is_trained():
+    sizes = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 8, "group_size": 8}
+    model = create_model("point_mae", num_classes=3, tokenizer_dims=(16, 24, 32), pooling=["class_token"], **sizes)
+    assert apply_method(model, "pointlora-plus").cls_token.requires_grad
+
+
 def test_the_head_learns_at_its_own_rate():
     from pointlora.training.optimizer import learning_rate_factors
 
@@ -53,4 +69,4 @@ def test_the_head_learns_at_its_own_rate():
     apply_method(model, method_config("pointlora-plus", head_lr_factor=0.1))
     factors = learning_rate_factors(model)
     assert factors[id(model.head.weight)] == 0.1
-    assert factors[id(model.blocks[0].attn.qkv.branches["lora"].A)] == 1.0
+    assert factors[id(model.blocks[1].attn.qkv.branches["lora"].A)] == 1.0

@@ -62,6 +62,36 @@ def test_every_family_has_it(name):
     assert torch.isfinite(model(random_clouds(2, 64)).logits).all()
 
 
+@pytest.mark.parametrize("name", list_models())
+def test_a_further_scale_is_the_same_network_on_coarser_patches(name):
+    model = classifier(name, head="linear", levels=[0, 2], pooling=["max", "mean"], scales=2)
+    torch.manual_seed(1)
+    coarse = create_model(name, num_classes=5, **{**SIZES, "num_groups": 4, "group_size": 16}).eval()
+    shared = {key: value for key, value in model.state_dict().items() if not key.startswith(("head.", "generator."))}
+    coarse.load_state_dict(shared, strict=False)
+    points = random_clouds(2, 64)
+    with torch.no_grad():
+        beside, own = model.encode(points, (0, 2))[:2], model.encode(points, (0, 2))[2:]
+        expected = coarse.encode(points, (0, 2))
+        logits = model(points).logits
+    for found, wanted in zip(beside, expected, strict=True):
+        torch.testing.assert_close(found.tokens, wanted.tokens, atol=1e-5, rtol=1e-4)
+    assert [sequence.num_patches for sequence in own] == [8, 8]
+    features = model.pool(*beside, *own)
+    assert features.shape[1] == model.head.in_features == 8 * 48
+    torch.testing.assert_close(logits, model.head(features), atol=1e-5, rtol=1e-4)
+
+
+def test_methods_that_change_the_tokens_read_one_scale():
+    with pytest.raises(ConfigError, match="set it to 1"):
+        apply_method(classifier(scales=2), "ppt")
+    with pytest.raises(ConfigError, match="set it to 1"):
+        apply_method(classifier(scales=2), "pointlora")
+    assert apply_method(classifier(scales=2), "lora").scales == 2
+    assert apply_method(classifier(), "pointlora-plus").scales == 2
+    assert apply_method(classifier(scales=1), "pointlora-plus").scales == 1
+
+
 def test_what_the_model_says_counts_more_than_what_the_method_says():
     own = apply_method(classifier(levels=[1]), "probe")
     assert (own.head_kind, own.levels, own.pooling) == ("linear", (1,), ("max", "mean"))
@@ -76,6 +106,8 @@ def test_what_the_model_says_counts_more_than_what_the_method_says():
         ({"levels": 2}, "must be a list"),
         ({"pooling": ["median"]}, "pooling"),
         ({"head": "deep"}, "model.head"),
+        ({"scales": 0}, "model.scales"),
+        ({"scales": 5}, "model.scales"),
     ],
 )
 def test_wrong_options_are_named(options, words):

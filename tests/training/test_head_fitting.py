@@ -111,7 +111,7 @@ def probe_recipe(tmp_path, **method):
 def test_probe_is_a_method(tmp_path):
     results = fine_tune(from_mapping(TrainRecipe, probe_recipe(tmp_path)))
     assert (results["best_epoch"], results["epochs"]) == (0, 0)
-    assert results["trained_parameters"] == results["head_parameters"] == 3 * (2 * 2 * 16 + 1)
+    assert results["trained_parameters"] == results["head_parameters"] == 3 * (2 * 2 * 2 * 16 + 1)
     assert results["accuracy"] > 0.5
     found, _ = pointlora.adapters.loading.load_adapted_model(tmp_path / "run/adapter")
     assert found.levels == (0, 1)

@@ -55,8 +55,12 @@ class LoraBranch(BottleneckBranch):
         return f"rank={self.A.shape[0]}, scaling={self.scaling:g}, merged={self.merged}"
 
 
-def add_lora(model: nn.Module, targets: tuple[str, ...], rank: int, scaling: float, dropout: float) -> list[str]:
+def add_lora(
+    model: nn.Module, targets: tuple[str, ...], rank: int, scaling: float, dropout: float, first_block: int = 0
+) -> list[str]:
     """Put a LoRA branch beside every linear layer of the blocks whose name ends with one of `targets`.
+
+    Blocks before `first_block` get none: a backward pass then ends there, if nothing before it is trained.
 
     Returns:
         the full names of the adapted layers.
@@ -71,11 +75,12 @@ def add_lora(model: nn.Module, targets: tuple[str, ...], rank: int, scaling: flo
             raise ConfigError(
                 f"LoRA target {target!r} names no linear layer of the blocks; there are {', '.join(names)}"
             )
-    for name, layer in found.items():
+    adapted = {name: layer for name, layer in found.items() if int(name.split(".")[1]) >= first_block}
+    for name, layer in adapted.items():
         if rank > min(layer.weight.shape):
             raise ConfigError(f"rank {rank} is larger than the width {min(layer.weight.shape)} of {name}")
         add_branch(model, name, "lora", LoraBranch(layer, rank, scaling, dropout))
-    return list(found)
+    return list(adapted)
 
 
 @torch.no_grad()

@@ -78,18 +78,31 @@ class PointLora(Method):
 
     def attach(self, model: Backbone) -> None:
         config, prompted = self.config, self._prompted(model)
-        if config.readout == "levels":
-            model.set_readout(linear_readout(model.sizes.depth))
+        if config.readout != "published":
+            model.set_readout(linear_readout(model.sizes.depth, 2 if config.readout == "scales" else 1))
         if config.rank:
-            add_lora(model, config.targets or model.attention_layers, config.rank, config.scaling, config.dropout)
+            depth, targets = len(model.blocks), config.targets or model.attention_layers
+            add_lora(model, targets, config.rank, config.scaling, config.dropout, depth - config.adapted(depth))
         for name in prompted:
             mlp = self.prompts_of(int(name.split(".")[1])).layers[name.rsplit(".", 1)[-1]]
             add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, mlp)))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
-        head = ParameterGroup(model.task_parameters(), self.config.head_lr_factor)
+        head = ParameterGroup(self._task_parameters(model), self.config.head_lr_factor)
         groups = [head, ParameterGroup(model.added_parameters())]
         return [*groups, ParameterGroup(model.embedding_parameters())] if self.config.train_embedding else groups
+
+    def _task_parameters(self, model: Backbone) -> list[nn.Parameter]:
+        """Without the class token where the head doesn't read it: its gradient would need all blocks."""
+        parameters = model.task_parameters()
+        if self.config.readout != "scales" or "class_token" in getattr(model, "pooling", ()):
+            return parameters
+        unread = [getattr(model, name, None) for name in ("cls_token", "cls_position")]
+        return [parameter for parameter in parameters if not any(parameter is token for token in unread)]
+
+    @property
+    def changes_sequence(self) -> bool:
+        return bool(self.selection) or self.has_prompts
 
     @property
     def scales(self) -> Sequence[Scale]:

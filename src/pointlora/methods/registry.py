@@ -53,6 +53,11 @@ def apply_method(model: Model, method: MethodConfig | str) -> Model:
         raise ConfigError(f"{kind.__name__}.__init__: it must call super().__init__(config, model)")
     with naming(kind, "attach"):
         made.attach(model)
+    if model.further_scales and made.changes_sequence:
+        raise ConfigError(
+            f"model.scales is {1 + len(model.further_scales)}, but method {spec_of(config).kind} changes the tokens of "
+            "the backbone's own scale alone: set it to 1"
+        )
     model.method = made
     with naming(kind, "scales"):
         check_scales(made.scales)

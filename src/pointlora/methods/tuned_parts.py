@@ -25,8 +25,8 @@ class TunedParts(Method):
         self.trains = config.parts != "probe"
 
     def attach(self, model: Backbone) -> None:
-        if self.config.readout == "levels":
-            model.set_readout(linear_readout(model.sizes.depth))
+        if self.config.readout != "published":
+            model.set_readout(linear_readout(model.sizes.depth, 2 if self.config.readout == "scales" else 1))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
         if self.config.parts == "probe":

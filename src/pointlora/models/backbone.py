@@ -19,7 +19,7 @@ from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
 from pointlora.ops import group_scales
-from pointlora.ops.grouping import Patches
+from pointlora.ops.grouping import Patches, Scale
 from pointlora.ops.validation import with_colors
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     @property
+    def further_scales(self) -> Sequence[Scale]:
+        """Groupings that go through the blocks on their own, beside the backbone's own."""
+        return ()
+
+    @property
     def head_width(self) -> int | None:
         """Features of a cloud that the head reads; None where it has no such number."""
         return None
@@ -114,9 +119,9 @@ class Backbone(nn.Module):
         return checked_features(self.method, self.method.pool(features, sequence), self.head_width)
 
     def group(self, points: Tensor) -> list[Patches]:
-        """Patches of the backbone's own scale, then of those that the method wants."""
+        """Patches of the backbone's own scale, of the further ones, then of those that the method wants."""
         points = with_colors(points, self.sizes.channels, self.sizes.num_features)
-        scales = [self.sizes.scale, *self.method.scales]
+        scales = [self.sizes.scale, *self.further_scales, *self.method.scales]
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
@@ -157,7 +162,7 @@ class Backbone(nn.Module):
             levels: indices of blocks whose outputs are wanted; by default the last.
 
         Returns:
-            the sequences that left those blocks, normalised.
+            the sequences that left those blocks, normalised; those of the backbone's own scale come last.
         """
         own, *others = self.embed(self.group(points))
         return self.encode_tokens(self.arrange(own), others, levels)
@@ -165,9 +170,15 @@ class Backbone(nn.Module):
     def encode_tokens(
         self, own: TokenSet, others: Sequence[TokenSet], levels: Sequence[int] = ()
     ) -> list[TokenSequence]:
-        """`encode` from the backbone's own patches on and those of the method's scales."""
-        sequence = checked_sequence(self.method, "extend", self.method.extend(self.assemble(own), others))
-        return self.run_blocks(sequence, levels or (len(self.blocks) - 1,))
+        """`encode` from the backbone's own patches on, those of the further scales and of the method's."""
+        levels = levels or (len(self.blocks) - 1,)
+        further = len(self.further_scales)
+        beside: list[TokenSequence] = []
+        with torch.no_grad():
+            for scale in others[:further]:
+                beside += self.run_blocks(self.assemble(self.arrange(scale)), levels)
+        sequence = checked_sequence(self.method, "extend", self.method.extend(self.assemble(own), others[further:]))
+        return [*beside, *self.run_blocks(sequence, levels)]
 
     def run_blocks(self, sequence: TokenSequence, levels: Sequence[int]) -> list[TokenSequence]:
         """The sequences that left the blocks named in `levels`, normalised."""

@@ -16,6 +16,7 @@ from pointlora.models.method import TokenSequence
 from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
+from pointlora.ops.grouping import Scale
 
 
 class ClassifierOutput(NamedTuple):
@@ -45,7 +46,7 @@ class PointClassifier(ClassTokenBackbone):
     Args:
         sizes: see `Sizes`.
         num_classes: number of classes.
-        head, levels, pooling: see `Readout`; by default those of the method, or else the published ones.
+        head, levels, pooling, scales: see `Readout`; by default those of the method, or else the published ones.
 
     Attributes:
         generation_weight: weight of `ClassifierOutput.generation_loss` in the training loss.
@@ -55,6 +56,7 @@ class PointClassifier(ClassTokenBackbone):
     generation_weight = 0.0
     head_kind: str
     levels: tuple[int, ...]
+    scales: int
 
     def __init__(
         self,
@@ -63,25 +65,31 @@ class PointClassifier(ClassTokenBackbone):
         head: str | None = None,
         levels: Sequence[int] | None = None,
         pooling: Sequence[str] | None = None,
+        scales: int | None = None,
     ) -> None:
         super().__init__(sizes)
         check_integer("num_classes", num_classes, 1)
         self.num_classes = num_classes
-        self.chosen_readout = Readout(head, levels, pooling)
+        self.chosen_readout = Readout(head, levels, pooling, scales)
         self.build_prefix()
         self.set_readout(Readout())
 
     def set_readout(self, defaults: Readout) -> None:
-        published = Readout("mlp", (self.sizes.depth - 1,), type(self).pooling)
+        published = Readout("mlp", (self.sizes.depth - 1,), type(self).pooling, 1)
         readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
-        self.head_kind, self.levels, self.pooling = readout  # type: ignore[assignment]
+        self.head_kind, self.levels, self.pooling, self.scales = readout  # type: ignore[assignment]
         self.make_head()
+
+    @property
+    def further_scales(self) -> list[Scale]:
+        groups, size = self.sizes.scale
+        return [Scale(max(groups >> step, 1), size << step) for step in range(1, self.scales)]
 
     @property
     def pooled_width(self) -> int:
         """Width of the backbone's own pooled features."""
         widths = {"class_token": self.class_token_width}
-        return len(self.levels) * sum(widths.get(name, self.sizes.embed_dim) for name in self.pooling)
+        return self.scales * len(self.levels) * sum(widths.get(name, self.sizes.embed_dim) for name in self.pooling)
 
     @property
     def class_token_width(self) -> int:
@@ -112,7 +120,7 @@ class PointClassifier(ClassTokenBackbone):
 
         Args:
             points: (B, N, 3 + F).
-            sequences: the levels, from `encode`.
+            sequences: the levels of all scales, from `encode`.
         """
         pooled = self.pool(*sequences)
         if not isinstance(self.head, FeatureLinear):

@@ -189,6 +189,14 @@ class Method(nn.Module):
         """Groupings wanted besides the backbone's own; all are made in one pass."""
         return ()
 
+    @property
+    def changes_sequence(self) -> bool:
+        """Whether tokens are added or changed beside what branches do: then no further scales can be read."""
+        own = type(self)
+        return any(
+            getattr(own, name) is not getattr(Method, name) for name in ("extend", "before_block", "after_block")
+        )
+
     def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> TokenSequence:
         """Change the sequence before the first block; positions aren't added yet.
 

@@ -86,7 +86,7 @@ class PointFemae(Backbone):
         return nn.ModuleList(FemaeBlock(sizes.embed_dim, sizes.num_heads, rate) for rate in rates)
 
     def assemble(self, own: TokenSet) -> TokenSequence:
-        nearest = nearest_indices(own.centers, own.centers, min(self.neighbors, self.sizes.num_groups))
+        nearest = nearest_indices(own.centers, own.centers, min(self.neighbors, own.centers.shape[1]))
         return super().assemble(own)._replace(neighbors=nearest)
 
     def call_block(self, block: nn.Module, sequence: TokenSequence) -> Tensor:

@@ -93,7 +93,8 @@ class PointGptClassifier(PointGpt, PointClassifier):
         wanted = sorted({*self.levels, len(self.blocks) - 1})
         sequences = self.encode_tokens(in_order(own, order), others, wanted)
         sequence = sequences[-1]
-        logits = self.head(self.read(points, sequences[: len(self.levels)])).float()
+        levels = [each for number, each in enumerate(sequences) if wanted[number % len(wanted)] in self.levels]
+        logits = self.head(self.read(points, levels)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
             loss = self.generator.loss(_before_each_patch(sequence), reorder(patches[0], order))

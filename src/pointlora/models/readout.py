@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pointlora.checks import check_choice
+from pointlora.checks import check_choice, check_integer
 from pointlora.errors import ConfigError
 
 HEADS = ("mlp", "linear")
 POOLINGS = ("class_token", "max", "mean")
+# With four, the largest patches have eight times the points of the backbone's own.
+MOST_SCALES = 4
 
 
 class Readout(NamedTuple):
@@ -20,11 +22,15 @@ class Readout(NamedTuple):
         levels: indices of the blocks whose outputs are pooled, from 0 on.
         pooling: what is read of each: `class_token` (what stands before the patches), `max` over the patches and what
             follows them, `mean` over the patches.
+        scales: how many groupings of the cloud are read: the backbone's own, and each further one with half as many
+            patches of twice as many points, which goes through the same tokenizer and blocks. No gradient goes through
+            the further ones, which would take half as long again and gained nothing. Classification.
     """
 
     head: str | None = None
     levels: Sequence[int] | None = None
     pooling: Sequence[str] | None = None
+    scales: int | None = None
 
     def over(self, others: Readout) -> Readout:
         """This one, with the values of `others` in the place of None."""
@@ -32,6 +38,7 @@ class Readout(NamedTuple):
             others.head if self.head is None else self.head,
             others.levels if self.levels is None else self.levels,
             others.pooling if self.pooling is None else self.pooling,
+            others.scales if self.scales is None else self.scales,
         )
 
     def check(self, depth: int | None = None) -> Readout:
@@ -46,6 +53,8 @@ class Readout(NamedTuple):
         if self.head is not None:
             check_choice("model.head", self.head, HEADS)
         levels = None if self.levels is None else check_levels(self.levels, depth)
+        if self.scales is not None:
+            check_integer("model.scales", self.scales, 1, MOST_SCALES)
         if self.pooling is None:
             return self._replace(levels=levels)
         _check_several("model.pooling", self.pooling, "[max, mean]")
@@ -78,6 +87,6 @@ def feature_levels(depth: int) -> tuple[int, ...]:
     return tuple(sorted({max(depth * third // 3, 1) - 1 for third in (1, 2, 3)}))
 
 
-def linear_readout(depth: int) -> Readout:
-    """A linear head on maximum and mean of three levels."""
-    return Readout("linear", feature_levels(depth), ("max", "mean"))
+def linear_readout(depth: int, scales: int = 1) -> Readout:
+    """A linear head on maximum and mean of three levels of each scale."""
+    return Readout("linear", feature_levels(depth), ("max", "mean"), scales)

@@ -101,7 +101,7 @@ class PartSegmenter(Backbone):
     def set_readout(self, defaults: Readout) -> None:
         published = Readout("mlp", feature_levels(self.sizes.depth))
         readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
-        self.head_kind, self.levels, _ = readout  # type: ignore[assignment]
+        self.head_kind, self.levels, *_ = readout  # type: ignore[assignment]
         self.make_head()
 
     @property

@@ -35,6 +35,8 @@ class ModelConfig:
         head: mlp (published) or linear; by default the method's, as are levels and pooling.
         levels: blocks whose outputs the head reads, from 0 on, for example [1, 3, 5].
         pooling: what the head of classification reads of each: class_token, max and mean.
+        scales: groupings that the head of classification reads: 1, the backbone's own; with each further one half as
+            many patches of twice as many points, through the same blocks.
         head_init: random, or probe: the head starts as the penalised logistic regression on the frozen backbone's
             features; by default the method's.
         options: what else `create_model` takes for this model, for example {head_layers: 1x} for maskpoint.
@@ -54,6 +56,7 @@ class ModelConfig:
     head: str | None = None
     levels: list[int] | None = None
     pooling: list[str] | None = None
+    scales: int | None = None
     head_init: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -65,7 +68,7 @@ class ModelConfig:
                 check_integer(f"model.{key}", getattr(self, key), 1)
         if self.drop_path_rate is not None:
             check_number("model.drop_path_rate", self.drop_path_rate, 0, 1)
-        Readout(self.head, self.levels, self.pooling).check(self.depth)
+        Readout(self.head, self.levels, self.pooling, self.scales).check(self.depth)
         if self.head_init is not None:
             check_choice("model.head_init", self.head_init, HEAD_INITS)
         for width in self.tokenizer_dims or ():
@@ -79,7 +82,7 @@ class ModelConfig:
     @property
     def readout(self) -> dict[str, Any]:
         """What was said of the head, as arguments of `create_model`."""
-        return {key: getattr(self, key) for key in ("head", "levels", "pooling") if getattr(self, key) is not None}
+        return {key: getattr(self, key) for key in Readout._fields if getattr(self, key) is not None}
 
     @property
     def sizes(self) -> dict[str, Any]:

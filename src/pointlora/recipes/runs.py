@@ -221,8 +221,9 @@ class TrainRecipe:
         if self.task != "part_segmentation":
             self.data.check_no_labels()
         self.method = resolve_method(self.method)
-        if self.task == "part_segmentation" and self.model.pooling is not None:
-            raise ConfigError("model.pooling belongs to task classification: leave it out, or set task")
+        for key in ("pooling", "scales"):
+            if self.task == "part_segmentation" and getattr(self.model, key) is not None:
+                raise ConfigError(f"model.{key} belongs to task classification: leave it out, or set task")
         if self.probes and self.model.checkpoint is None:
             raise ConfigError(
                 f"the head of method {self.method['name']} starts as a probe (model.head_init), which random weights "

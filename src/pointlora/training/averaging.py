@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from pointlora.training.trained_state import load_trained_state, trained_state
 
-# How much of the way from the start, 0, to the end of tuning, 1, is tried; the first of equals is taken.
+# How much of the way from the start, 0, to the end of tuning, 1, is tried; of equals the furthest is taken: with few
+# clouds to choose by there are many, and on average tuning is better than the start.
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -106,7 +107,7 @@ def best_factor(
     for factor in FACTORS:
         load_trained_state(model, interpolated(start, end, factor))
         figures[factor] = measure()
-    best = max(FACTORS, key=lambda factor: (figures[factor], -factor))
+    best = max(FACTORS, key=lambda factor: (figures[factor], factor))
     load_trained_state(model, interpolated(start, end, best))
     return best, figures[best]
 

@@ -49,6 +49,8 @@ class PointLoraConfig(MethodConfig):
         alpha: the update is scaled by alpha / r; None stands for alpha = r.
         rslora: scale by alpha / sqrt(r) instead (Kalajdzievski, 2023).
         dropout: on the input of the low-rank update, in training.
+        upper_share: of the blocks, the last ones, that are adapted, in (0, 1]. Where nothing before them is trained, a
+            step needs no backward pass there.
         targets: last names of the linear layers that are adapted: `qkv`, `proj`, `fc1`, `fc2`, …, or longer ends of
             their names, such as `attn.proj`; None stands for the projections of every attention of the model.
         scales: the scales of token selection, coarse or fine in any number; () for none. None stands for the
@@ -70,7 +72,8 @@ class PointLoraConfig(MethodConfig):
             drift, as the release does; `frozen` always uses the pre-trained ones.
         train_embedding: train the tokenizer's first stage and the position embedding.
         readout: `published` leaves the head as it is; `levels` makes a linear head on maximum and mean of three levels,
-            which starts as a probe, where the model doesn't say otherwise.
+            which starts as a probe, where the model doesn't say otherwise; `scales` has it read a second, coarser
+            grouping of the cloud as well, without selected tokens and prompts.
         head_lr_factor: of the learning rate of the head and the class token.
     """
 
@@ -78,6 +81,7 @@ class PointLoraConfig(MethodConfig):
     alpha: float | None = None
     rslora: bool = False
     dropout: float = 0.0
+    upper_share: float = 1.0
     targets: tuple[str, ...] | None = None
     scales: tuple[SelectionScale, ...] | None = None
     scorer: str = "learned"
@@ -94,7 +98,7 @@ class PointLoraConfig(MethodConfig):
 
     @property
     def head_init(self) -> str:
-        return "probe" if self.readout == "levels" else "random"
+        return "random" if self.readout == "published" else "probe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,6 +110,7 @@ class PointLoraConfig(MethodConfig):
         check(self.rank >= 0, "rank", self.rank, "0 or more")
         check(self.alpha is None or self.alpha > 0, "alpha", self.alpha, "positive")
         check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
+        check(0 < self.upper_share <= 1, "upper_share", self.upper_share, "in (0, 1]")
         check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
         check(self.head_lr_factor > 0, "head_lr_factor", self.head_lr_factor, "positive")
         check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
@@ -125,6 +130,10 @@ class PointLoraConfig(MethodConfig):
         """Factor of the low-rank update."""
         alpha = self.rank if self.alpha is None else self.alpha
         return alpha / (self.rank**0.5 if self.rslora else self.rank) if self.rank else 0.0
+
+    def adapted(self, depth: int) -> int:
+        """How many of so many blocks are adapted, the last ones."""
+        return max(round(depth * self.upper_share), 1)
 
     def scales_for(self, num_groups: int, group_size: int) -> tuple[SelectionScale, ...]:
         """The scales of selection for a backbone that cuts `num_groups` patches of `group_size` points."""
@@ -158,9 +167,14 @@ SPEC = MethodSpec(
         "pointlora": Preset(PointLoraConfig(), "PointLoRA as released: LoRA, token selection, shared prompts"),
         "pointlora-plus": Preset(
             PointLoraConfig(
-                scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen", readout="levels"
+                upper_share=0.5,
+                scales=(),
+                prompts="none",
+                train_embedding=False,
+                tokenizer_batchnorm="frozen",
+                readout="scales",
             ),
-            "LoRA, and a linear head on three levels that starts as the probe: for few labels",
+            "LoRA, and a linear head on two scales that starts as the probe: for few labels and for many",
         ),
         "lora": Preset(
             PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),

@@ -31,7 +31,7 @@ class TunedPartsConfig(MethodConfig):
 
     @property
     def head_init(self) -> str:
-        return "probe" if self.readout == "levels" else "random"
+        return "random" if self.readout == "published" else "probe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +39,7 @@ class TunedPartsConfig(MethodConfig):
         check(self.parts in PARTS, "parts", self.parts, f"one of {', '.join(PARTS)}")
         check(self.readout in READOUTS, "readout", self.readout, f"one of {', '.join(READOUTS)}")
         if self.parts == "probe":
-            check(self.readout == "levels", "readout", self.readout, "levels for a probe")
+            check(self.readout != "published", "readout", self.readout, "levels or scales for a probe")
             check(self.tokenizer_batchnorm == "frozen", "tokenizer_batchnorm", self.tokenizer_batchnorm, "frozen")
         if not self.pretrained:
             check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
@@ -55,7 +55,7 @@ SPEC = MethodSpec(
         "full": Preset(TunedPartsConfig("all"), "every parameter"),
         "scratch": Preset(TunedPartsConfig("all", pretrained=False), "every parameter, from random weights"),
         "probe": Preset(
-            TunedPartsConfig("probe", "frozen", readout="levels"),
+            TunedPartsConfig("probe", "frozen", readout="scales"),
             "logistic regression on frozen features: seconds, and nothing but a linear head",
         ),
         "head_only": Preset(TunedPartsConfig("head", "frozen"), "the head and the class token"),
