@@ -17,8 +17,12 @@ from pointlora.errors import AdapterError
 from pointlora.export.official import write_official
 from random_runs import write_run
 
+SLOW = pytest.mark.slow
 
-@pytest.mark.parametrize("method", ["lora", "full", "bitfit", "head_only"])
+
+@pytest.mark.parametrize(
+    "method", ["lora", "full", *(pytest.param(name, marks=SLOW) for name in ("bitfit", "head_only"))]
+)
 def test_classifiers(tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]) -> None:
     run, output = write_run(tmp_path / "run", method), tmp_path / "merged.pth"
     assert main(["convert", str(run), "--to", "official", "--output", str(output)]) == 0
@@ -53,12 +57,13 @@ def test_part_segmenters(tmp_path: Path) -> None:
     ("run", "message"),
     [
         ({"method": "pointlora"}, "its method adds .*lora, full, bitfit and head_only can"),
-        ({"method": "token_selection"}, "can't be merged: its method adds "),
-        ({"method": "dapt"}, "can't be merged: its method adds "),
-        ({"method": "ppt"}, "can't be merged: its method adds "),
+        pytest.param({"method": "token_selection"}, "can't be merged: its method adds ", marks=SLOW),
+        pytest.param({"method": "dapt"}, "can't be merged: its method adds ", marks=SLOW),
+        pytest.param({"method": "ppt"}, "can't be merged: its method adds ", marks=SLOW),
         ({"method": "pointlora-plus"}, "has another head than the official network .*'linear'.*readout published"),
         ({"method": "lora", "levels": (0, 1)}, r"another head .*its levels \(0, 1\), published \(1,\)"),
         ({"method": "lora", "pooling": ("max",)}, "another head .*its pooling"),
+        ({"method": "lora", "scales": 2}, "another head .*its scales 2, published 1"),
         ({"method": "lora", "num_features": 1}, "takes 1 features beside x, y, z"),
         ({"method": "lora", "task": "part_segmentation", "space": PartSpace(("a", "b"))}, "knows no object categories"),
     ],

@@ -21,7 +21,12 @@ NETWORKS = {
     "point_gpt_s_cls_full": ("point_gpt_s", {}),
 }
 SIZES = {"embed_dim": 48, "depth": 3, "num_heads": 3, "num_groups": 24, "group_size": 8}
-PART_SEGMENTERS = [name for name in list_models() if not name.startswith(("point_jepa", "point2vec", "uni3d"))]
+FAST = ("point_mae_tiny", "maskpoint", "point_femae", "point_gpt_s")
+PART_SEGMENTERS = [
+    pytest.param(name, marks=() if name in FAST else pytest.mark.slow)
+    for name in list_models()
+    if not name.startswith(("point_jepa", "point2vec", "uni3d"))
+]
 
 
 def plain(name: str, task: str = "classification", **options: object) -> torch.nn.Module:
@@ -64,7 +69,10 @@ def test_golden_weights_come_back_as_they_were() -> None:
         assert torch.equal(weights[key], golden.state_dict[golden.meta["aliases"].get(key, key)].view_as(value)), key
 
 
-@pytest.mark.parametrize("name", ["point_mae_tiny", "point_femae", "point_gpt_s", "recon", "maskpoint"])
+@pytest.mark.parametrize(
+    "name",
+    ["point_femae", "point_gpt_s", *(pytest.param(n, marks=pytest.mark.slow) for n in ("point_mae_tiny", "recon"))],
+)
 def test_ours_reads_it_back(name: str) -> None:
     model = plain(name)
     layout, weights = official_weights(name, "classification", model.state_dict())

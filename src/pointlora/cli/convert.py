@@ -31,8 +31,8 @@ def run(arguments: Sequence[str]) -> int:
 
     written = write_official(adapter_folder(options.run), options.output, options.base)
     print(
-        f"{written.path}: a fine-tuned {written.family} file, {written.tensors} tensors; read back, its logits differ by "
-        f"{written.difference:.1g} from those of the adapter"
+        f"{written.path}: a fine-tuned {written.family} file, {written.tensors} tensors; read back, its logits differ "
+        f"by {written.difference:.1g} from those of the adapter"
     )
     return 0
 

@@ -21,7 +21,7 @@ from pointlora.models.official import file_content, official_weights
 
 # Of the largest logit. Merging rounds differently from adding.
 TOLERANCE = 1e-5
-_READOUT = ("head", "levels", "pooling")
+_READOUT = ("head", "levels", "pooling", "scales")
 _CLOUDS = 2
 
 
@@ -122,13 +122,13 @@ def _check_features(folder: object, model: Backbone) -> None:
 
 
 def _check_head(folder: object, model: Backbone, plain: Backbone) -> None:
-    for name in ("head_kind", "levels", "pooling"):
+    for name in ("head_kind", "levels", "pooling", "scales"):
         own, published = getattr(model, name, None), getattr(plain, name, None)
         if own != published:
             raise AdapterError(
                 f"{folder} has another head than the official network (its {name} {own!r}, published {published!r}): "
                 "official layouts have no place for it; train one with method.readout published (such as method lora) "
-                "and without model.head, levels and pooling"
+                "and without model.head, levels, pooling and scales"
             )
 
 
