@@ -48,6 +48,14 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
     assert read_onnx(write(segmenter(), tmp_path / "b.onnx")).description.inputs == ("points", "queries", "category")
 
 
+def test_what_is_exported_is_read(tmp_path: Path) -> None:
+    from pointlora.export.writing import write_model
+
+    model, described = classifier(), read_onnx(write(classifier(), tmp_path / "a.onnx")).description
+    model.ClearField("metadata_props")
+    assert read_onnx(write_model(model, described, tmp_path / "b.onnx")).description == described
+
+
 def of_initializer(model: onnx.ModelProto) -> TensorProto:
     return model.graph.initializer[1]
 
