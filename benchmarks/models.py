@@ -79,9 +79,10 @@ def plain_classifier(model: str) -> PlainClassifier:
     return plain
 
 
-def our_classifier(model: str, method: str = "pointlora") -> Any:
-    """Our classifier with a tuning method."""
-    return apply_method(create_model(model, num_classes=NUM_CLASSES, drop_path_rate=DROP_PATH), method)
+def our_classifier(model: str, method: str = "pointlora", num_features: int = 0) -> Any:
+    """Our classifier with a tuning method, of points with so many features."""
+    sizes = {"num_features": num_features, "drop_path_rate": DROP_PATH}
+    return apply_method(create_model(model, num_classes=NUM_CLASSES, **sizes), method)
 
 
 def classifier_pair(model: str, device: torch.device) -> Pair:

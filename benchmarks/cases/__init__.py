@@ -31,6 +31,7 @@ CASES: dict[str, Entry] = {
     "evaluate": Entry("network", "evaluate", "points to logits, a batch"),
     "latency": Entry("network", "latency", "points to logits, one cloud"),
     "train": Entry("training", "train", "a training step, AdamW included"),
+    "features": Entry("training", "features", "a step of pointlora-plus on 3 features; `plain` is that without any"),
     "pretrain": Entry("training", "pretrain", "a step of masked pre-training, 64 patches, 60 % masked"),
     "loading": Entry("loading", "loading", "16 clouds of 8192 points to a training batch of 16 x 1024"),
     "startup": Entry("startup", "startup", "`pointlora predict` on one file, from process start to answer"),

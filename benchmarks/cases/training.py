@@ -93,6 +93,18 @@ def train(context: Context) -> Case:
     return Case(variants, work + costs.optimizer(trained), apart=True)
 
 
+def features(context: Context) -> Case:
+    """Fine-tuning on points with three features, in the place of `plain` the same on points without."""
+    points, kind = context.points, context.device.type
+    labels = torch.arange(len(points), device=points.device) % NUM_CLASSES
+    steps = {}
+    for name, count in (("ours", 3), ("plain", 0)):
+        model = our_classifier(context.settings.model, "pointlora-plus", count).to(points.device)
+        given = torch.cat([points, torch.rand_like(points)[..., :count]], -1)
+        steps[name] = make_step(model, our_loss(model, given, labels), kind)
+    return Case(steps)
+
+
 def pretrain(context: Context) -> Case:
     """Masked pre-training under one random mask."""
     pair, kind = context.autoencoders, context.device.type

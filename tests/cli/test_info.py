@@ -23,6 +23,8 @@ from adapter_samples import CLASS_NAMES, SIZES, write_adapter, write_base
 from file_samples import kitti, ply_mesh, ply_points
 from goldens import load_golden
 from pointlora.cli.main import main
+from pointlora.data import write_shards
+from pointlora.data.files import write_ply
 from pointlora.errors import CheckpointError
 from pointlora.recipes.files import find_recipe
 
@@ -333,3 +335,29 @@ def test_names_that_no_output_can_show(tmp_path: Path, options: list[str]) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert "Höhe" in done.stdout
     assert not options or json.loads(done.stdout)["file"] == str(path)
+
+
+def test_features_of_data_sets_and_of_adapters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    points, colors = rng.random((2, 6, 20, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", points=points, colors=colors, labels=np.arange(6) % 2, intensity=points[..., 0])
+    assert info(tmp_path / "a.npz", capsys)["features"] == ["red", "green", "blue", "intensity"]
+    clouds = [np.concatenate([cloud, cloud[:, :1]], 1) for cloud in points]
+    write_shards(tmp_path / "shards", clouds, [0, 1] * 3, features=["intensity"])
+    found = info(tmp_path / "shards", capsys)
+    assert (found["kind"], found["features"], found["train"]["clouds"]) == ("data set shards", ["intensity"], 6)
+    for name in ("gear", "beam"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for number in range(2):
+            write_ply(tmp_path / "scans" / name / f"{number}.ply", points[number], (255 * colors[0]).astype(np.uint8))
+    assert info(tmp_path / "scans", capsys)["features"] == ["red", "green", "blue"]
+    (tmp_path / "scans" / "gear" / "0.ply").write_text("ply")
+    assert info(tmp_path / "scans", capsys)["features"] is None
+    folder = write_adapter(tmp_path / "mine")
+    assert info(folder, capsys)["features"] is None
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["preprocessing"] = {"features": {"names": ["intensity"], "centers": [0.5], "ranges": [1.0]}}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    assert info(folder, capsys)["features"] == ["intensity"]
+    (tmp_path / "recipe.yaml").write_text("data: {name: folder, root: scans, features: [intensity]}\n")
+    assert info(tmp_path / "recipe.yaml", capsys)["features"] == ["intensity"]

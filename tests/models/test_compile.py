@@ -55,15 +55,20 @@ def nothing_compiled_before():
     torch._dynamo.reset()
 
 
-def make(name, method, task="classification"):
+def make(name, method, task="classification", num_features=0):
     torch.manual_seed(0)
-    model = create_model(name, task, **SIZES, **OPTIONS[task])
+    model = create_model(name, task, num_features=num_features, **SIZES, **OPTIONS[task])
     if method:
         apply_method(model, method)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return model
+
+
+def with_features(points, num_features):
+    values = torch.randn(*points.shape[:2], num_features, generator=torch.Generator().manual_seed(5))
+    return torch.cat([points, values], -1)
 
 
 def inputs(model, points):
@@ -96,8 +101,8 @@ def check_step(found, expected, tolerance, wider=1):
     torch.testing.assert_close(*gradients, atol=10 * wider * tolerance * largest, rtol=0)
 
 
-def compare(name, method, backend, task):
-    model, points = make(name, method, task), random_clouds(4, 64)
+def compare(name, method, backend, task, num_features=0):
+    model, points = make(name, method, task, num_features), with_features(random_clouds(4, 64), num_features)
     other = copy.deepcopy(model)
     compiled = torch.compile(other, fullgraph=True, backend=backend)
     # Of the ReLUs of so many points, one may stand on its border: the bound on gradients is wider there. Means over all
@@ -106,7 +111,7 @@ def compare(name, method, backend, task):
     check_step(step(other, compiled, points), step(model, model, points), 1e-5, wider)
     with torch.no_grad():
         model.eval(), other.eval()
-        for clouds in (points, random_clouds(4, 64, seed=3)):
+        for clouds in (points, with_features(random_clouds(4, 64, seed=3), num_features)):
             given = inputs(model, clouds)
             torch.testing.assert_close(compiled(*given).logits, model(*given).logits, atol=1e-5, rtol=0)
 
@@ -126,6 +131,14 @@ def test_one_graph_in_each_mode_and_equal_numbers(name, method, task):
 def test_a_part_segmenter_is_one_graph():
     graphs = Graphs()
     compare("point_mae", "pointlora", graphs, "part_segmentation")
+    assert len(graphs) == 2
+
+
+@pytest.mark.parametrize("method", ["pointlora-plus", pytest.param("pointlora", marks=slow)])
+@every_task
+def test_features_are_part_of_the_graph(method, task):
+    graphs = Graphs()
+    compare("point_mae", method, graphs, task, num_features=3)
     assert len(graphs) == 2
 
 

@@ -169,3 +169,23 @@ def test_queries_of_a_network_with_colours_have_features_only():
         model.head.local[0].features.normal_()
     own = points[..., [0, 1, 2, 6, 7]]
     assert torch.equal(logits_of(model, points), model(points, torch.arange(3), own).logits)
+
+
+@pytest.mark.parametrize("name", ["uni3d_tiny", "point_bert"])
+def test_colours_of_pre_training_are_taken_from_features(name):
+    sizes = {**SIZES, "channels": 6, "num_features": 4}
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=5, color_features=1, **sizes).eval()
+    torch.manual_seed(0)
+    given = create_model(name, num_classes=5, **sizes).eval()
+    given.load_state_dict(model.state_dict())
+    points = torch.cat([random_clouds(3, 60), 2 * torch.rand(3, 60, 4) - 1], -1)
+    colors = (points[..., 4:7] + 1) / 2
+    expected = logits_of(given, torch.cat([points[..., :3], colors, points[..., 3:]], -1))
+    assert torch.equal(logits_of(model, points), expected)
+    assert not torch.equal(logits_of(given, points), expected)  # grey
+    assert model.sizes.as_dict()["color_features"] == 1
+    with pytest.raises(ConfigError, match="needs a backbone of 6 channels"):
+        create_model("point_mae", num_features=3, color_features=0)
+    with pytest.raises(ConfigError, match="color_features"):
+        create_model(name, num_features=3, color_features=1)

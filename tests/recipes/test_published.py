@@ -90,3 +90,9 @@ def test_published_settings_of_part_segmentation():
     with torch.device("meta"):
         model = create_model(recipe.model.name, recipe.task, **recipe.model.sizes)
     assert (model.num_parts, model.num_categories, model.sizes.num_groups) == (50, 16, 128)
+
+
+def test_recipes_name_features():
+    assert load("colored_scans").data.features == "auto"
+    for name in (name for name in list_recipes() if name.endswith("modelnet40")):
+        assert read_mapping(find_recipe(name))["data"]["features"] == []

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from pointlora.cli.main import main as call
+from pointlora.data.features import FeatureScaling
 from pointlora.data.files import write_ply
 from pointlora.errors import DataError
 from pointlora.prediction import PartPredictor, Predictor
+from pointlora.recipes.files import from_mapping
+from pointlora.recipes.runs import TrainRecipe
+from pointlora.training.model_factory import build_classifier
 
 RNG = np.random.default_rng(0)
 SMALL = ["--model.name", "point_mae_tiny", "--model.num_groups", "8", "--model.group_size", "8"]
@@ -97,7 +101,7 @@ def test_from_sixty_files_with_auto_to_predictions_on_others(
             (tmp_path / root / kind).mkdir(parents=True)
             for number in range(count):
                 write_sensed(tmp_path / root / kind / f"{number}{suffix}", value)
-    train = ["train", *SMALL, *PRETRAINED, *RUN[:-4], "--data.name", "folder", "--data.root", str(tmp_path / "data")]
+    train = ["train", *SMALL, *PRETRAINED, *RUN, "--data.root", str(tmp_path / "data")]
     train[train.index("lora")] = "pointlora-plus"
     settings = ["--data.features", "auto", "--training.epochs", "1", "--output", str(tmp_path / "run")]
     assert call([*train, *settings]) == 0
@@ -169,3 +173,14 @@ def test_normals_turn_with_the_up_axis(tmp_path: Path) -> None:
     assert np.array_equal(turned[:, :3], np.roll(cloud[:, :3], -1, 1))
     assert np.array_equal(turned[:, :3], turned[:, 3:6])
     assert np.array_equal(turned[:, 6], cloud[:, 6])
+
+
+def test_a_backbone_that_knows_colours_is_given_those_of_the_data() -> None:
+    scaling = FeatureScaling(
+        ("intensity", "red", "green", "blue"), (0.0, 127.5, 127.5, 127.5), (1.0, 127.5, 127.5, 127.5)
+    )
+    sizes = {"embed_dim": 48, "depth": 1, "num_heads": 3, "num_groups": 8, "group_size": 8}
+    for name, expected in (("uni3d_tiny", 1), ("point_mae", None)):
+        recipe = from_mapping(TrainRecipe, {"model": {"name": name, **sizes}, "method": {"name": "full"}})
+        model = build_classifier(recipe, ["a", "b"], features=scaling)
+        assert (model.sizes.num_features, model.sizes.color_features) == (4, expected)

@@ -14,7 +14,7 @@ from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.fit import fine_tune
 from pointlora.training.head_fitting import FIXED_PENALTY, fit_head
-from pointlora.training.logistic_regression import Rows, cross_validate, fit_rows, fold_of_groups
+from pointlora.training.logistic_regression import Rows, cross_validate, fit_rows, fold_of_groups, minimise
 from training_runs import SIZES, tiny_recipe
 
 TRANSFORM = TransformConfig(num_points=96)
@@ -49,6 +49,52 @@ def test_the_standardisation_is_folded_into_the_weights():
     # A minimum of the penalised loss of standardised features.
     assert weight.grad.abs().max() < 1e-3
     assert bias.grad.abs().max() < 1e-3
+
+
+def test_class_weights_count_a_row_so_many_times():
+    generator = torch.Generator().manual_seed(0)
+    features, labels = torch.randn(40, 6, generator=generator), (torch.arange(40) >= 36).long()
+    rows = Rows(features, labels, torch.arange(40))
+    # Nine rare rows for each one there is, but standardised by the numbers of the rows as they are.
+    often = torch.cat([torch.arange(36), torch.arange(36, 40).repeat(9)])
+    standard = (features - features.mean(0)) / features.std(0, correction=0)
+    weight, bias = minimise(standard[often], labels[often], 2, 1e-2)
+    (fit,) = fit_rows(rows, 2, [1e-2], 300, torch.tensor([1.0, 9.0]))
+    found = features @ fit.weight.T + fit.bias
+    torch.testing.assert_close(found, standard @ weight + bias, atol=2e-3, rtol=1e-3)
+
+
+def test_in_cross_validation_a_rare_row_counts_as_much_as_its_class():
+    labels = torch.tensor([0] * 30 + [1] * 3)
+    rows = Rows(torch.zeros(33, 1), labels, torch.arange(33))  # nothing tells them apart
+    ((natural, _),) = cross_validate(rows, [], 2, [1e-2], 3, 0)
+    ((balanced, likelihood),) = cross_validate(rows, [], 2, [1e-2], 3, 0, torch.tensor([1.0, 10.0]))
+    assert natural == pytest.approx(30 / 33)
+    assert balanced == pytest.approx(0.5)
+    assert likelihood == pytest.approx(-np.log(2), abs=1e-3)
+
+
+def test_a_head_is_fitted_to_the_features_of_points(tmp_path):
+    """Mean and deviation of two channels: the first says all, the cloud and the second nothing."""
+    random = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    values = random.normal(size=(2, 24, 96)).astype(np.float32)
+    values[0] += 3 * labels[:, None]
+    points = random.standard_normal((24, 96, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", points=points, labels=labels, warm=values[0], cold=values[1])
+    data = open_dataset("npz", tmp_path / "a.npz", "train", cache="off", test_fraction=0.0, features=["warm", "cold"])
+    network, found = model(num_features=2), []
+    plain = make_loader(data, TRANSFORM, 8, train=False)
+    assert pointlora.fit_head(network, plain).accuracy > 0.8
+    with torch.no_grad():
+        for batch in plain:
+            found.append((network(batch.points).logits.argmax(1) == batch.labels).float().mean())
+    assert min(found) == 1
+    columns = network.head.features[1] - network.head.features[0]
+    summary = np.concatenate([values.mean(2), values.std(2)])  # means of both, then deviations
+    told = columns.detach().abs() * torch.from_numpy(summary.std(1))
+    assert told[0] > 5 * told[1:].max()
+    assert not network.tokenizer.first_conv[0].features.any()
 
 
 def test_clouds_are_never_split_between_folds():

@@ -37,6 +37,7 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
         "total_parameters": total,
         "trained_percent": round(100 * trained / total, 3),
         **_outputs(config),
+        "features": _features(config),
         "preprocessing": config.get("preprocessing"),
     }
     for name in ("metrics", "measured_on", "selected_on"):
@@ -50,6 +51,14 @@ def describe_adapter(folder: Path) -> dict[str, Any]:
 def _method_name(method: dict[str, Any]) -> str:
     """The name under which the method is known with just these settings, or its kind."""
     return f"{method['kind']}, settings differ" if method.get("name") in (None, CUSTOM) else str(method["name"])
+
+
+def _features(config: dict[str, Any]) -> list[str] | None:
+    """Names of what the adapter's points have beside x, y, z; None where that is nothing."""
+    prepared = config.get("preprocessing")
+    scaling = prepared.get("features") if isinstance(prepared, dict) else None
+    names = scaling.get("names") if isinstance(scaling, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else None
 
 
 def _outputs(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.passed_over import PassedOver
+from pointlora.data.shards import INDEX
 from pointlora.errors import DataError
 
 
@@ -60,6 +61,9 @@ def _not_read(passed: PassedOver) -> dict[str, Any]:
     return {"passed_over": passed.as_dict()} if passed else {}
 
 
+# Files that are opened to see which features a folder has.
+_MOST_FILES = 16
+
 # data set -> patterns of files that only it has
 _LAYOUTS = {
     "scanobjectnn": (
@@ -72,6 +76,7 @@ _LAYOUTS = {
         "modelnet40_normal_resampled/modelnet40_shape_names.txt",
         "modelnet40_ply_hdf5_2048/ply_data_train*.h5",
     ),
+    "shards": (INDEX, f"train/{INDEX}"),
 }
 
 
@@ -86,10 +91,25 @@ def _describe_splits(name: str, folder: Path, splits: list[tuple[str, dict[str, 
             described[split] = f"not readable: {error}"
             continue
         described.setdefault("classes", list(dataset.class_names))
+        if "features" not in described:
+            described["features"] = _features(dataset)
         described[split] = _counts(dataset)
     if all(isinstance(described[split], str) for split, _ in splits):
         raise DataError(described[splits[0][0]].removeprefix("not readable: "))
     return described
+
+
+def _features(dataset: PointCloudDataset) -> list[str] | None:
+    """What `data.features: auto` would take, by a few of many files; None where one of them is damaged."""
+    from pointlora.data.datasets.files import FilesDataset, shared_features
+
+    if not isinstance(dataset, FilesDataset):
+        return list(dataset.automatic_features())
+    step = -(-len(dataset) // _MOST_FILES)
+    try:
+        return list(shared_features(dataset.sources[::step]))
+    except DataError:
+        return None
 
 
 def _counts(dataset: PointCloudDataset) -> dict[str, Any]:
@@ -142,6 +162,7 @@ def _describe_npz(path: Path) -> dict[str, Any]:
         "points": len(dataset.cloud(0)),
         "classes": list(dataset.class_names) or None,
         "labelled": dataset.labelled,
+        "features": _features(dataset),
         "split": "in the file" if has_split else "none in the file: drawn by class when it is opened",
     }
     for split in ("train", "test"):

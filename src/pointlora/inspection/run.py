@@ -25,7 +25,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": f"run of {recipe['command']}", "folder": str(folder)}
     results = folder / "results.json"
     described["finished"] = results.is_file()
-    described |= {key: recipe[key] for key in ("task", "model", "method", "data") if key in recipe}
+    described |= {key: recipe[key] for key in ("task", "model", "method", "data", "features") if key in recipe}
     described |= {"precision": recipe["precision"], "epochs": recipe["epochs"]}
     described["epochs_done"] = _epochs_done(folder / "metrics.csv")
     if results.is_file():
@@ -137,7 +137,10 @@ def describe_recipe(path: Path) -> dict[str, Any]:
         described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
     if command == "fewshot":
         described |= {key: getattr(recipe, key) for key in ("ways", "shots", "folds")}
-    described |= {"data": recipe.data.name, "precision": recipe.training.precision}
+    described["data"] = recipe.data.name
+    if recipe.data.features:
+        described["features"] = recipe.data.features
+    described |= {"precision": recipe.training.precision}
     described |= {"epochs": recipe.training.epochs, "output": recipe.output}
     if plugins:
         described["plugins"] = plugins

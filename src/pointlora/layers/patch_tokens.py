@@ -1,7 +1,8 @@
 """The fast ways through the mini-PointNet: which of them takes the place of its layers, if any.
 
-Without gradients on a CPU, and where columns of features alone are trained, the folded layers; in training on a CPU each stage block by block in the cache; everywhere
-else the layers themselves, except the first one behind the maximum, whose weight is split.
+Without gradients on a CPU, and where columns of features alone are trained, the folded layers; in other training on a
+CPU each stage block by block in the cache; everywhere else the layers themselves, except the first one behind the
+maximum, whose weight is split.
 """
 
 from __future__ import annotations

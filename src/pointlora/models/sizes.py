@@ -34,6 +34,8 @@ class Sizes:
         tokenizer_out: width of the tokenizer's output where it differs from `embed_dim` (Point-BERT).
         channels: numbers that the tokenizer takes of a point: 3, its coordinates, or 6, a colour in [0, 1] behind them.
         num_features: numbers F that a point has beside x, y, z, and beside the colours of 6 channels.
+        color_features: at which of these F red, green and blue begin, from -1 to 1 each, where a backbone of 6 channels
+            shall take its colours from them; None where it is given them, or grey.
     """
 
     embed_dim: int = 384
@@ -46,6 +48,7 @@ class Sizes:
     tokenizer_out: int | None = None
     channels: int = 3
     num_features: int = 0
+    color_features: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer_dims", tuple(self.tokenizer_dims))
@@ -65,6 +68,10 @@ class Sizes:
         if self.channels not in (3, 6):
             raise ConfigError(f"channels is {self.channels}, but it must be 3 or 6")
         check_integer("num_features", self.num_features, 0, MOST_FEATURES)
+        if self.color_features is not None:
+            check_integer("color_features", self.color_features, 0, self.num_features - 3)
+            if self.channels != 6:
+                raise ConfigError(f"color_features needs a backbone of 6 channels, and this one has {self.channels}")
         if self.embed_dim % self.num_heads:
             raise ConfigError(f"embed_dim {self.embed_dim} is not a multiple of num_heads {self.num_heads}")
         check_number("drop_path_rate", self.drop_path_rate, 0, 1, open_high=True)
@@ -87,10 +94,12 @@ class Sizes:
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; without `num_features` where there are none, as earlier releases wrote them."""
+        """Plain values for JSON, as earlier releases wrote them where there are no features."""
         values = {**asdict(self), "tokenizer_dims": list(self.tokenizer_dims)}
         if not self.num_features:
             del values["num_features"]
+        if self.color_features is None:
+            del values["color_features"]
         return values
 
 

@@ -47,7 +47,7 @@ def check_points(points: Tensor, name: str = "points", num_features: int | None 
         raise ShapeError(f"{name} of shape {tuple(points.shape)} holds no points")
 
 
-def with_colors(points: Tensor, channels: int, num_features: int = 0) -> Tensor:
+def with_colors(points: Tensor, channels: int, num_features: int = 0, color_features: int | None = None) -> Tensor:
     """Points (B, N, channels + F) as a network takes them: x, y, z, with 6 channels a colour, and then F features.
 
     Where a network of 6 channels is given no colours, they are all `MISSING_COLOR`, and a warning says so once.
@@ -56,6 +56,8 @@ def with_colors(points: Tensor, channels: int, num_features: int = 0) -> Tensor:
         points: (B, N, 3 + F), or with 6 channels (B, N, 6 + F) too.
         channels: 3 or 6.
         num_features: F.
+        color_features: at which of the F colours from -1 to 1 begin, which are taken where none are given; None for
+            grey.
 
     Raises:
         ShapeError: for any other shape or type.
@@ -72,6 +74,9 @@ def with_colors(points: Tensor, channels: int, num_features: int = 0) -> Tensor:
             f"points must have shape (B, N, {width}), or (B, N, {more}) with colours, not {tuple(points.shape)}"
         )
     check_points(points, num_features=num_features)
+    if color_features is not None:
+        colors = (points[..., 3 + color_features : 6 + color_features] + 1) / 2
+        return torch.cat([points[..., :3], colors, points[..., 3:]], -1)
     if not is_traced():
         _tell_of_missing_colors()
     grey = torch.full_like(points[..., :3], MISSING_COLOR)

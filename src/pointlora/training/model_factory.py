@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pointlora.adapters.loading import initial_model
 from pointlora.adapters.starting import start_from_adapter
+from pointlora.data.features import FeatureScaling
 from pointlora.data.parts.space import PartSpace
 from pointlora.errors import ConfigError
 from pointlora.methods.registry import apply_method
@@ -16,6 +17,7 @@ from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.classifier import PointClassifier
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.pretrained import locate_weights
+from pointlora.models.registry import get_family
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.randomness import isolated_randomness
 from pointlora.recipes.method import method_config
@@ -29,7 +31,7 @@ def build_classifier(
     recipe: TrainRecipe,
     class_names: Sequence[str],
     weights: Mapping[str, Tensor] | None = None,
-    num_features: int = 0,
+    features: FeatureScaling | None = None,
 ) -> PointClassifier:
     """The backbone with its pre-trained weights, if any, and the tuning method.
 
@@ -39,17 +41,20 @@ def build_classifier(
         recipe: what to build.
         class_names: of the data.
         weights: what `model.checkpoint` holds, where it has been read already.
-        num_features: of the data.
+        features: of the data; a backbone that knows colours from pre-training takes them from these.
 
     Raises:
         ConfigError: for an unknown model or sizes that don't fit together.
         CheckpointError: if the pre-trained file can't be read or doesn't fit.
     """
-    return cast(PointClassifier, _tuned_model(recipe, weights, num_classes=len(class_names), num_features=num_features))
+    return cast(PointClassifier, _tuned_model(recipe, weights, features, num_classes=len(class_names)))
 
 
 def build_part_segmenter(
-    recipe: TrainRecipe, space: PartSpace, weights: Mapping[str, Tensor] | None = None, num_features: int = 0
+    recipe: TrainRecipe,
+    space: PartSpace,
+    weights: Mapping[str, Tensor] | None = None,
+    features: FeatureScaling | None = None,
 ) -> PartSegmenter:
     """The backbone with its pre-trained weights, if any, a part head, and the tuning method; as `build_classifier`.
 
@@ -57,14 +62,20 @@ def build_part_segmenter(
         ConfigError, CheckpointError: as in `build_classifier`.
     """
     options: dict[str, Any] = {"num_parts": space.num_parts, "num_categories": space.num_categories}
-    options["num_features"] = num_features
     if recipe.model.head_dims is not None:
         options["head_dims"] = recipe.model.head_dims
-    return cast(PartSegmenter, _tuned_model(recipe, weights, **options))
+    return cast(PartSegmenter, _tuned_model(recipe, weights, features, **options))
 
 
-def _tuned_model(recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, **options: Any) -> nn.Module:
+def _tuned_model(
+    recipe: TrainRecipe, weights: Mapping[str, Tensor] | None, features: FeatureScaling | None, **options: Any
+) -> nn.Module:
     config, seed = recipe.model, recipe.training.seed
+    if features is not None:
+        options["num_features"] = len(features.names)
+        channels = config.options.get("channels", get_family(config.name).sizes.channels)
+        if channels == 6 and features.triples.colors:
+            options["color_features"] = features.triples.colors[0]
     model = initial_model(seed, config.name, recipe.task, **options, **config.readout, **config.sizes)
     if config.checkpoint is not None:
         # A file may come from fine-tuning on other classes (PointGPT's second stage): a run makes its own head.

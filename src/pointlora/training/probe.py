@@ -70,7 +70,7 @@ def probe_backbone(model: ModelConfig, data: DataConfig, seed: int = 0, batch_si
     recipe = TrainRecipe(model=model, data=data, method={"name": "full"})
     recipe.training.seed = seed
     splits = open_splits(recipe)
-    network = build_classifier(recipe, splits.train.class_names, num_features=splits.num_features)
+    network = build_classifier(recipe, splits.train.class_names, features=splits.features)
     device = evaluation_device(recipe.training.accelerator)
     with isolated_randomness("probe", seed):
         return linear_probe(network.to(device), splits, transform_config(data, splits.features), batch_size)

@@ -70,7 +70,7 @@ class Task(ABC):
 
     @abstractmethod
     def label_weights(self, recipe: TrainRecipe, splits: Splits) -> Tensor | None:
-        """By how much each class (or part) counts in training, (classes,): by the loss, and by how often it is shown."""
+        """(classes,) by which classes or parts count in training: by the loss, and by how often they are shown."""
 
     @abstractmethod
     def loaders(

@@ -5,6 +5,7 @@ import os
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -143,6 +144,25 @@ def test_fine_tuning_in_two_processes_equals_one(tmp_path):
     torch.testing.assert_close(losses(tmp_path / "1"), losses(tmp_path / "2"), rtol=0, atol=1e-5)
     assert confusions[0] == confusions[1]
     compare_weights(*(load_file(tmp_path / size / "adapter" / "adapter_model.safetensors") for size in "12"))
+
+
+@pytest.mark.slow
+def test_features_in_two_processes_equal_one(tmp_path):
+    random = np.random.default_rng(0)
+    points, labels = clouds(36, 160), np.arange(36) % 3
+    colors = random.random((36, 160, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", points=points, labels=labels, colors=colors, is_test=np.arange(36) >= 24)
+    for size in (1, 2):
+        recipe = tiny_recipe(tmp_path / str(size), epochs=3, protocol="last", recalibrate=False)
+        recipe["data"] = {"name": "npz", "root": str(tmp_path / "a.npz"), "num_points": 128, "features": ["colors"]}
+        recipe["model"]["drop_path_rate"] = 0.0
+        recipe["method"] = {"name": "lora", "rank": 2}
+        run_ranks(run_recipe, recipe, size=size)
+    one, two = (load_file(tmp_path / size / "adapter" / "adapter_model.safetensors") for size in "12")
+    (name,) = [name for name in one if name.endswith("first_conv.0.features")]
+    assert one[name].abs().max() > 1e-4
+    torch.testing.assert_close(one[name], two[name], rtol=0, atol=1e-5)
+    compare_weights(one, two)
 
 
 def test_part_segmentation_in_two_processes_equals_one(tmp_path):

@@ -8,7 +8,8 @@ import numpy as np
 
 from pointlora.checks import check_choice, check_number
 from pointlora.data.datasets.files import FilesDataset
-from pointlora.data.datasets.folder_layout import LAYOUT, SPLITS, class_files, named_files
+from pointlora.data.datasets.folder_entries import SPLITS
+from pointlora.data.datasets.folder_layout import LAYOUT, class_files, named_files
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.errors import DataError
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pointlora.data.datasets.folder_entries import SPLITS, add_others, cloud_files, entries, say_others, split_folders
 from pointlora.data.datasets.splits import hashed_choice
-from pointlora.data.passed_over import PassedOver, is_visible
+from pointlora.data.passed_over import PassedOver
 from pointlora.errors import DataError
 from pointlora.names import unknown_name
 
@@ -16,15 +17,6 @@ LAYOUT = (
     "<root>/<class>/<file>, <root>/train/<class>/<file> and <root>/test/<class>/<file>, or "
     "<root>/<class>/train/<file> and <root>/<class>/test/<file>"
 )
-SPLITS = ("train", "validation", "test", "all")
-# What a split's folder may be called, in any case.
-_ALIASES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "val"),
-    "test": ("test", "testing"),
-    "all": ("all",),
-}
-_PLAIN = ("train", "validation", "val", "test", "all")
 _NUMBERED = re.compile(r"(.+)_\d+$")
 
 
@@ -60,7 +52,7 @@ def class_files(
     for part in _parts(base, folders, split):
         found = _files_by_class(part, names, may_lack=part != folders.get("train"))
         files = [[*members, *more] for members, more in zip(files, found, strict=True)]
-    _say_others(base, {folder.name for folder in folders.values()})
+    say_others(base, {folder.name for folder in folders.values()})
     return names, files
 
 
@@ -92,7 +84,7 @@ def flat_files(base: Path, split: str, test_fraction: float, seed: int) -> list[
     if not folders:
         _check_drawn(base, split)
         return _drawn(_said_files(base), split, test_fraction, seed)
-    _say_others(base, {folder.name for folder in folders.values()})
+    say_others(base, {folder.name for folder in folders.values()})
     return [path for part in _parts(base, folders, split) for path in _said_files(part)]
 
 
@@ -100,7 +92,7 @@ def has_class_folders(base: Path) -> bool:
     """Whether clouds lie in folders of their classes, rather than directly in the split's folder: more of them do."""
     folder = next(iter(split_folders(base).values()), base)
     number = len(cloud_files(folder))
-    return not number or sum(map(_count_files, _entries(folder))) > number
+    return not number or sum(map(_count_files, entries(folder))) > number
 
 
 def _count_files(folder: Path) -> int:
@@ -111,75 +103,9 @@ def _count_files(folder: Path) -> int:
         return 0
 
 
-def split_folders(base: Path) -> dict[str, Path]:
-    """The folders of splits, if there is one for training or testing; of two for one split, the better known name.
-
-    A class may be called Train too: names other than `train`, `validation`, `val`, `test` and `all` count where there
-    are both training and testing, or where they hold no file themselves, but folders.
-    """
-    by_name = {path.name: path for path in sorted(_entries(base), reverse=True) if path.is_dir()}
-    found = {
-        split: by_name[name]
-        for split, names in _ALIASES.items()
-        for name in reversed(names)
-        if name in by_name and name in _PLAIN
-    }
-    folded = {name.lower(): path for name, path in by_name.items()}
-    others = {
-        split: folded[name]
-        for split, names in _ALIASES.items()
-        for name in reversed(names)
-        if split not in found and name in folded
-    }
-    if {"train", "test"} <= found.keys() | others.keys() or all(map(_holds_folders_alone, others.values())):
-        found |= others
-    found = {split: found[split] for split in SPLITS if split in found}
-    return found if "train" in found or "test" in found else {}
-
-
-def _holds_folders_alone(folder: Path) -> bool:
-    return not cloud_files(folder) and any(path.is_dir() for path in _entries(folder))
-
-
 def has_split(base: Path, split: str) -> bool:
     """Whether the folders, above or below those of the classes, say which files a split has."""
     return split in split_folders(base) or any(split in folders for folders in _splits_below(base).values())
-
-
-def cloud_files(folder: Path, passed: PassedOver | None = None) -> list[str]:
-    """Point-cloud and mesh files directly in a folder, sorted; `passed` takes what else lies there.
-
-    Raises:
-        DataError: if the folder can't be read.
-    """
-    from pointlora.data.files import SUPPORTED_SUFFIXES, is_supported
-
-    files: list[str] = []
-    others: list[str] = []
-    # By strings and scandir: ten times as fast as by Path and stat, and there may be 100,000 files.
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if is_visible(entry.name):
-                    known = os.path.splitext(entry.name)[1].lower() in SUPPORTED_SUFFIXES
-                    good = (known or is_supported(Path(entry.name))) and _is_file(entry)
-                    (files if good else others).append(entry.path)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-    if passed is not None:
-        for path in sorted(others):
-            if os.path.isdir(path):
-                passed.add("folder that isn't searched", path)
-            else:
-                passed.add_entry(path)
-    return sorted(files)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # links in a circle lead nowhere
-        return False
 
 
 def _said_files(folder: Path) -> list[str]:
@@ -210,20 +136,8 @@ def _drawn(files: list[str], split: str, test_fraction: float, seed: int) -> lis
     return [path for path, test in zip(files, is_test, strict=True) if test == (split == "test")]
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What is visible in a folder.
-
-    Raises:
-        DataError: if it can't be read.
-    """
-    try:
-        return [path for path in folder.iterdir() if is_visible(path.name)]
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
-
-
 def _class_folders(folder: Path) -> list[str]:
-    names = sorted(path.name for path in _entries(folder) if path.is_dir())
+    names = sorted(path.name for path in entries(folder) if path.is_dir())
     if not names:
         raise DataError(f"{folder}: holds no class folder; data set 'folder' expects {LAYOUT}")
     return names
@@ -234,14 +148,14 @@ def _files_by_class(folder: Path, names: Sequence[str], may_lack: bool = False) 
     passed, found = PassedOver(), _class_folders(folder)
     for class_name in found:
         files[_label(folder / class_name, names)] = _members(folder / class_name, passed, may_lack)
-    _add_others(folder, set(found), passed)
+    add_others(folder, set(found), passed)
     passed.say(folder)
     return files
 
 
 def _splits_below(base: Path) -> dict[str, dict[str, Path]]:
     """Class -> its split folders, where files lie in those of each class (ModelNet as it is published); else {}."""
-    found = {path.name: split_folders(path) for path in _entries(base) if path.is_dir() and not cloud_files(path)}
+    found = {path.name: split_folders(path) for path in entries(base) if path.is_dir() and not cloud_files(path)}
     return {name: folders for name, folders in sorted(found.items()) if folders}
 
 
@@ -260,7 +174,7 @@ def _files_below(base: Path, names: Sequence[str], split: str) -> list[list[str]
         for part in folders if split == "all" else [split] if split in folders else []:
             files[label] += _members(folders[part], passed, may_lack=part != "train")
     passed.say(base / "*" / ("*" if split == "all" else split))
-    _say_others(base, set(below))
+    say_others(base, set(below))
     return files
 
 
@@ -286,24 +200,3 @@ def _class_of(path: str) -> str:
     if match is None:
         raise DataError(f"{path}: is not called <class>_<number>, such as chair_0001.off; the data set asks for that")
     return match[1]
-
-
-def _add_others(folder: Path, known: set[str], passed: PassedOver) -> None:
-    """What lies beside folders that are searched."""
-    from pointlora.data.files import is_supported
-
-    for path in sorted(_entries(folder)):
-        if path.name in known:
-            continue
-        if path.is_dir():
-            passed.add("folder that isn't searched", str(path))
-        elif is_supported(path) and path.is_file():
-            passed.add("file beside the folders that are searched", str(path))
-        else:
-            passed.add_entry(str(path))
-
-
-def _say_others(folder: Path, known: set[str]) -> None:
-    passed = PassedOver()
-    _add_others(folder, known, passed)
-    passed.say(folder)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.checks import check_number
-from pointlora.data.datasets.folder_layout import SPLITS, class_files, flat_files, has_class_folders
+from pointlora.data.datasets.folder_entries import SPLITS
+from pointlora.data.datasets.folder_layout import class_files, flat_files, has_class_folders
 from pointlora.data.datasets.paths import Root, check_root, check_split, check_unique
 from pointlora.data.parts.base import PartDataset
 from pointlora.data.parts.files import PartFiles, PartFilesDataset

@@ -35,7 +35,7 @@ class Classification(Task):
         return open_splits(recipe)
 
     def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
-        return build_classifier(recipe, splits.train.class_names, weights, splits.num_features)
+        return build_classifier(recipe, splits.train.class_names, weights, splits.features)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
         model(first_cloud(split, transform))

@@ -54,7 +54,7 @@ class PartSegmentation(Task):
         return open_part_splits(recipe)
 
     def build_model(self, recipe: TrainRecipe, splits: Splits, weights: Mapping[str, Tensor] | None = None) -> Backbone:
-        return build_part_segmenter(recipe, _parts(splits.train).space, weights, splits.num_features)
+        return build_part_segmenter(recipe, _parts(splits.train).space, weights, splits.features)
 
     def try_cloud(self, model: nn.Module, split: PointCloudDataset, transform: TransformConfig) -> None:
         if len(split) == 0:

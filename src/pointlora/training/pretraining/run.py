@@ -18,7 +18,7 @@ from pointlora.models.two_views import TwoViewAutoencoder
 from pointlora.recipes.files import to_mapping
 from pointlora.recipes.runs import PretrainRecipe
 from pointlora.training.callbacks import History
-from pointlora.training.data import first_cloud, open_pretraining, pretraining_loader, transform_config
+from pointlora.training.data import first_cloud, transform_config
 from pointlora.training.devices.choice import check_device
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
@@ -26,6 +26,7 @@ from pointlora.training.engine import run_training
 from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.precision import settle_precision
 from pointlora.training.pretraining.batches import Views
+from pointlora.training.pretraining.data import open_pretraining, pretraining_loader
 from pointlora.training.pretraining.module import PretrainingModule
 from pointlora.training.run_folder import RunFolder
 from pointlora.version import __version__
