@@ -129,7 +129,7 @@ def _check_patches(folder: Path, config: Mapping[str, Any], model: Backbone) -> 
     points = _num_points(folder, config)
     sizes = model.sizes
     width = max(*sizes.tokenizer_dims, sizes.embed_dim)
-    for groups, size in [tuple(sizes.scale), *map(tuple, model.method.scales)]:
+    for groups, size in map(tuple, model.scales_cut):
         if not all(isinstance(number, int) and not isinstance(number, bool) for number in (groups, size)):
             raise AdapterError(f"{folder / CONFIG_FILE} says {groups!r} patches of {size!r} points: give whole numbers")
         most = max(groups * size * width, groups * groups * sizes.num_heads)

@@ -29,7 +29,7 @@ _SCHEDULE = {
     "optimizer.warmup_epochs": "1",
     "training.epochs": "10",
     "training.batch_size": "16",
-    "training.patience": "4",
+    "training.ema": "0.98",
 }
 
 
@@ -56,8 +56,6 @@ def with_defaults(words: Sequence[str], say: Say | None = None) -> list[str]:
         chosen["data.name"] = "folder"
     if "method.name" in chosen:
         chosen |= _SCHEDULE
-    if {"training.steps", "training.protocol"} & given:
-        chosen.pop("training.patience", None)
     made = [word for key, value in chosen.items() if key not in given for word in (f"--{key}", value)]
     return [*made, *words]
 

@@ -118,10 +118,15 @@ class Backbone(nn.Module):
         """What the head reads of a cloud, (B, ·): these features of the backbone, or what the method makes of them."""
         return checked_features(self.method, self.method.pool(features, sequence), self.head_width)
 
+    @property
+    def scales_cut(self) -> list[Scale]:
+        """All groupings of a cloud: the backbone's own scale, the further ones, then those that the method wants."""
+        return [self.sizes.scale, *self.further_scales, *self.method.scales]
+
     def group(self, points: Tensor) -> list[Patches]:
-        """Patches of the backbone's own scale, of the further ones, then of those that the method wants."""
+        """Patches of each of `scales_cut`."""
         points = with_colors(points, self.sizes.channels, self.sizes.num_features)
-        scales = [self.sizes.scale, *self.further_scales, *self.method.scales]
+        scales = self.scales_cut
         most = max(max(scale) for scale in scales)
         if points.shape[1] < most:
             wanted = ", ".join(f"{groups} x {size}" for groups, size in scales)
