@@ -87,7 +87,7 @@ def least_points(network: ExportedNetwork) -> int:
     if network.preparation is not None:
         return 1
     model = cast(Backbone, network.model)
-    return max(max(scale) for scale in (model.sizes.scale, *model.method.scales))
+    return max(max(scale) for scale in model.scales_cut)
 
 
 def num_features(network: ExportedNetwork) -> int:
