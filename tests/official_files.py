@@ -28,6 +28,21 @@ _SIZES = {
     "tokenizer_group_size": "group_size",
 }
 
+# Golden file -> model and its options.
+GOLDENS = {
+    "pcp_mae_cls_small": ("pcp_mae", {}),
+    "pcp_mae_cls_2layers": ("pcp_mae", {}),
+    "maskpoint_cls_small": ("maskpoint", {"tokenizer_out": 64}),
+    "maskpoint_cls_2layers": ("maskpoint", {"head_layers": "1x"}),
+    "point_femae_cls_small": ("point_femae", {"neighbors": 8}),
+    "point_femae_cls_2layers": ("point_femae", {}),
+    "point_femae_plain_cls_small": ("point_femae_plain", {}),
+    "point_pqae_cls_small": ("point_pqae", {}),
+    "point_jepa_cls_small": ("point_jepa", {}),
+    "point_jepa_cls_2layers": ("point_jepa", {}),
+    "point2vec_cls_small": ("point2vec", {}),
+}
+
 
 def model_of(golden: Golden, name: str, **options: object) -> nn.Module:
     """The registered model with the sizes of a golden file."""

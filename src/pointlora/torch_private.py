@@ -107,6 +107,18 @@ def linear_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
     return product if good else None
 
 
+def while_loop(goes_on: Callable[..., Tensor], step: Callable[..., Any], state: tuple[Tensor, ...]) -> Any:
+    """The state after as many steps as wanted, as one node of an exported program; a prototype in torch."""
+    from torch._higher_order_ops.while_loop import while_loop as loop
+
+    return loop(goes_on, step, state)
+
+
+def distance_operator() -> Any:
+    """What torch.cdist is called in an exported program."""
+    return _ATEN._cdist_forward.default
+
+
 def version(tensor: Tensor) -> int:
     """How often the tensor was changed in place; -1 where torch doesn't count."""
     return -1 if tensor.is_inference() else tensor._version

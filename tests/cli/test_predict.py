@@ -218,7 +218,7 @@ def test_damaged_descriptions(adapter: Path, tmp_path: Path, key: str, value: ob
     ("words", "message"),
     [
         (["--adaptr", "a", "f"], "did you mean '--adapter'"),
-        (["f"], "give one of --adapter DIR and --zero-shot NPZ"),
+        (["f"], "give one of --adapter DIR, --model ONNX and --zero-shot NPZ"),
         (["--adapter", "a"], "required: FILES"),
         (["--adapter", "a", "f", "--top", "0"], "'0' must be a whole number of at least 1"),
         (["--adapter", "no/such", "f"], "no/such isn't an adapter folder"),

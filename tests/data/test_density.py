@@ -27,6 +27,17 @@ def test_spacing_is_a_share_of_the_radius() -> None:
     assert spacing_and_extent(grid(1)) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("size", [2, 3, 100, 1025])
+def test_spacing_is_the_median_of_the_nearest_distances(size: int) -> None:
+    points = np.random.default_rng(size).normal(size=(size, 3)).astype(np.float32)
+    centered = points - points.mean(0)
+    scaled = centered / np.linalg.norm(centered, axis=1).max()
+    asked = scaled[:: -(-size // 256)]
+    nearest = np.sort(np.linalg.norm(asked[:, None] - scaled, axis=-1), axis=1)[:, 1]
+    expected = np.sort(nearest)[(len(asked) - 1) // 2]
+    assert spacing_and_extent(points)[0] == pytest.approx(float(expected), rel=1e-4)
+
+
 def test_warnings() -> None:
     dataset = open_dataset("procedural", categories=["mug"], train_size=8, num_points=512)
     usual = usual_density(dataset)

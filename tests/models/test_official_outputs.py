@@ -7,26 +7,12 @@ import torch
 from torch.nn import functional
 
 from goldens import load_golden, weight_of
-from official_files import model_of
+from official_files import GOLDENS, model_of
 from pointlora import count_parameters, create_model, load_checkpoint
 from pointlora.errors import CheckpointError
 from pointlora.models.checkpoints import recognize
 from pointlora.models.registry import get_family
 
-# Golden file -> model and its options.
-GOLDENS = {
-    "pcp_mae_cls_small": ("pcp_mae", {}),
-    "pcp_mae_cls_2layers": ("pcp_mae", {}),
-    "maskpoint_cls_small": ("maskpoint", {"tokenizer_out": 64}),
-    "maskpoint_cls_2layers": ("maskpoint", {"head_layers": "1x"}),
-    "point_femae_cls_small": ("point_femae", {"neighbors": 8}),
-    "point_femae_cls_2layers": ("point_femae", {}),
-    "point_femae_plain_cls_small": ("point_femae_plain", {}),
-    "point_pqae_cls_small": ("point_pqae", {}),
-    "point_jepa_cls_small": ("point_jepa", {}),
-    "point_jepa_cls_2layers": ("point_jepa", {}),
-    "point2vec_cls_small": ("point2vec", {}),
-}
 # Made anew for a task where the file has none.
 NO_CLASS_TOKEN = ("pcp_mae",)
 every_golden = pytest.mark.parametrize("name", GOLDENS)

@@ -84,7 +84,7 @@ def test_command_line(
     assert {one["class"] for one in found["top"]} == set(NAMES)
     assert sum(one["probability"] for one in found["top"]) == pytest.approx(1)
     for arguments, words in [
-        ([], "give one of --adapter DIR and --zero-shot NPZ"),
+        ([], "give one of --adapter DIR, --model ONNX and --zero-shot NPZ"),
         (["--zero-shot", str(classes), "--adapter", "x"], "give one of"),
         (["--zero-shot", str(classes)], "give their file with --base"),
         (["--zero-shot", str(tmp_path / "gone.npz"), "--base", str(base)], "gone.npz: no such file"),

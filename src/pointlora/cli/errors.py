@@ -65,4 +65,6 @@ def describe_missing_module(error: ModuleNotFoundError) -> str:
     name = (error.name or "").split(".")[0]
     if not name or name == "pointlora":
         raise error
+    if name == "onnxruntime":
+        return "the package onnxruntime is not installed: pip install onnxruntime"
     return f"the package {name} is not installed: in a clone of the repository, pip install '.[all]'"

@@ -24,6 +24,8 @@ COMMANDS = {
     "evaluate": ("pointlora.cli.evaluate", "measure an adapter on a data set"),
     "predict": ("pointlora.cli.predict", "classify your own files, or label their parts"),
     "report": ("pointlora.cli.report", "see a run as one HTML page: curves, mistakes, clouds, what to label next"),
+    "convert": ("pointlora.cli.convert", "merge an adapter into a checkpoint for the backbone's own code"),
+    "export": ("pointlora.cli.export", "write a model for other programs: ONNX, torch.export, int8"),
     "demo": ("pointlora.cli.demo", "adapt to scans in three ways and draw predictions, in a few minutes"),
     "data": ("pointlora.cli.data", "convert few-shot pickles to a safe format"),
     "info": ("pointlora.cli.info", "show what a file holds, or list models, methods and recipes"),

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from pointlora.reports.page.content import Report
 
 DESCRIPTION = """\
-Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task.
+Classify point-cloud and mesh files, or label the parts of each, with a trained adapter, which knows its task, or with
+an .onnx file that `pointlora export` made of one, which needs no torch.
 
 FILES are files (.ply .pcd .las .laz .e57 .xyz .txt .csv .asc .pts .ptx .npy .npz .bin .off .obj .stl .glb .gltf, each
 also with .gz), folders, which are searched through, or quoted patterns such as 'scans/**/*.ply'. What of a folder isn't
-read is said in one line. Each cloud is prepared as the adapter's training data was.
+read is said in one line. Each cloud is prepared as the training data was.
 
 Part segmentation labels every point of each file, in its order, and writes into the folder --output: <file>_parts.ply,
 coloured, with a property 'label' and all that the file had; <file>_parts.npy, the labels; and parts.png, a picture.
@@ -44,43 +45,77 @@ _OF = {"top": CLASSIFICATION, "batch_size": CLASSIFICATION, "category": SEGMENTA
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
+    given = [name for name in ("adapter", "model", "zero_shot") if getattr(options, name) is not None]
+    if len(given) != 1:
+        raise ConfigError("give one of --adapter DIR, --model ONNX and --zero-shot NPZ")
+    if given == ["model"]:
+        return _run_onnx(options)
     load_plugins(options.plugins)
-    if (options.adapter is None) == (options.zero_shot is None):
-        raise ConfigError("give one of --adapter DIR and --zero-shot NPZ")
-    if options.zero_shot is not None:
-        return _classify(options)
-    if find_task(options) == SEGMENTATION:
+    if given == ["zero_shot"]:
+        return _classify(options, _zero_shot(options))
+    how = (options.adapter, options.base, options.device, options.up_axis, options.missing_features)
+    if adapter_task(options) == SEGMENTATION:
+        from pointlora.cli.predict_parts import run_parts
+        from pointlora.prediction import PartPredictor
+
+        return run_parts(options, lambda: PartPredictor(*how))
+    from pointlora.prediction import Predictor
+
+    return _classify(options, Predictor(*how))
+
+
+def _run_onnx(options: Namespace) -> int:
+    """With an exported file; torch isn't loaded."""
+    for name in ("base", "plugins"):
+        if getattr(options, name):
+            raise ConfigError(f"--{name} is for --adapter: {options.model} holds all that it needs")
+    from pointlora.export.onnx_file import read_onnx
+    from pointlora.prediction import OnnxPartPredictor, OnnxPredictor
+
+    file = read_onnx(options.model)
+    check_task(options, options.model, file.description.task)
+    how = (file, options.device, options.up_axis, options.missing_features)
+    if file.description.task == SEGMENTATION:
         from pointlora.cli.predict_parts import run_parts
 
-        return run_parts(options)
-    return _classify(options)
+        return run_parts(options, lambda: OnnxPartPredictor(*how))
+    return _classify(options, OnnxPredictor(*how))
 
 
-def find_task(options: Namespace) -> str:
+def adapter_task(options: Namespace) -> str:
     """The adapter's task.
 
     Raises:
-        AdapterError: no adapter, a damaged one, or one for another task than `--task` says.
-        ConfigError: for an option of the other task.
+        AdapterError: no adapter, or a damaged one.
+        ConfigError: as `check_task`.
     """
     from pointlora.adapters.folder_config import read_adapter_config
     from pointlora.prediction.settings import adapter_folder
 
     task: str = read_adapter_config(adapter_folder(options.adapter))["base_model"]["task"]
-    if options.task is not None and TASKS[options.task] != task:
-        raise AdapterError(f"{options.adapter} is for {task}, not for {TASKS[options.task]}: leave --task out")
-    for name, wanted in _OF.items():
-        if getattr(options, name) is not None and task in TASKS.values() and task != wanted:
-            raise ConfigError(f"--{name.replace('_', '-')} is for {wanted}; {options.adapter} is for {task}")
+    check_task(options, options.adapter, task)
     return task
 
 
-def _classify(options: Namespace) -> int:
+def check_task(options: Namespace, source: str, task: str) -> None:
+    """What was asked for must be for the task of the adapter or file.
+
+    Raises:
+        AdapterError: for another `--task`.
+        ConfigError: for an option of the other task.
+    """
+    if options.task is not None and TASKS[options.task] != task:
+        raise AdapterError(f"{source} is for {task}, not for {TASKS[options.task]}: leave --task out")
+    for name, wanted in _OF.items():
+        if getattr(options, name) is not None and task in TASKS.values() and task != wanted:
+            raise ConfigError(f"--{name.replace('_', '-')} is for {wanted}; {source} is for {task}")
+
+
+def _classify(options: Namespace, predictor: FileClassifier) -> int:
     from pointlora.atomic import write_text_atomically
     from pointlora.data.file_names import expand_paths
     from pointlora.prediction import Prediction
 
-    predictor = _open(options)
     good: list[Prediction] = []
     bad: list[DataError] = []
     for result in predictor.predict_each(expand_paths(options.files), options.batch_size or 32):
@@ -101,8 +136,8 @@ def _classify(options: Namespace) -> int:
 
 def _report(options: Namespace, predictor: FileClassifier, good: Sequence[Prediction]) -> None:
     """A page beside the file of predictions."""
-    if options.no_report or not good:
-        return
+    if options.no_report or options.model or not good:
+        return  # an exported network has no features to show
     from pathlib import Path
 
     from pointlora.reporting.writing import report_at_the_end
@@ -116,11 +151,7 @@ def _report(options: Namespace, predictor: FileClassifier, good: Sequence[Predic
     report_at_the_end(make, path.with_name(f"{path.stem}_report.html"))
 
 
-def _open(options: Namespace) -> FileClassifier:
-    if options.zero_shot is None:
-        from pointlora.prediction import Predictor
-
-        return Predictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
+def _zero_shot(options: Namespace) -> FileClassifier:
     if options.base is None:
         raise ConfigError("--zero-shot needs the weights of a network with an embedding: give their file with --base")
     from pointlora.prediction import ZeroShotPredictor
@@ -133,8 +164,13 @@ def make_parser() -> Parser:
     parser = Parser("predict", DESCRIPTION)
     parser.add_argument("files", nargs="+", metavar="FILES", help="files, folders or quoted patterns")
     parser.add_argument("--adapter", metavar="DIR", help="adapter folder, such as runs/mine/adapter")
+    parser.add_argument(
+        "--model", metavar="ONNX", help="file that `pointlora export` made of an adapter; needs no torch"
+    )
     parser.add_argument("--zero-shot", metavar="NPZ", help="names and text embeddings of classes, without an adapter")
-    parser.add_argument("--task", choices=tuple(TASKS), help="the adapter's task; a different one is an error")
+    parser.add_argument(
+        "--task", choices=tuple(TASKS), help="the task of the adapter or file; a different one is an error"
+    )
     parser.add_argument(
         "--base",
         metavar="CKPT",

@@ -1,10 +1,10 @@
-"""`pointlora predict` with an adapter for part segmentation: labelled clouds, a table, and a picture."""
+"""`pointlora predict` for part segmentation: labelled clouds, a table, and a picture."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from pointlora.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pointlora.prediction import PartPrediction
+    from pointlora.prediction.part_labelling import PartLabeller
+    from pointlora.reporting.prediction import PartClouds
     from pointlora.reports.parts import PartPanel
 
 DEFAULT_PICTURES = 8
@@ -48,15 +50,17 @@ class LabelledFile:
         }
 
 
-def run_parts(options: Namespace) -> int:
-    """Label, write, and print; returns the exit code. Of each file only its line and its panel are kept in memory."""
+def run_parts(options: Namespace, open_predictor: Callable[[], PartLabeller]) -> int:
+    """Label, write, and print; returns the exit code. Of each file only its line and its panel are kept in memory.
+
+    Args:
+        options: of the command line.
+        open_predictor: opens the network once everything else has been checked.
+    """
     from pointlora.data.file_names import expand_paths
     from pointlora.data.parts.colors import part_colors
-    from pointlora.prediction import PartPrediction, PartPredictor, write_prediction
+    from pointlora.prediction import PartPrediction, write_prediction
     from pointlora.prediction.part_files import PICTURE, plan_outputs
-    from pointlora.reporting.options import ReportOptions
-    from pointlora.reporting.prediction import PartClouds
-    from pointlora.reporting.writing import REPORT_FILE, report_at_the_end
     from pointlora.reports.figures import new_figure
     from pointlora.reports.parts import draw_parts
 
@@ -67,11 +71,11 @@ def run_parts(options: Namespace) -> int:
         _can_draw(new_figure)
     files = list(expand_paths(options.files))
     outputs = iter(plan_outputs([path for path in files if isinstance(path, Path)], options.output))
-    predictor = PartPredictor(options.adapter, options.base, options.device, options.up_axis, options.missing_features)
+    predictor = open_predictor()
     good: list[LabelledFile] = []
     bad: list[DataError] = []
     panels: list[PartPanel] = []
-    page = None if options.no_report else PartClouds(ReportOptions())
+    page = None if options.no_report or options.model else _page()
     for path, result in zip(files, predictor.predict_each(files, options.category), strict=True):
         output = next(outputs) if isinstance(path, Path) else None
         if isinstance(result, PartPrediction) and output is not None:
@@ -96,11 +100,21 @@ def run_parts(options: Namespace) -> int:
     if text:
         print(text)
     if page is not None and good:
+        from pointlora.reporting.writing import REPORT_FILE, report_at_the_end
+
         report_at_the_end(
             lambda: page.report(predictor.space, predictor.up_axis, options.files, options.adapter, options.output),
             Path(options.output) / REPORT_FILE,
         )
     return USER_ERROR if bad else 0
+
+
+def _page() -> PartClouds:
+    """Takes the clouds that the report shows."""
+    from pointlora.reporting.options import ReportOptions
+    from pointlora.reporting.prediction import PartClouds
+
+    return PartClouds(ReportOptions())
 
 
 def as_table(good: Sequence[LabelledFile]) -> str:

@@ -24,20 +24,24 @@ def spacing_and_extent(points: NDArray[np.float32]) -> tuple[float, float]:
 
     Of a large cloud, a part is searched, and the distance is scaled as on a surface.
     """
-    import torch
-
     from pointlora.data.transforms import unit_sphere
-    from pointlora.ops.neighbors import k_nearest_neighbors
 
     center, radius = unit_sphere(points)
     if len(points) < 2:
         return 0.0, radius
     step = -(-len(points) // _MOST_SEARCHED)
-    some = torch.from_numpy(((points[::step] - center) / radius).astype(np.float32))
-    queries = some[:: -(-len(some) // _MOST_POINTS)]
-    nearest = k_nearest_neighbors(queries[None], some[None], 2)[0, :, 1]
-    spacing = float((some[nearest] - queries).norm(dim=1).median())
-    return spacing / float(np.sqrt(step)), radius
+    rows = np.ascontiguousarray(((points[::step] - center) / radius).astype(np.float32).T)
+    count = rows.shape[1]
+    spacings = sorted(_nearest(rows, place) for place in range(0, count, -(-count // _MOST_POINTS)))
+    return spacings[(len(spacings) - 1) // 2] / float(np.sqrt(step)), radius
+
+
+def _nearest(rows: NDArray[np.float32], place: int) -> float:
+    """The distance of the point at a place of rows (3, N) to the nearest other one."""
+    squares = rows - rows[:, place, None]
+    squares *= squares
+    squares[:, place] = np.inf
+    return float(np.sqrt((squares[0] + squares[1] + squares[2]).min()))
 
 
 def usual_density(dataset: PointCloudDataset, thinnest: float = 1.0) -> dict[str, list[float]]:

@@ -5,7 +5,7 @@ No point is ever invented: every output row is a row of the input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,9 +59,32 @@ def plan_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: int) 
     return Resampling(thinned, num_points, None)
 
 
-def carry_out(plan: Resampling) -> NDArray[np.float32]:
-    """The clouds (B, n, 3), or as wide as they were, that a plan makes."""
-    spread = farthest_points(plan.clouds, plan.samples)
+def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> list[NDArray[np.float32]]:
+    """FPS from point 0 of the clouds that have more than `num_samples` points; the others as they are."""
+    import torch
+
+    from pointlora.ops import farthest_point_sampling
+
+    result = list(clouds)
+    by_size: dict[int, list[int]] = {}
+    for position, cloud in enumerate(clouds):
+        if len(cloud) > num_samples:
+            by_size.setdefault(len(cloud), []).append(position)
+    for positions in by_size.values():
+        stacked = torch.from_numpy(np.stack([clouds[position][:, :3] for position in positions]))
+        picks = farthest_point_sampling(stacked, num_samples).numpy()
+        for position, pick in zip(positions, picks, strict=True):
+            result[position] = clouds[position][pick]
+    return result
+
+
+# As `farthest_points`; there is one with NumPy alone too, which finds the same.
+FarthestPoints = Callable[[Sequence[NDArray[np.float32]], int], list[NDArray[np.float32]]]
+
+
+def carry_out(plan: Resampling, farthest: FarthestPoints | None = None) -> NDArray[np.float32]:
+    """The clouds (B, n, 3), or as wide as they were, that a plan makes; FPS is done with torch unless by `farthest`."""
+    spread = (farthest or farthest_points)(plan.clouds, plan.samples)
     chosen = plan.chosen or [np.arange(plan.samples) % len(cloud) for cloud in spread]
     picked = [cloud.take(positions, 0) for cloud, positions in zip(spread, chosen, strict=True)]
     return np.stack(picked).astype(np.float32, copy=False)
@@ -95,25 +118,6 @@ def resample_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: i
         (B, num_points, 3) float32.
     """
     return carry_out(plan_for_evaluation(clouds, num_points))
-
-
-def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> list[NDArray[np.float32]]:
-    """FPS from point 0 of the clouds that have more than `num_samples` points; the others as they are."""
-    import torch
-
-    from pointlora.ops import farthest_point_sampling
-
-    result = list(clouds)
-    by_size: dict[int, list[int]] = {}
-    for position, cloud in enumerate(clouds):
-        if len(cloud) > num_samples:
-            by_size.setdefault(len(cloud), []).append(position)
-    for positions in by_size.values():
-        stacked = torch.from_numpy(np.stack([clouds[position][:, :3] for position in positions]))
-        picks = farthest_point_sampling(stacked, num_samples).numpy()
-        for position, pick in zip(positions, picks, strict=True):
-            result[position] = clouds[position][pick]
-    return result
 
 
 def cycled_permutation(generator: np.random.Generator, size: int, count: int) -> NDArray[np.int64]:

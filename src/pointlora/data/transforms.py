@@ -13,7 +13,13 @@ from pointlora.data.augmentations import AUGMENTATIONS, apply_augmentations, dra
 from pointlora.data.feature_names import Triples
 from pointlora.data.features import FeatureScaling
 from pointlora.data.ranges import AugmentationRanges
-from pointlora.data.resampling import Resampling, carry_out, plan_for_evaluation, plan_for_training
+from pointlora.data.resampling import (
+    FarthestPoints,
+    Resampling,
+    carry_out,
+    plan_for_evaluation,
+    plan_for_training,
+)
 from pointlora.data.sampling import Key, sample_generator
 from pointlora.errors import ConfigError
 
@@ -61,12 +67,20 @@ class PointTransform:
         config: what to do.
         train: random subset and augmentations; otherwise the same points each time and no augmentation.
         seed: with the key of a sample, determines all its random draws.
+        farthest: does farthest point sampling; by default with torch.
     """
 
-    def __init__(self, config: TransformConfig | None = None, train: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self,
+        config: TransformConfig | None = None,
+        train: bool = True,
+        seed: int = 0,
+        farthest: FarthestPoints | None = None,
+    ) -> None:
         self.config = config if config is not None else TransformConfig()
         self.train = train
         self.seed = seed
+        self.farthest = farthest
 
     def __call__(self, clouds: Sequence[NDArray[np.float32]], keys: Sequence[Key]) -> NDArray[np.float32]:
         """Transform B clouds.
@@ -79,7 +93,7 @@ class PointTransform:
             (B, num_points, 3) float32, or as wide as the clouds.
         """
         plan, drawn = self.draw(clouds, keys)
-        points: NDArray[np.float32] = apply_augmentations(carry_out(plan), self.names, drawn, self.where)
+        points: NDArray[np.float32] = apply_augmentations(carry_out(plan, self.farthest), self.names, drawn, self.where)
         return points
 
     @property

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# Where Point-MAE's code, and many after it, keeps the weights in a file, and where Lightning does.
+BASE_MODEL, LIGHTNING = "base_model", "state_dict"
+# Of the tokenizer, and of the part head.
+KERNELS = (
+    (r"(.*\.)?(first|second)_conv\.\d+\.weight$", 1),
+    (r"(label_conv\.0|propagation_0\.mlp_convs\.\d|convs\d)\.weight$", 1),
+)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -25,6 +33,12 @@ class Layout:
             there are given one name with `#0/2` and `#1/2` behind it, see `join_parts`.
         takes: (pattern, width) pairs: a weight whose key matches takes in so many channels.
         avoids: the same, of weights that take in another number.
+        kernels: (pattern, dimensions) pairs: linear layers here that are convolutions there, of a kernel of size 1 in
+            so many dimensions.
+        twice: (pattern, replacement) pairs: weights that such a file holds under a second name too.
+        idle: (key, other key, value) triples: weights that the official network has and never uses, with the shape of
+            another weight, full of a value.
+        place: under which key of the file its code looks for the weights.
     """
 
     family: str
@@ -35,6 +49,10 @@ class Layout:
     task: str = "classification"
     takes: tuple[tuple[str, int], ...] = ()
     avoids: tuple[tuple[str, int], ...] = ()
+    kernels: tuple[tuple[str, int], ...] = KERNELS
+    twice: tuple[tuple[str, str], ...] = ()
+    idle: tuple[tuple[str, str, float], ...] = ()
+    place: str = BASE_MODEL
 
     def matches(self, weights: Iterable[str]) -> bool:
         """Whether a file with these weights, or only their keys, is of this layout."""

@@ -20,6 +20,7 @@ from pointlora.layers.linear import Linear
 from pointlora.models.backbone import Backbone
 from pointlora.models.family import Family
 from pointlora.models.layouts import (
+    KERNELS,
     PART_HEAD_KEYS,
     PART_HEAD_RULES,
     PLAIN_PARTS,
@@ -146,13 +147,19 @@ _ENCODER = (r"encoder\.first_conv\.", r"blocks\.blocks\.0\.norm1\.")
 _RULES = (*_local_rules("", ""), *encoder_rules("", ""))
 _HEAD = (r"cls_head_finetune\.1\.",)
 _KEPT = (r"blocks\.blocks\.0\.cls\.",)
-FINE_TUNED = Layout("point_femae", "fine-tuned", (*_ENCODER, *_KEPT, *_HEAD), rules=_RULES)
+_KERNELS = (*KERNELS, (_LOCAL + r"cls\.conv1\.0\.weight$", 2), (_LOCAL + r"cls\.conv2\.0\.weight$", 1))
+_TWICE = ((r"(blocks\.blocks\.\d+\.cls\.)conv(\d)\.1\.", r"\1bn\2."),)
+FINE_TUNED = Layout(
+    "point_femae", "fine-tuned", (*_ENCODER, *_KEPT, *_HEAD), rules=_RULES, kernels=_KERNELS, twice=_TWICE
+)
 PARTS = Layout(
     "point_femae",
     "fine-tuned",
     (*_ENCODER, *_KEPT, *PART_HEAD_KEYS),
     rules=(*_RULES, *PART_HEAD_RULES),
     task="part_segmentation",
+    kernels=_KERNELS,
+    twice=_TWICE,
 )
 FINE_TUNED_PLAIN = Layout(
     "point_femae_plain",

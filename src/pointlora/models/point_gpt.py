@@ -16,7 +16,7 @@ from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.classifier import ClassifierOutput, PointClassifier
 from pointlora.models.family import Family
 from pointlora.models.gpt_blocks import GptBlock, PatchGenerator, SineCode, greedy_order, in_order, reorder
-from pointlora.models.layouts import PART_HEAD_KEYS, PART_HEAD_RULES, Layout
+from pointlora.models.layouts import KERNELS, PART_HEAD_KEYS, PART_HEAD_RULES, Layout
 from pointlora.models.method import TokenSequence, TokenSet
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
@@ -130,6 +130,14 @@ def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]
     return tuple((source + old.replace(".", r"\."), rf"{target}\1.{new}") for old, new in names.items())
 
 
+_IDLE = (
+    ("norm.weight", "blocks.ln_f.weight", 1.0),
+    ("norm.bias", "blocks.ln_f.bias", 0.0),
+    *((f"blocks.increase_dim.0.{kind}", f"generator_blocks.increase_dim.0.{kind}", 0.0) for kind in ("weight", "bias")),
+    ("generator_blocks.sos", "blocks.sos", 0.0),
+)
+
+
 def _layout(stage: str, prefix: str, target: str) -> Layout:
     source = prefix.replace(".", r"\.")
     return Layout(
@@ -153,9 +161,11 @@ def _layout(stage: str, prefix: str, target: str) -> Layout:
             (rf"{source}generator_blocks\.increase_dim\.0\.", f"{target}generator.rebuild."),
             (rf"{source}cls_token$", f"{target}cls_token"),
             (rf"{source}(cls|sos)_pos$", rf"{target}\1_position"),
-            # Published networks hold these and never use them.
+            # Published networks hold these and never use them, see `_IDLE`.
             (rf"{source}(norm\.|blocks\.increase_dim\.|generator_blocks\.sos$)", None),
         ),
+        kernels=(*KERNELS, (r"generator_blocks\.increase_dim\.0\.weight$", 1)),
+        idle=_IDLE if stage == "fine-tuned" else (),
     )
 
 

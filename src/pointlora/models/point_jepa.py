@@ -14,7 +14,7 @@ from pointlora.layers.drop_path import drop_path_rates
 from pointlora.models.backbone import Backbone
 from pointlora.models.family import Family
 from pointlora.models.heads import classification_head
-from pointlora.models.layouts import Layout
+from pointlora.models.layouts import LIGHTNING, Layout
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
@@ -76,6 +76,7 @@ def _family(name: str, description: str, embedding: str, beside: str) -> Family:
         "fine-tuned",
         requires=(tokenizer, r"encoder\.blocks\.0\.norm1\.", r"cls_head\.8\."),
         rules=rules(r"encoder\.", ""),
+        place=LIGHTNING,
     )
     return Family(
         name=name,

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pointlora.errors import ShapeError
+from pointlora.ops.compiling import is_translated
 from pointlora.ops.neighbors import gather_points, nearest_indices
 from pointlora.ops.validation import check_points
 
@@ -63,13 +64,18 @@ def interpolation_weights(queries: Tensor, centers: Tensor, k: int = 3) -> tuple
     queries, centers = queries.float(), centers.float()
     index = nearest_indices(queries, centers, min(k, centers.shape[1]))
     distances = (gather_points(centers, index) - queries[:, :, None]).square().sum(-1)
-    weights = 1 / (distances + _EPSILON)
+    if is_translated():  # whose optimizer takes a summand of 1e-8 for none, and divides by zero at a center
+        weights = 1 / (distances * (1 / _EPSILON) + 1)
+    else:
+        weights = 1 / (distances + _EPSILON)
     return index, weights / weights.sum(-1, keepdim=True)
 
 
 def weighted_rows(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     """Sums (B, M, C) of k rows of (B, G, C) each, chosen by `index` (B, M, k) and times `weights` (B, M, k)."""
     batch, groups, width = rows.shape
+    if is_translated():
+        return (gather_points(rows, index) * weights[..., None].to(rows.dtype)).sum(2)
     offsets = groups * torch.arange(batch, device=rows.device)
     flat = (index + offsets[:, None, None]).flatten(0, 1)
     # One table for the whole batch: rows are read, weighted and added up in one pass, without a copy of k x M rows.

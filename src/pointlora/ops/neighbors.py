@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pointlora.ops import triton_dispatch
-from pointlora.ops.compiling import is_taken_whole, is_traced
+from pointlora.ops.compiling import is_taken_whole, is_traced, is_translated
 from pointlora.ops.validation import check_count, check_lengths, check_points
 
 # Elements of one block of distances: a CPU keeps it in its cache, on a GPU it bounds the memory (a quarter of a GB).
@@ -126,9 +126,25 @@ def nearest_of(distances: Tensor, k: int) -> Tensor:
     `topk` orders equal values differently from device to device. The bits of a non-negative float sort like the
     number itself, so bits and index packed into one integer make every key distinct.
     """
+    if is_translated():
+        return torch.ops.pointlora.smallest(distances, k)
+    return _smallest(distances, k)
+
+
+def _smallest(distances: Tensor, k: int) -> Tensor:
     keys = distances.contiguous().view(torch.int32).to(torch.int64).bitwise_left_shift_(32)
     keys += torch.arange(distances.shape[-1], device=distances.device)
     return keys.topk(k, dim=-1, largest=False, sorted=True).indices
+
+
+_smallest_whole = torch.library.custom_op(
+    "pointlora::smallest", _smallest, mutates_args=(), schema="(Tensor distances, int k) -> Tensor"
+)
+
+
+@_smallest_whole.register_fake
+def _(distances: Tensor, k: int) -> Tensor:
+    return distances.new_empty(*distances.shape[:-1], k, dtype=torch.int64)
 
 
 @torch.no_grad()

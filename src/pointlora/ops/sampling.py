@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from pointlora.ops import triton_dispatch
-from pointlora.ops.compiling import is_taken_whole
+from pointlora.ops.compiling import is_looped, is_taken_whole
 from pointlora.ops.validation import check_count, check_lengths, check_points
-from pointlora.torch_private import squared_difference
+from pointlora.torch_private import squared_difference, while_loop
 
 # Numbers among which the largest is looked for at a time, and how many there must be in all for that to be worthwhile.
 _BLOCK = 64
@@ -88,6 +88,8 @@ def _sample(points: Tensor, num_samples: int, starts: Tensor, lengths: Tensor | 
 
         with torch.cuda.device(points.device):
             return sample_rows(points, num_samples, starts, lengths)
+    if is_looped() and lengths is None:
+        return sample_in_a_loop(points, num_samples, starts)
     return _sample_rows(points, num_samples, starts, lengths)
 
 
@@ -128,6 +130,26 @@ def _sample_rows(points: Tensor, num_samples: int, starts: Tensor, lengths: Tens
         torch.minimum(distances, square, out=distances)
         write_largest(out=pick)
     return picks.squeeze(-1).T.contiguous()
+
+
+def sample_in_a_loop(points: Tensor, num_samples: int, starts: Tensor) -> Tensor:
+    """The same as a loop that an exported program holds, instead of all its steps."""
+    rows = points.permute(2, 0, 1).contiguous()
+    places = torch.arange(num_samples, device=points.device)
+
+    def goes_on(step: Tensor, last: Tensor, distances: Tensor, picks: Tensor) -> Tensor:
+        return step < num_samples
+
+    def take(step: Tensor, last: Tensor, distances: Tensor, picks: Tensor) -> tuple[Tensor, ...]:
+        x, y, z = (rows - rows.gather(2, last.expand(3, -1, -1))).square().unbind(0)
+        distances = torch.minimum(distances, x + y + z)
+        last = distances.argmax(1, keepdim=True)
+        return step + 1, last, distances, torch.where(places == step, last, picks)
+
+    first = starts.clone()[:, None]
+    begin = torch.ones((), dtype=torch.int64), first, torch.full_like(rows[0], torch.inf), first.repeat(1, num_samples)
+    picks: Tensor = while_loop(goes_on, take, begin)[3]
+    return picks
 
 
 def _largest_by_blocks(values: Tensor) -> Callable[..., Tensor]:

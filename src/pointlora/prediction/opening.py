@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pointlora.adapters.described_data import read_density, read_mesh_samples
 from pointlora.data.density import density_warning
 from pointlora.data.notices import say_of_cloud, say_of_file
 from pointlora.errors import AdapterError, DataError
 from pointlora.prediction.settings import (
     adapter_folder,
     axis_shift,
-    read_density,
     read_features,
-    read_mesh_samples,
     read_transform,
     turned,
 )
@@ -40,6 +39,7 @@ class FileReader:
         shift: by how many columns coordinates are rolled, see `axis_shift`.
         features: what is read beside x, y, z; None where that is nothing.
         density: of the training clouds, where it is known.
+        up_axis: the axis that points up in the files.
     """
 
     transform: PointTransform
@@ -47,6 +47,14 @@ class FileReader:
     shift: int = 0
     features: FeatureChoice | None = None
     density: dict[str, list[float]] | None = None
+    up_axis: str
+
+    def read_as(self, transform: PointTransform, up_axis: str | None, missing_features: str) -> None:
+        """Prepare clouds by `transform`; the other arguments, and errors, are those of `AdaptedPredictor`."""
+        trained = transform.config.up_axis
+        self.transform = transform
+        self.features = read_features(transform, missing_features)
+        self.up_axis, self.shift = up_axis or trained, axis_shift(up_axis, trained)
 
     def read_file(self, path: Path, min_points: int = 1) -> PointCloud:
         """A cloud with the features that the adapter wants; what is odd about it is said on stderr.
@@ -112,10 +120,7 @@ class AdaptedPredictor(FileReader, ABC):
         self.read_outputs(folder, config)
         self.density = read_density(config)
         self.mesh_samples = read_mesh_samples(config)
-        self.transform = read_transform(folder, config)
-        self.features = read_features(self.transform, missing_features)
-        self.up_axis = up_axis or self.transform.config.up_axis
-        self.shift = axis_shift(up_axis, self.transform.config.up_axis)
+        self.read_as(read_transform(folder, config), up_axis, missing_features)
         model, _ = load_adapted_model(folder, base)
         self.model: Any = model.to(self.device)
 

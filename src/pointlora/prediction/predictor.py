@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -57,18 +58,14 @@ class ClassifierResult:
     selected: tuple[NDArray[np.float32], ...]
 
 
-class FileClassifier(FileReader):
+class FileClassifier(FileReader, ABC):
     """Classifies files; more attributes are those of `FileReader`.
 
     Attributes:
-        model: points (B, N, 3) to something with `logits` (B, C).
         class_names: C names.
-        device: where to compute.
     """
 
-    model: Any
     class_names: tuple[str, ...]
-    device: Any
 
     def predict(self, files: Sequence[str | os.PathLike[str]], batch_size: int = 32) -> list[Prediction]:
         """Predictions for files, in their order.
@@ -106,14 +103,9 @@ class FileClassifier(FileReader):
         turned = [self.turned(cloud) for cloud in clouds]
         return self.transform(turned, [(0, index) for index in range(len(turned))])
 
+    @abstractmethod
     def run(self, points: NDArray[np.float32]) -> ClassifierResult:
         """Classify prepared clouds (B, num_points, 3)."""
-        import torch
-
-        with torch.no_grad():
-            output = self.model(torch.from_numpy(points).to(self.device))
-        selected = tuple(centers.cpu().float().numpy() for centers in getattr(output, "selected", ()))
-        return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
 
     def _read(self, path: Path | DataError) -> PointCloud | DataError:
         if isinstance(path, DataError):
@@ -124,7 +116,28 @@ class FileClassifier(FileReader):
             return error
 
 
-class Predictor(AdaptedPredictor, FileClassifier):
+class TorchClassifier(FileClassifier):
+    """Classifies files with a model of torch.
+
+    Attributes:
+        model: points (B, N, 3) to something with `logits` (B, C).
+        device: where to compute.
+    """
+
+    model: Any
+    device: Any
+
+    def run(self, points: NDArray[np.float32]) -> ClassifierResult:
+        """Classify prepared clouds (B, num_points, 3)."""
+        import torch
+
+        with torch.no_grad():
+            output = self.model(torch.from_numpy(points).to(self.device))
+        selected = tuple(centers.cpu().float().numpy() for centers in getattr(output, "selected", ()))
+        return ClassifierResult(output.logits.double().softmax(-1).cpu().numpy(), selected)
+
+
+class Predictor(AdaptedPredictor, TorchClassifier):
     """An adapter for classification on its backbone, ready for files; arguments are those of `AdaptedPredictor`."""
 
     task = "classification"

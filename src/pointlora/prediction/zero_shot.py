@@ -24,8 +24,7 @@ from pointlora.models.checkpoints import load_checkpoint, models_reading
 from pointlora.models.create import create_model
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.weight_files import read_weights
-from pointlora.prediction.predictor import FileClassifier
-from pointlora.prediction.settings import axis_shift
+from pointlora.prediction.predictor import TorchClassifier
 from pointlora.training.devices.choice import evaluation_device
 
 # As published for Uni3D.
@@ -59,7 +58,7 @@ class EmbeddedClasses(nn.Module):
         return Similarities(model.logit_scale.exp() * cosines)
 
 
-class ZeroShotPredictor(FileClassifier):
+class ZeroShotPredictor(TorchClassifier):
     """Classifies files by the text embeddings of classes.
 
     Args:
@@ -83,8 +82,7 @@ class ZeroShotPredictor(FileClassifier):
     ) -> None:
         self.device = evaluation_device(device, "device")
         self.class_names, embeddings = read_classes(Path(classes))
-        self.shift = axis_shift(up_axis, "y")
-        self.transform = PointTransform(TransformConfig(num_points=NUM_POINTS), train=False)
+        self.read_as(PointTransform(TransformConfig(num_points=NUM_POINTS), train=False), up_axis, "error")
         model = _open_model(base)
         width = model.projection.out_features
         if embeddings.shape[1] != width:
