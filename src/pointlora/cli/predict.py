@@ -136,8 +136,10 @@ def _classify(options: Namespace, predictor: FileClassifier) -> int:
 
 def _report(options: Namespace, predictor: FileClassifier, good: Sequence[Prediction]) -> None:
     """A page beside the file of predictions."""
-    if options.no_report or options.model or not good:
-        return  # an exported network has no features to show
+    from pointlora.prediction.predictor import TorchClassifier
+
+    if options.no_report or not good or not isinstance(predictor, TorchClassifier):
+        return  # an exported network shows nothing of its inside
     from pathlib import Path
 
     from pointlora.reporting.writing import report_at_the_end

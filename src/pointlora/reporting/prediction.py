@@ -22,7 +22,7 @@ from pointlora.version import __version__
 
 if TYPE_CHECKING:
     from pointlora.prediction import PartPrediction, Prediction
-    from pointlora.prediction.predictor import FileClassifier
+    from pointlora.prediction.predictor import TorchClassifier
 
 
 def reader_of(adapter: Path, options: ReportOptions) -> ReadCloud:
@@ -44,7 +44,7 @@ def file_reader(predictor: Any) -> ReadCloud:
 
 
 def classified_report(
-    predictor: FileClassifier, predictions: Sequence[Prediction], files: Sequence[str], adapter: str
+    predictor: TorchClassifier, predictions: Sequence[Prediction], files: Sequence[str], adapter: str
 ) -> Report:
     """The page of classified files; those that are shown are read once more.
 
