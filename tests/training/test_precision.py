@@ -90,7 +90,7 @@ def test_a_run_says_and_records_what_it_takes(tmp_path, native, capsys, has, exp
 def test_a_run_goes_on_as_it_began_also_where_bf16_is_emulated(tmp_path, native, capsys, monkeypatch):
     native(True)
     folder = tmp_path / "run"
-    monkeypatch.setattr("pointlora.training.fit.run_training", lambda *_: 1 / 0)
+    monkeypatch.setattr("pointlora.training.tuning.run_training", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fine_tune(recipe(folder))
     monkeypatch.undo()
