@@ -14,7 +14,7 @@ from pointlora.errors import CheckpointError, ConfigError
 from pointlora.models import weight_files
 from pointlora.recipes.fewshot import FewShotRecipe, fold_recipe
 from pointlora.recipes.files import from_mapping
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.reports.fewshot import percentages, text_report
 from pointlora.training import fit
 from pointlora.training.evaluate_adapter import evaluate_adapter

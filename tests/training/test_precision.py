@@ -15,7 +15,8 @@ from pointlora.inspection import describe
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.fewshot import FewShotRecipe
 from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping
-from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training import base_module
 from pointlora.training.devices import choice
 from pointlora.training.fit import fine_tune
