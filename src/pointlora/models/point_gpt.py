@@ -97,7 +97,9 @@ class PointGptClassifier(PointGpt, PointClassifier):
         logits = self.head(self.read(points, levels)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
-            loss = self.generator.loss(_before_each_patch(sequence), reorder(patches[0], order))
+            # Each patch is predicted from what comes before it, the first one from the start token.
+            before = torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
+            loss = self.generator.loss(before, reorder(patches[0], order))
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), loss, sequence.selected)
 
 
@@ -109,11 +111,6 @@ class PointGptSegmenter(PointGpt, PartSegmenter):
     """
 
     spare_parts = (r"generator\.", r"cls_norm\.")
-
-
-def _before_each_patch(sequence: TokenSequence) -> Tensor:
-    """Outputs (B, G, C) from which each patch is predicted: the start token's, then those of the patches before it."""
-    return torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
 
 
 def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
