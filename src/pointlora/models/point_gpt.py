@@ -97,8 +97,7 @@ class PointGptClassifier(PointGpt, PointClassifier):
         logits = self.head(self.read(points, levels)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
-            # Each patch is predicted from what comes before it, the first one from the start token.
-            before = torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
+            before = torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)  # each patch is predicted from it
             loss = self.generator.loss(before, reorder(patches[0], order))
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), loss, sequence.selected)
 
@@ -128,8 +127,7 @@ def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]
 
 
 _IDLE = (
-    ("norm.weight", "blocks.ln_f.weight", 1.0),
-    ("norm.bias", "blocks.ln_f.bias", 0.0),
+    *((f"norm.{kind}", f"blocks.ln_f.{kind}", value) for kind, value in (("weight", 1.0), ("bias", 0.0))),
     *((f"blocks.increase_dim.0.{kind}", f"generator_blocks.increase_dim.0.{kind}", 0.0) for kind in ("weight", "bias")),
     ("generator_blocks.sos", "blocks.sos", 0.0),
 )
