@@ -5,10 +5,13 @@ torch.export makes (`pointlora.ops.compiling.operators_in_exports`). Squares and
 there. Equal numbers go by their index: ONNX promises it of ArgMax, ArgMin and TopK.
 """
 
+# The functions under @script are a language of its own, which looks like Python, and reads its annotations itself.
+# mypy: ignore-errors
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, no_type_check
+from typing import Any
 
 import torch
 from onnxscript import FLOAT, INT64, opset18, script
@@ -20,7 +23,6 @@ OPSET = 18
 
 
 @script(default_opset=opset18)
-@no_type_check  # a language of its own, which looks like Python
 def _walk_farthest(rows: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT64[...]:
     """Indices (B, 1 + more) of farthest points of rows (B, 3, N), from start (B, 1) on."""
     first, last = op.Shape(rows, start=0, end=1), op.Shape(rows, start=2, end=3)
@@ -37,7 +39,6 @@ def _walk_farthest(rows: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT
 
 
 @script(default_opset=opset18)
-@no_type_check  # a language of its own, which looks like Python
 def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...]) -> INT64[...]:
     """Farthest points where there are more than are wanted, else all points, again and again until there are enough."""
     available = op.Squeeze(op.Shape(rows, start=2, end=3), [0])
@@ -49,7 +50,6 @@ def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...]) -
 
 
 @script(default_opset=opset18)
-@no_type_check  # a language of its own, which looks like Python
 def _walk_nearest(distances: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT64[...]:
     """The order (B, 1 + more) of a walk from start (B, 1) to the nearest not visited, by distances (B, G, G)."""
     infinite = op.Expand(op.Constant(value_float=float("inf")), op.Shape(start))
