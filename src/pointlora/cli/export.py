@@ -68,6 +68,11 @@ def summary(made: Export, samples: int) -> str:
         f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB, {about.model} with {about.method}; inputs {inputs}",
         f"largest difference from torch's logits as float32: {made.difference:.1e}, on random clouds{of_data}",
     ]
+    if made.undecided:
+        lines.append(
+            f"left out there: {made.undecided} clouds whose best tokens have scores too near to one another to be told "
+            "apart; programs may select different ones"
+        )
     if about.quantization is not None:
         cost = about.quantization
         lines.append(
