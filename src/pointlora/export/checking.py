@@ -67,9 +67,9 @@ def check_outputs(
         compared, left_out = compared + int((~excused).sum()), left_out + int(excused.sum())
     if not compared:
         raise ConfigError(
-            f"nothing is written: on all {left_out} clouds tried, rounding decides which tokens are selected, so {tool} "
-            f"takes others than torch: scores at the edge differ by less than {ROUNDING:g}. The adapter's scorer tells no "
-            "token from another: train it longer, or without selected tokens"
+            f"nothing is written: on all {left_out} clouds tried, rounding decides which tokens are selected, so "
+            f"{tool} takes others than torch: scores at the edge differ by less than {ROUNDING:g}. The adapter's scorer "
+            "tells no token from another: train it longer, or without selected tokens"
         )
     return Comparison(worst, left_out)
 
