@@ -68,7 +68,7 @@ def check_outputs(
     if not compared:
         raise ConfigError(
             f"nothing is written: on all {left_out} clouds tried, rounding decides which tokens are selected, so "
-            f"{tool} takes others than torch: scores at the edge differ by less than {ROUNDING:g}. The adapter's scorer "
+            f"{tool} takes others than torch: scores at the edge differ by less than {ROUNDING:g}. The scorer "
             "tells no token from another: train it longer, or without selected tokens"
         )
     return Comparison(worst, left_out)
