@@ -43,6 +43,8 @@ def run(arguments: Sequence[str]) -> int:
     output = Path(options.output)
     if not output.parent.is_dir():
         raise ConfigError(f"{output.parent}, the folder for {output.name}, does not exist: make it, or choose another")
+    if output.is_dir():
+        raise ConfigError(f"{output} is a folder: name a file in it, such as {output / 'model.onnx'}")
     from pointlora.export.samples import Sample
     from pointlora.export.writing import Exporter
     from pointlora.training.run_data import evenly_spread
