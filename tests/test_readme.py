@@ -54,7 +54,8 @@ def test_commands_and_their_options_exist(page: str) -> None:
     from pointlora.recipes.comparison import CompareRecipe
     from pointlora.recipes.fewshot import FewShotRecipe
     from pointlora.recipes.files import dotted_keys
-    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+    from pointlora.recipes.pretraining import PretrainRecipe
+    from pointlora.recipes.runs import TrainRecipe
 
     plain = {"predict": predict, "info": info, "demo": demo, "data": data, "report": report}
     recipes = {

@@ -76,7 +76,8 @@ def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
     from pointlora.comparison.fewshot import run_folds
     from pointlora.recipes.fewshot import FewShotRecipe
     from pointlora.recipes.files import from_mapping
-    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+    from pointlora.recipes.pretraining import PretrainRecipe
+    from pointlora.recipes.runs import TrainRecipe
     from pointlora.training.base_module import TrainedModule
     from pointlora.training.fit import fine_tune
     from pointlora.training.pretraining.run import pretrain

@@ -14,11 +14,12 @@ from pointlora.errors import CheckpointError, ConfigError
 from pointlora.models import weight_files
 from pointlora.recipes.fewshot import FewShotRecipe, fold_recipe
 from pointlora.recipes.files import from_mapping
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.reports.fewshot import percentages, text_report
-from pointlora.training import fit
+from pointlora.training import run_outputs
 from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune
+from pointlora.training.run_folder import RunFolder
 from pointlora.training.pretraining.run import pretrain
 from training_runs import run_process, tiny_fewshot, tiny_pretraining
 
@@ -165,8 +166,8 @@ def test_killed_evaluations_end_alike(tmp_path, whole, checkpoint, kills):
 @pytest.mark.parametrize(
     ("module", "name", "call"),
     [
-        (fit, "save_adapter", 1),  # trained to the end, nothing written
-        (fit.RunFolder, "write_results", 2),
+        (run_outputs, "save_adapter", 1),  # trained to the end, nothing written
+        (RunFolder, "write_results", 2),
         (fewshot, "_figures", 1),  # finished, and its last.ckpt deleted
         (fewshot, "write_text_atomically", 6),  # the table is written, the figures are not
     ],

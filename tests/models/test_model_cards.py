@@ -15,7 +15,7 @@ import pytest
 from pointlora.models.pretrained import FOLDER
 from pointlora.recipes.files import find_recipe, from_mapping, read_mapping
 from pointlora.recipes.parts import DataConfig, ModelConfig
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.optimizer import learning_rate
 from pointlora.training.probe import probe_backbone
 

@@ -10,7 +10,8 @@ from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.fewshot import FewShotRecipe, is_fewshot
 from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping, to_mapping, write_yaml
 from pointlora.recipes.method import method_config
-from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 
 
 def test_defaults_are_the_releases():

@@ -16,7 +16,8 @@ from pointlora.recipes.runs import TrainRecipe
 from pointlora.training import base_module
 from pointlora.training.callbacks import BestEpoch
 from pointlora.training.evaluate_adapter import evaluate_adapter
-from pointlora.training.fit import fine_tune, results_table
+from pointlora.training.fit import fine_tune
+from pointlora.training.run_outputs import results_table
 from training_runs import OPTIONS, tiny_recipe
 
 

@@ -15,7 +15,8 @@ from pointlora.inspection import describe
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.fewshot import FewShotRecipe
 from pointlora.recipes.files import find_recipe, from_mapping, list_recipes, read_mapping
-from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training import base_module
 from pointlora.training.devices import choice
 from pointlora.training.fit import fine_tune
@@ -90,7 +91,7 @@ def test_a_run_says_and_records_what_it_takes(tmp_path, native, capsys, has, exp
 def test_a_run_goes_on_as_it_began_also_where_bf16_is_emulated(tmp_path, native, capsys, monkeypatch):
     native(True)
     folder = tmp_path / "run"
-    monkeypatch.setattr("pointlora.training.fit.run_training", lambda *_: 1 / 0)
+    monkeypatch.setattr("pointlora.training.tuning.run_training", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         fine_tune(recipe(folder))
     monkeypatch.undo()

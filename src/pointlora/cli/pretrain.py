@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pointlora.cli.parsing import parse_recipe
 from pointlora.cli.train import FLAGS, RECIPE
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 
 
 def run(arguments: Sequence[str]) -> int:

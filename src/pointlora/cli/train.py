@@ -21,7 +21,8 @@ def run(arguments: Sequence[str]) -> int:
     words = split_equals(arguments)
     recipe, flags = parse_recipe(TrainRecipe, with_defaults(words), "train", FLAGS, RECIPE)
     recipe = for_few_labels(recipe, words)
-    from pointlora.training.fit import fine_tune, results_table
+    from pointlora.training.fit import fine_tune
+    from pointlora.training.run_outputs import results_table
 
     results = fine_tune(recipe, flags["resume"])
     if not results:  # not the first of torchrun's processes

@@ -106,7 +106,8 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     from pointlora.recipes.comparison import CompareRecipe
     from pointlora.recipes.fewshot import FewShotRecipe, is_fewshot
     from pointlora.recipes.files import from_mapping, read_mapping
-    from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+    from pointlora.recipes.pretraining import PretrainRecipe
+    from pointlora.recipes.runs import TrainRecipe
 
     mapping = read_mapping(path)
     # Plugins are code: what they bring is shown by its name, and not run.

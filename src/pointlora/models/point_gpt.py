@@ -97,7 +97,8 @@ class PointGptClassifier(PointGpt, PointClassifier):
         logits = self.head(self.read(points, levels)).float()
         loss = logits.new_zeros(())
         if self.training if generate is None else generate:
-            loss = self.generator.loss(_before_each_patch(sequence), reorder(patches[0], order))
+            before = torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)  # each patch is predicted from it
+            loss = self.generator.loss(before, reorder(patches[0], order))
         return ClassifierOutput(logits, sequence.auxiliary_loss.float(), loss, sequence.selected)
 
 
@@ -109,11 +110,6 @@ class PointGptSegmenter(PointGpt, PartSegmenter):
     """
 
     spare_parts = (r"generator\.", r"cls_norm\.")
-
-
-def _before_each_patch(sequence: TokenSequence) -> Tensor:
-    """Outputs (B, G, C) from which each patch is predicted: the start token's, then those of the patches before it."""
-    return torch.cat([sequence.tokens[:, :1], sequence.patches[:, :-1]], 1)
 
 
 def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]:
@@ -131,8 +127,7 @@ def _block_rules(prefix: str, target: str) -> tuple[tuple[str, str | None], ...]
 
 
 _IDLE = (
-    ("norm.weight", "blocks.ln_f.weight", 1.0),
-    ("norm.bias", "blocks.ln_f.bias", 0.0),
+    *((f"norm.{kind}", f"blocks.ln_f.{kind}", value) for kind, value in (("weight", 1.0), ("bias", 0.0))),
     *((f"blocks.increase_dim.0.{kind}", f"generator_blocks.increase_dim.0.{kind}", 0.0) for kind in ("weight", "bias")),
     ("generator_blocks.sos", "blocks.sos", 0.0),
 )

@@ -21,7 +21,8 @@ from pointlora.models.registry import get_family
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.randomness import isolated_randomness
 from pointlora.recipes.method import method_config
-from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 
 # Width of the embeddings that are compared, as in SimCLR.
 CONTRAST_DIM = 128

@@ -14,7 +14,8 @@ from dataset_layouts import clouds
 from pointlora.data import write_shards
 from pointlora.errors import ConfigError, DataError, PointLoraError
 from pointlora.recipes.files import from_mapping
-from pointlora.recipes.runs import PretrainRecipe, TrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import World, current_world
 from process_groups import echo, fail, run_ranks

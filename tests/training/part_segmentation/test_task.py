@@ -16,9 +16,10 @@ from pointlora.inspection import describe
 from pointlora.recipes.files import from_mapping, read_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.evaluate_adapter import evaluate_adapter
-from pointlora.training.fit import fine_tune, results_table
+from pointlora.training.fit import fine_tune
 from pointlora.training.part_segmentation.evaluation import check_space, evaluate_parts
 from pointlora.training.part_segmentation.task import open_part_splits
+from pointlora.training.run_outputs import results_table
 from training_runs import OPTIONS, tiny_parts
 
 

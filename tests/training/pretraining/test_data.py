@@ -4,7 +4,7 @@ import torch
 
 from pointlora.data.orders import Blocks
 from pointlora.recipes.files import from_mapping
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.data import transform_config
 from pointlora.training.devices.world import World
 from pointlora.training.pretraining.batches import Views

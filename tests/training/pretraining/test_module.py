@@ -8,7 +8,7 @@ from pointlora.errors import ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.create import create_model
 from pointlora.recipes.files import from_mapping
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.pretraining.module import category_loss, contrastive_loss
 from pointlora.training.pretraining.run import pretrain
 from training_runs import SIZES, tiny_pretraining

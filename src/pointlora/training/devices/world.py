@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 from pointlora.errors import ConfigError
@@ -26,6 +27,11 @@ class World:
     def first(self) -> bool:
         """Whether this process writes and prints."""
         return self.rank == 0
+
+    def say(self, text: str) -> None:
+        """A line on stderr, of the first process alone."""
+        if self.first:
+            print(text, file=sys.stderr, flush=True)
 
     @property
     def nodes(self) -> int:

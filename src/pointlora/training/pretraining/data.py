@@ -10,7 +10,8 @@ from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, loa
 from pointlora.data.orders import Blocks, shuffled_order
 from pointlora.data.sampling import EpochBatchSampler, sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
-from pointlora.recipes.runs import PretrainRecipe, RunConfig
+from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.recipes.runs import RunConfig
 from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.devices.world import World, current_world
 from pointlora.training.pretraining.batches import PretrainingLoaderDataset, Views

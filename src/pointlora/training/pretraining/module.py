@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointlora.models.two_views import TwoViewOutput
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.pretraining.batches import PretrainingBatch
 

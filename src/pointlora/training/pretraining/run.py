@@ -16,7 +16,7 @@ from pointlora.data.checking import check_clouds
 from pointlora.models.parameters import count_parameters
 from pointlora.models.two_views import TwoViewAutoencoder
 from pointlora.recipes.files import to_mapping
-from pointlora.recipes.runs import PretrainRecipe
+from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.callbacks import History
 from pointlora.training.data import first_cloud, transform_config
 from pointlora.training.devices.choice import check_device

@@ -1,0 +1,144 @@
+"""The tuning of a run's model: where it starts, its epochs, and which of its weights are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from pointlora.data.transforms import TransformConfig
+from pointlora.models.backbone import Backbone
+from pointlora.recipes.runs import TrainingConfig, TrainRecipe
+from pointlora.training.averaging import MovingAverage, Start, best_factor
+from pointlora.training.base_module import TrainedModule
+from pointlora.training.callbacks import BestEpoch, History
+from pointlora.training.data import Splits
+from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.devices.world import current_world
+from pointlora.training.engine import run_training
+from pointlora.training.head_fitting import fit_head
+from pointlora.training.recalibration import Recalibration
+from pointlora.training.run_folder import RunFolder
+from pointlora.training.tasks import Task
+from pointlora.training.trained_state import load_trained_state
+
+
+class Tuned(NamedTuple):
+    """What a run did to its model.
+
+    Attributes:
+        history: of its epochs.
+        epochs: as many as it was meant to have at most.
+        best_epoch: the one whose weights the model has, from 1 on; 0 for the start.
+        selection: their figure on the selection split, in [0, 1]; None without one.
+        more: for results.json.
+    """
+
+    history: History
+    epochs: int
+    best_epoch: int
+    selection: float | None
+    more: dict[str, Any]
+
+
+def tune(
+    recipe: TrainRecipe,
+    task: Task,
+    splits: Splits,
+    transform: TransformConfig,
+    model: Backbone,
+    folder: RunFolder,
+    epochs: int | None = None,
+) -> Tuned:
+    """Train the model and leave it with the weights that are chosen.
+
+    Args:
+        recipe, task, splits, transform, model, folder: of the run.
+        epochs: end after so many; the schedule stays that of the recipe.
+    """
+    loaders = task.loaders(splits, transform, recipe.training)
+    recipe = with_epochs(recipe, len(loaders[0]))
+    run = recipe.training
+    best = None if splits.selection is None else BestEpoch(recipe.criterion, run.patience)
+    history = History(folder, best, lines=True)
+    module = task.make_module(model, recipe, splits)
+    if run.recalibrates:
+        module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
+    if recipe.probes and not folder.last.exists():
+        start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
+    more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
+    start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
+    callbacks = [best, history, start, MovingAverage(run.ema) if run.ema else None]
+    most = run.epochs if model.method.trains else 0
+    wanted = most if epochs is None else min(epochs, most)
+    if wanted:
+        present = [callback for callback in callbacks if callback is not None]
+        seconds = run_training(module, *loaders, folder, run, recipe.optimizer, present, wanted)
+        if run.compile:
+            more["compile_seconds"] = round(seconds, 3)
+    if best is None:
+        return Tuned(history, most, wanted, None, more)
+    if not current_world().first:
+        return Tuned(history, most, best.epoch + 1, best.value, more)
+    load_trained_state(model, best.weights)
+    selection = best.value
+    if start is not None:
+        more["start"] = start.figure
+        if recipe.interpolates and best.epoch >= 0:
+            more["interpolation"], selection = interpolate(module, task, splits, transform, run, start, best)
+    return Tuned(history, most, best.epoch + 1, selection, more)
+
+
+def with_epochs(recipe: TrainRecipe, batches: int) -> TrainRecipe:
+    """The recipe with as many epochs of so many batches as hold `training.steps`, where these are given."""
+    steps = recipe.training.steps
+    if steps is None:
+        return recipe
+    return replace(recipe, training=replace(recipe.training, epochs=-(-steps // batches), steps=None))
+
+
+def interpolate(
+    module: TrainedModule,
+    task: Task,
+    splits: Splits,
+    transform: TransformConfig,
+    run: TrainingConfig,
+    start: Start,
+    best: BestEpoch,
+) -> tuple[float, float]:
+    """Leave the model where it is best between the start and the best epoch; the factor and its figure."""
+    model = module.model.to(evaluation_device(run.accelerator))
+    chosen = splits.selection
+    assert chosen is not None
+
+    def measure() -> float:
+        if module.recalibration is not None:
+            module.recalibration(model, next(model.parameters()).device)
+        return float(task.evaluate(model, chosen, transform, run).as_dict()[best.criterion])
+
+    factor, figure = best_factor(model, start.weights, best.weights, measure)
+    if module.recalibration is not None:
+        module.recalibration(model, next(model.parameters()).device)
+    return factor, figure
+
+
+def start_as_probe(
+    model: Backbone,
+    task: Task,
+    recipe: TrainRecipe,
+    splits: Splits,
+    transform: TransformConfig,
+    best: BestEpoch | None,
+    class_weights: Tensor | None = None,
+) -> None:
+    """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe."""
+    run = recipe.training
+    model.to(evaluation_device(run.accelerator))
+    loaders = task.probe_loaders(splits, transform, run)
+    fitted = fit_head(model, *loaders, seed=run.seed, class_weights=class_weights)
+    found = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
+    current_world().say(f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{found}")
+    if best is not None and splits.selection is not None:
+        figures = task.evaluate(model, splits.selection, transform, run).as_dict()
+        best.offer(figures[recipe.criterion], -1, model)
