@@ -19,6 +19,7 @@ from pointlora.export.description import ExportDescription
         (["run", "--output", "m.onnx", "--calibration", "8"], "--calibration and --force are for --quantize int8"),
         (["run", "--output", "m.pt2", "--format", "torch", "--quantize", "int8"], "is for --format onnx"),
         (["run", "--output", "nowhere/m.onnx"], "nowhere, the folder for m.onnx, does not exist"),
+        (["run", "--output", "."], ". is a folder: name a file in it, such as model.onnx"),
         (["run", "--output", "m.onnx"], "run isn't an adapter folder"),
     ],
 )

@@ -43,6 +43,8 @@ def run(arguments: Sequence[str]) -> int:
     output = Path(options.output)
     if not output.parent.is_dir():
         raise ConfigError(f"{output.parent}, the folder for {output.name}, does not exist: make it, or choose another")
+    if output.is_dir():
+        raise ConfigError(f"{output} is a folder: name a file in it, such as {output / 'model.onnx'}")
     from pointlora.export.samples import Sample
     from pointlora.export.writing import Exporter
     from pointlora.training.run_data import evenly_spread
@@ -68,6 +70,11 @@ def summary(made: Export, samples: int) -> str:
         f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB, {about.model} with {about.method}; inputs {inputs}",
         f"largest difference from torch's logits as float32: {made.difference:.1e}, on random clouds{of_data}",
     ]
+    if made.undecided:
+        lines.append(
+            f"left out there: {made.undecided} clouds whose best tokens have scores too near to one another to be told "
+            "apart; programs may select different ones"
+        )
     if about.quantization is not None:
         cost = about.quantization
         lines.append(

@@ -38,11 +38,13 @@ class Export:
         path: of it.
         description: what it says of itself.
         difference: largest difference between its logits and torch's, as float32.
+        undecided: clouds that aren't compared, since rounding decides which tokens the network selects.
     """
 
     path: Path
     description: ExportDescription
     difference: float
+    undecided: int
 
 
 class Exporter:
@@ -112,11 +114,11 @@ class Exporter:
         model = self.onnx_model(self.preprocess)
         session = SessionModel(model.SerializeToString(), network.names)
         trials = trial_inputs(network, self.transform, samples)
-        difference = check_outputs(network, session.compute, trials, "onnxruntime")
+        comparison = check_outputs(network, session.compute, trials, "onnxruntime")
         if quantization is not None:
             model, described = quantization.apply(self)
             description = replace(description, quantization=described)
-        return Export(write_model(model, description, output), description, difference)
+        return Export(write_model(model, description, output), description, *comparison)
 
     def to_torch(self, output: str | os.PathLike[str], samples: Sequence[Sample] = ()) -> Export:
         """Write a program of torch.export (.pt2), once its logits are the model's; arguments as of `to_onnx`.
@@ -137,9 +139,9 @@ class Exporter:
         content.seek(0)
         loaded = torch.export.load(content).module()
         trials = trial_inputs(network, self.transform, samples)
-        difference = check_outputs(network, lambda inputs: loaded(*inputs), trials, "the exported program")
+        comparison = check_outputs(network, lambda inputs: loaded(*inputs), trials, "the exported program")
         path = write_atomically(output, lambda file: file.write(content.getbuffer()))
-        return Export(path, description, difference)
+        return Export(path, description, *comparison)
 
 
 @dataclass(frozen=True)
