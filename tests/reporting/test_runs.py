@@ -167,6 +167,27 @@ def test_without_its_data_the_figures_are_still_shown(run, tmp_path):
     assert Texts(render(found)).figures["accuracy"] == {results["accuracy"]}
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": ["lamp", "new", *NAMES[1:3]]}, "other classes now than the run had"),
+        ({"classes": [NAMES[2], NAMES[1], NAMES[3]]}, "in another order"),
+        ({"is_test": 13 * [True] + 35 * [False]}, "13 clouds to measure, 12 in the run"),
+    ],
+)
+def test_data_that_have_changed_since_are_not_shown_under_the_names_of_the_run(run, tmp_path, change, message):
+    moved = shutil.copytree(run, tmp_path / "run")
+    results = results_of(run)
+    known = dict(np.load(results["recipe"]["data"]["root"]))
+    np.savez(tmp_path / "changed.npz", **known | {key: np.array(value) for key, value in change.items()})
+    results["recipe"]["data"]["root"] = str(tmp_path / "changed.npz")
+    (moved / "results.json").write_text(json.dumps(results))
+    found = report_of(moved, ReportOptions())
+    assert found.clouds == ()
+    assert message in found.notes[0]
+    assert found.head.figures[0].value == results["accuracy"]
+
+
 def test_curves_of_a_run_that_has_diverged(tmp_path):
     (tmp_path / "metrics.csv").write_text("epoch,lr,train_loss,selection_accuracy\n1,0.1,2.5,0.5\n2,0.1,nan,\n")
     found = learning_of(tmp_path / "metrics.csv", {"best_epoch": 1})
@@ -200,6 +221,10 @@ def test_of_parts(parts_run):
         ({"results.json": "{"}, "results.json is damaged"),
         ({"results.json": "{}"}, "a run of pre-training"),
         ({"comparison.json": "{}"}, "isn't what a run writes"),
+        (
+            {"fewshot.json": '{"recipe": {}, "folds": [], "accuracy_mean": 0, "accuracy_std": 0}'},
+            "isn't what a run writes",
+        ),
     ],
 )
 def test_folders_that_have_no_report(tmp_path, files, message):

@@ -100,6 +100,7 @@ def fewshot_report(content: Mapping[str, Any], command: str) -> Report:
     values = [fold["accuracy"] for fold in folds]
     mean, std = content["accuracy_mean"], content["accuracy_std"]
     low, high = mean_ends(mean, std, len(values))
+    data = printable(data_name(recipe["data"]["name"], recipe["data"].get("root")))
     setting = f"{content['ways']}-way {content['shots']}-shot"
     row = ComparisonRow(
         name=setting,
@@ -112,9 +113,9 @@ def fewshot_report(content: Mapping[str, Any], command: str) -> Report:
     )
     spread = "" if std is None else f" ± {100 * std:.1f}"
     head = Head(
-        title=f"{recipe['method']['name']} on {recipe['data']['name']}, {setting}",
+        title=f"{recipe['method']['name']} on {data}, {setting}",
         task="classification",
-        data=recipe["data"]["name"],
+        data=data,
         method=recipe["method"]["name"],
         backbone=recipe["model"]["name"],
         protocol=describe_selection(content["selected_on"]),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from pointlora.adapters.loading import load_adapted_model
+from pointlora.data.datasets import PointCloudDataset
 from pointlora.data.parts.base import PartDataset
-from pointlora.errors import ConfigError, PointLoraError
+from pointlora.errors import ConfigError, DataError, PointLoraError
 from pointlora.recipes.files import from_mapping, read_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.reporting.classification import classifier_sections
@@ -45,7 +46,9 @@ def report_of(folder: Path, options: ReportOptions) -> Report:
                 raise ConfigError(f"{path} is damaged: {error}") from error
             try:
                 return make(folder, content, options)
-            except (KeyError, TypeError, AttributeError) as error:
+            except PointLoraError:
+                raise
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
                 raise ConfigError(f"{path} isn't what a run writes: {type(error).__name__} {error}") from error
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: give that of a run, a comparison or few-shot folds")
@@ -127,11 +130,12 @@ def open_run(folder: Path, results: Mapping[str, Any], options: ReportOptions) -
     """The model of a finished run, and its data.
 
     Raises:
-        PointLoraError, OSError: if the adapter, its backbone or the data can't be opened.
+        PointLoraError, OSError: if the adapter, its backbone or the data can't be opened, or the data have changed.
     """
     mapping = {**results["recipe"], "plugins": []}  # files that would be run: whoever wants them names them
     recipe = from_mapping(TrainRecipe, mapping, f"{folder / RESULTS}: ")
     splits = get_task(recipe.task).open_splits(recipe)
+    _check_same(splits.reported, results)
     model, _ = load_adapted_model(folder / "adapter", options.base)
     return Subject(
         model.to(evaluation_device(options.accelerator)),
@@ -143,6 +147,20 @@ def open_run(folder: Path, results: Mapping[str, Any], options: ReportOptions) -
         batch_size=recipe.training.batch_size,
         workers=0,
     )
+
+
+def _check_same(dataset: PointCloudDataset, results: Mapping[str, Any]) -> None:
+    """Require the clouds that the run measured, as far as their classes and their number tell: figures are of those.
+
+    Raises:
+        DataError: where there are others.
+    """
+    known = results.get("class_names")
+    if known is not None and list(dataset.class_names) != known:
+        changed = sorted(set(dataset.class_names) ^ set(known)) or known
+        raise DataError(f"the data have other classes now than the run had (or in another order): {', '.join(changed)}")
+    if len(dataset) != results["count"]:
+        raise DataError(f"the data have changed: {len(dataset):,} clouds to measure, {results['count']:,} in the run")
 
 
 def repeating(command: str, recipe: Path, options: ReportOptions) -> str:
