@@ -87,6 +87,7 @@ def classes(seeds: int, folder: Path, methods: Sequence[str]) -> None:
         "natural": {},
         "training.class_weights balanced": {"training": {"class_weights": "balanced"}},
         "data.sampling balanced": {"data": {"sampling": "balanced"}},
+        "both": {"training": {"class_weights": "balanced"}, "data": {"sampling": "balanced"}},
     }
     pair = ("vase", "bottle")
     for seed in range(seeds):
@@ -161,7 +162,7 @@ def _with_and_without(folder: Path, kind: str, seeds: int, methods: Sequence[str
 
 def density(seeds: int, folder: Path, methods: Sequence[str]) -> None:
     """Four classes at 512 points; measured there, and at a random quarter of the points."""
-    categories, counts = ("chair", "mug", "lamp", "bottle"), (40,) * 4
+    categories, counts = ("chair", "mug", "lamp", "bottle"), (24,) * 4
     for seed in range(seeds):
         train, test = (draw(categories, counts, start + seed, 512, seen=True) for start in (0, TEST_SEED))
         write(folder / f"{seed}.npz", train, test)
@@ -180,7 +181,7 @@ def density(seeds: int, folder: Path, methods: Sequence[str]) -> None:
             for seed in range(seeds):
                 out = folder / f"{method} {len(augmentations)} {seed}"
                 settings = {"data": {"augmentations": augmentations, "num_points": 512}}
-                full.append(run(folder / f"{seed}.npz", out, seed, method, 15, settings)["accuracy"])
+                full.append(run(folder / f"{seed}.npz", out, seed, method, 8, settings)["accuracy"])
                 root = str(folder / f"thin {seed}.npz")
                 quarter.append(evaluate_adapter(out, data_name="npz", root=root, cache="off")[0].accuracy)
             row(f"{method}, {augmentations[-1]}, 512 points", full)

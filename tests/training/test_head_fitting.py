@@ -139,6 +139,17 @@ def test_few_labels_choose_nothing_and_say_so(tmp_path, capsys):
     assert "4 labels a class are too few to choose by" in capsys.readouterr().err
 
 
+def test_where_classes_are_weighted_the_rarest_decides_whether_to_choose(tmp_path, capsys):
+    clouds(tmp_path, 24)
+    arrays, kept = dict(np.load(tmp_path / "a.npz")), [*range(0, 24, 2), 1, 3, 5]  # 12 balls and 3 rods
+    np.savez(tmp_path / "b.npz", **arrays | {name: arrays[name][kept] for name in ("points", "labels")})
+    data = open_dataset("npz", tmp_path / "b.npz", "train", cache="off", test_fraction=0.0)
+    batches = list(make_loader(data, TRANSFORM, 8, train=False))
+    assert fit_head(model(), batches).accuracy is not None
+    assert fit_head(model(), batches, class_weights=torch.tensor([0.6, 2.5])) == (FIXED_PENALTY, 0, None)
+    assert "3 labels of the rarest class are too few to choose by" in capsys.readouterr().err
+
+
 def test_a_published_head_can_not_be_fitted(tmp_path):
     with pytest.raises(ConfigError, match="linear"):
         fit_head(model(head="mlp"), make_loader(clouds(tmp_path), TRANSFORM, 8, train=False))

@@ -23,7 +23,7 @@ from pointlora.training.recalibration import batch_on
 
 # Numbers of augmented copies that cross-validation chooses from; the first is tried with each penalty.
 COPIES = (2, 0, 4)
-# With fewer labels a class, on average, nothing is chosen.
+# With fewer labels a class, on average (with weights: of the rarest class), nothing is chosen.
 FEWEST_LABELS = 5
 _FOLDS = 3
 # Rows of all copies together, and points of part segmentation: more take minutes and change little.
@@ -56,8 +56,8 @@ def fit_head(
     """Make the head the penalised logistic regression on the model's features, in place.
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
-    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, they
-    are fixed.
+    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, or of
+    the rarest class where classes are weighted, they are fixed.
 
     Args:
         model: with a linear head; left in evaluation mode.
@@ -90,10 +90,13 @@ def _choose(
     plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int, class_weights: Tensor | None
 ) -> HeadFit:
     labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
-    each = len(labels) / len(labels.unique())
+    counts = labels.unique(return_counts=True)[1]
+    # Where rare classes count as much as others, the clouds of the rarest decide the choice.
+    each = len(labels) / len(counts) if class_weights is None else int(counts.min())
     if each < FEWEST_LABELS:
+        kind = "a class" if class_weights is None else "of the rarest class"
         print(
-            f"probe: {each:.2g} labels a class are too few to choose by: penalty {FIXED_PENALTY:g}, "
+            f"probe: {each:.2g} labels {kind} are too few to choose by: penalty {FIXED_PENALTY:g}, "
             f"{tried[0]} augmented copies",
             file=sys.stderr,
         )

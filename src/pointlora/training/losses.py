@@ -11,14 +11,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointlora.errors import ConfigError
+from pointlora.recipes.runs import TrainingConfig
 
 
 class ClassLoss(nn.Module):
     """Cross-entropy of logits (M, C) and labels (M,), a mean over the samples, by the weights of their classes.
 
+    Divided by the weights of the batch itself, a batch without a rare class would count frequent ones in full, and the
+    parts of a batch on several devices would count differently; divided by a constant, steps and parts add up.
+
     Args:
         label_smoothing: in [0, 1).
         weights: (C,) of the classes; None weighs all alike.
+        mean_weight: of the samples of all batches; None for that of each batch.
         focal_gamma: each sample counts (1 - p)^gamma times, p the probability of its class (Lin et al., "Focal loss for
             dense object detection", ICCV 2017); 0 is plain cross-entropy.
     """
@@ -26,21 +31,28 @@ class ClassLoss(nn.Module):
     weights: Tensor | None
 
     def __init__(
-        self, label_smoothing: float = 0.0, weights: NDArray[np.float64] | None = None, focal_gamma: float = 0.0
+        self,
+        label_smoothing: float = 0.0,
+        weights: NDArray[np.float64] | None = None,
+        focal_gamma: float = 0.0,
+        mean_weight: float | None = None,
     ) -> None:
         super().__init__()
-        self.label_smoothing, self.focal_gamma = label_smoothing, focal_gamma
+        self.label_smoothing, self.focal_gamma, self.mean_weight = label_smoothing, focal_gamma, mean_weight
         kept = None if weights is None else torch.from_numpy(weights).float()
         self.register_buffer("weights", kept, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         smoothing, weights = self.label_smoothing, self.weights
-        if not self.focal_gamma:
-            return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
+        if weights is None and not self.focal_gamma:
+            return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
         each = functional.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing, reduction="none")
-        probability = logits.softmax(-1).gather(1, labels[:, None])[:, 0]
-        total = len(labels) if weights is None else weights[labels].sum()
-        return ((1 - probability) ** self.focal_gamma * each).sum() / total
+        if self.focal_gamma:
+            probability = logits.softmax(-1).gather(1, labels[:, None])[:, 0]
+            each = (1 - probability) ** self.focal_gamma * each
+        if weights is None or self.mean_weight is not None:
+            return each.mean() / (self.mean_weight or 1.0)
+        return each.sum() / weights[labels].sum()
 
 
 def class_weights(setting: str | Sequence[float], counts: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -75,3 +87,18 @@ def shown_weights(setting: str | Sequence[float], counts: NDArray[np.int64], eve
     parts = [class_weights(setting, counts), class_weights("balanced", counts) if evenly else None]
     found = [weights for weights in parts if weights is not None]
     return torch.from_numpy(np.prod(found, axis=0)).float() if found else None
+
+
+def training_loss(run: TrainingConfig, counts: NDArray[np.int64] | None, evenly: bool = False) -> ClassLoss:
+    """The loss of a run whose classes occur `counts` times; where these are None, all classes weigh alike.
+
+    Args:
+        run: its label smoothing, class weights and focal loss.
+        counts: (C,).
+        evenly: whether batches show each class equally often.
+    """
+    weights = None if counts is None else class_weights(run.class_weights, counts)
+    if counts is None or weights is None:
+        return ClassLoss(run.label_smoothing, focal_gamma=run.focal_gamma)
+    shown = counts > 0 if evenly else counts
+    return ClassLoss(run.label_smoothing, weights, run.focal_gamma, float(np.average(weights, weights=shown)))

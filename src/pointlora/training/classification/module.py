@@ -17,7 +17,7 @@ from pointlora.training.classification.metrics import metrics_from
 from pointlora.training.cuda_graphs import GraphedClassifier
 from pointlora.training.devices.collectives import gather_samples
 from pointlora.training.devices.world import current_world
-from pointlora.training.losses import ClassLoss, class_weights
+from pointlora.training.losses import training_loss
 
 
 class ClassificationModule(TrainedModule):
@@ -31,6 +31,7 @@ class ClassificationModule(TrainedModule):
         run: see `TrainingConfig`.
         class_names: of the data.
         counts: (classes,) how often each occurs, for `class_weights`.
+        evenly: whether batches show each class equally often.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class ClassificationModule(TrainedModule):
         run: TrainingConfig,
         class_names: tuple[str, ...],
         counts: NDArray[np.int64] | None = None,
+        evenly: bool = False,
     ) -> None:
         super().__init__(model, optimizer, run)
-        weights = None if counts is None else class_weights(run.class_weights, counts)
-        self.loss = ClassLoss(run.label_smoothing, weights, run.focal_gamma)
+        self.loss = training_loss(run, counts, evenly)
         self.class_names = class_names
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)

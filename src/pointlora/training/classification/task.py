@@ -41,8 +41,9 @@ class Classification(Task):
         model(first_cloud(split, transform))
 
     def make_module(self, model: nn.Module, recipe: TrainRecipe, splits: Splits) -> ClassificationModule:
+        train = splits.train
         return ClassificationModule(
-            model, recipe.optimizer, recipe.training, splits.train.class_names, splits.train.class_counts()
+            model, recipe.optimizer, recipe.training, train.class_names, train.class_counts(), splits.balanced
         )
 
     def label_weights(self, recipe: TrainRecipe, splits: Splits) -> Tensor | None:

@@ -15,7 +15,7 @@ from pointlora.recipes.parts import OptimizerConfig
 from pointlora.recipes.runs import TrainingConfig
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.devices.collectives import gather_samples
-from pointlora.training.losses import ClassLoss, class_weights
+from pointlora.training.losses import training_loss
 from pointlora.training.part_segmentation.metrics import metrics_from_counts, predict_parts, shape_counts
 
 
@@ -40,8 +40,7 @@ class PartModule(TrainedModule):
     ) -> None:
         super().__init__(model, optimizer, run)
         self.space = space
-        weights = None if counts is None else class_weights(run.class_weights, counts)
-        self.loss = ClassLoss(run.label_smoothing, weights, run.focal_gamma)
+        self.loss = training_loss(run, counts)
         self.allowed = torch.from_numpy(space.allowed)
         self._found: list[tuple[Tensor, Tensor]] = []
 
