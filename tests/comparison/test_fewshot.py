@@ -19,8 +19,8 @@ from pointlora.reports.fewshot import percentages, text_report
 from pointlora.training import run_outputs
 from pointlora.training.evaluate_adapter import evaluate_adapter
 from pointlora.training.fit import fine_tune
-from pointlora.training.run_folder import RunFolder
 from pointlora.training.pretraining.run import pretrain
+from pointlora.training.run_folder import RunFolder
 from training_runs import run_process, tiny_fewshot, tiny_pretraining
 
 SIGKILLED = -9

@@ -200,7 +200,8 @@ def test_int8_is_smaller_and_says_what_it_cost(kept, exporter, tmp_path):
     cost = made.description.quantization
     assert (cost.before, cost.after, cost.calibration, cost.metric) == (0.9, 0.896, "dynamic", "accuracy")
     model = onnx.load(made.path)
-    assert json.loads(next(prop.value for prop in model.metadata_props if prop.key == "pointlora"))["quantization"]["after"] == 0.896
+    described = next(prop.value for prop in model.metadata_props if prop.key == "pointlora")
+    assert json.loads(described)["quantization"]["after"] == 0.896
     kinds = [node.op_type for node in operators(model.graph)]
     assert kinds.count("MatMulInteger") > 10
     raw = clouds(1, 300)
