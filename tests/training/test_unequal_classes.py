@@ -67,7 +67,7 @@ def test_a_line_about_unequal_classes(tmp_path: Path, capsys: pytest.CaptureFixt
         [
             ({"sampling": "balanced"}, {}),
             ({}, {"class_weights": "balanced"}),
-            ({}, {"class_weights": [1.0, 5.0]}),
+            ({}, {"class_weights": [1.0, 9.0]}),  # balanced would be 1 to 5
             ({}, {"focal_gamma": 2.0}),
         ]
     ):
