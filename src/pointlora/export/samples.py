@@ -49,7 +49,9 @@ def random_inputs(network: ExportedNetwork, batch: int, num_points: int, seed: i
     width = 3 + num_features(network)
     inputs = [torch.randn(batch, num_points, width, generator=generator)]
     if "queries" in network.names:
-        inputs.append(torch.randn(batch, num_points // 2 + 1, width, generator=generator))
+        elsewhere = torch.randn(batch, num_points // 4 + 1, width, generator=generator)
+        # The first points of a cloud hold a center, from which a query's distance is zero.
+        inputs.append(torch.cat([inputs[0][:, : num_points // 4 + 1], elsewhere], 1))
     if "category" in network.names:
         count = int(cast(Any, network.model).num_categories)
         inputs.append(torch.randint(count, (batch,), generator=generator))
