@@ -23,16 +23,6 @@ def test_the_best_come_first_with_their_positions_and_centers():
             assert torch.equal(found[cloud], source[cloud, order])
 
 
-def test_equal_scores_go_by_their_index():
-    width = 64
-    scale = TokenSet(*(torch.arange(2.0 * width).reshape(2, width, 1) for _ in range(3)))
-    scores = torch.full((2, width), 0.5)
-    scores[1, 40:] = 1.0
-    chosen = select_tokens(scale, scores, 16, straight_through=False)
-    assert chosen.tokens[0, :, 0].tolist() == list(range(16))
-    assert chosen.tokens[1, :, 0].tolist() == list(range(width + 40, width + 56))
-
-
 def test_straight_through_changes_no_value_and_passes_the_gradient_to_the_chosen_scores():
     scale = token_set()
     scores = torch.tensor([[0.1, 0.9, 0.5, 0.2], [0.8, 0.1, 0.3, 0.7]], requires_grad=True)

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from pointlora.methods.settings import SelectionScale
 from pointlora.models.method import TokenSet
 from pointlora.ops import gather_points
-from pointlora.ops.compiling import is_translated
 
 
 class TokenScorer(nn.Module):
@@ -52,7 +51,7 @@ class RandomScorer(nn.Module):
 
 
 def select_tokens(scale: TokenSet, scores: Tensor, keep: int, straight_through: bool) -> TokenSet:
-    """The `keep` best-scored tokens of a scale, best first, equal ones by index, with their positions and centers.
+    """The `keep` best-scored tokens of a scale, best first, with their positions and centers.
 
     Args:
         scale: (B, G, C) tokens and positions, (B, G, 3) centers.
@@ -60,23 +59,11 @@ def select_tokens(scale: TokenSet, scores: Tensor, keep: int, straight_through: 
         keep: K.
         straight_through: multiply by score / score, which is 1 and passes the task's gradient on to the score.
     """
-    values, indices = _best(scores, keep)
-    tokens = gather_points(scale.tokens, indices)
+    best = scores.topk(keep, dim=1)
+    tokens = gather_points(scale.tokens, best.indices)
     if straight_through:
-        tokens = tokens * (1 + (values - values.detach()))[..., None].to(tokens.dtype)
-    return TokenSet(tokens, gather_points(scale.positions, indices), gather_points(scale.centers, indices))
-
-
-def _best(scores: Tensor, keep: int) -> tuple[Tensor, Tensor]:
-    """Values and indices (B, K) of the largest scores (B, G).
-
-    `topk` takes any of equal scores, other ones on other devices; that of ONNX promises the first.
-    """
-    if is_translated():
-        best = scores.topk(keep, dim=1)
-        return best.values, best.indices
-    ordered = scores.sort(dim=1, descending=True, stable=True)
-    return ordered.values[:, :keep], ordered.indices[:, :keep]
+        tokens = tokens * (1 + (best.values - best.values.detach()))[..., None].to(tokens.dtype)
+    return TokenSet(tokens, gather_points(scale.positions, best.indices), gather_points(scale.centers, best.indices))
 
 
 def mask_loss(scores: list[Tensor], scales: tuple[SelectionScale, ...], kind: str) -> Tensor:
