@@ -12,7 +12,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from pointlora.export.network import ExportedNetwork, least_points
-from pointlora.export.onnx_folding import fold_splits, graphs
+from pointlora.export.onnx_folding import fold_splits, fold_transposes, graphs
 from pointlora.export.samples import random_inputs
 from pointlora.ops.compiling import NODES, operators_in_exports
 
@@ -70,6 +70,7 @@ def cleaned(model: Any) -> Any:
             del item.metadata_props[:]
     del model.metadata_props[:]
     fold_splits(graph)
+    fold_transposes(graph)
     return model
 
 
