@@ -24,7 +24,7 @@ class Readout(NamedTuple):
             follows them, `mean` over the patches.
         scales: how many groupings of the cloud are read: the backbone's own, and each further one with half as many
             patches of twice as many points, which goes through the same tokenizer and blocks. No gradient goes through
-            the further ones, which would take half as long again and gained nothing. Classification.
+            the further ones: steps would take longer, and on validation splits nothing was gained. Classification.
     """
 
     head: str | None = None
