@@ -52,7 +52,7 @@ def with_defaults(words: Sequence[str], say: Say | None = None) -> list[str]:
             "no model.checkpoint is given: taking the backbone in the package (point_mae_tiny, pretrained), which sees "
             "1024 points with the z axis up"
         )
-    if "data.root" in given and "data.name" not in given and _is_folder(words):
+    if "data.root" in given and "data.name" not in given and not _is_file(words):
         chosen["data.name"] = "folder"
     if "method.name" in chosen:
         chosen |= _SCHEDULE
@@ -99,9 +99,9 @@ def _method_name(words: Sequence[str]) -> str | None:
     return None
 
 
-def _is_folder(words: Sequence[str]) -> bool:
+def _is_file(words: Sequence[str]) -> bool:
     place = next(value for option, value in pairwise(words) if option == "--data.root")
-    return Path(place).is_dir()
+    return Path(place).is_file()
 
 
 def _say(text: str) -> None:
