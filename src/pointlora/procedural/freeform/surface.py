@@ -1,0 +1,150 @@
+"""Surfaces of bodies that are joined and cut: triangles, of which only what lies on the outside is sampled.
+
+A point on a body's triangles belongs to the result of a union or difference unless another body covers it or a cut
+removes it; walls of a cut are points of its own triangles inside a body. So constructive solid geometry needs no
+intersection of triangles, only a test whether a point is inside. Tests see points where the bodies were cut
+(`rest`), so that the result can be moved and bent afterwards and stays uniform by area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pointlora.procedural.freeform.solids import Solid
+from pointlora.procedural.primitives import choose_by_area
+
+_ROUNDS = 8
+_MOST_TRIANGLES = 5000
+
+# Corners of the four quarters of a triangle in its own corners, and the whole one.
+_QUARTERS = np.array(
+    [
+        [[1, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5]],
+        [[0.5, 0.5, 0], [0, 1, 0], [0, 0.5, 0.5]],
+        [[0.5, 0, 0.5], [0, 0.5, 0.5], [0, 0, 1]],
+        [[0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]],
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Bodies that are joined and cut, and their triangles (start to stop) as they lay then."""
+
+    start: int
+    stop: int
+    rest: np.ndarray
+    owners: np.ndarray
+    added: tuple[Solid, ...]
+    cuts: tuple[Solid, ...]
+
+    def keeps(self, triangle: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Which points (N,) are outside of everything else."""
+        points = _at(self.rest[triangle], weights)
+        own = self.owners[triangle]
+        inside = np.stack([solid.contains(points) for solid in (*self.added, *self.cuts)])
+        inside[own, np.arange(len(own))] = False
+        covered, removed = inside[: len(self.added)].any(axis=0), inside[len(self.added) :].any(axis=0)
+        return ~removed & (covered == (own >= len(self.added)))
+
+
+class Surface:
+    """Triangles (T, 3, 3) whose visible part can be sampled uniformly by area."""
+
+    def __init__(self, triangles: np.ndarray, groups: tuple[_Group, ...] = ()) -> None:
+        self.triangles, self.groups = triangles, groups
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest (3,) corner, of everything that was added."""
+        points = self.triangles.reshape(-1, 3).T
+        return points.min(axis=1), points.max(axis=1)
+
+    def moved(self, matrix: np.ndarray, offset: np.ndarray | Sequence[float] = (0.0, 0.0, 0.0)) -> Surface:
+        """All points p as matrix p + offset."""
+        return self.warped(lambda points: points @ matrix.T + offset)
+
+    def warped(self, warp: Callable[[np.ndarray], np.ndarray]) -> Surface:
+        """All vertices moved by a function of (M, 3) points to (M, 3) points."""
+        return Surface(warp(self.triangles.reshape(-1, 3)).reshape(-1, 3, 3), self.groups)
+
+    def divided(self, longest: float, rounds: int = 3) -> Surface:
+        """Triangles with an edge longer than `longest` cut into quarters, so that a warp can bend them."""
+        surface = self
+        for _ in range(rounds):
+            a, b, c = np.moveaxis(surface.triangles, 1, 0)
+            edges = np.stack([a - b, b - c, c - a])
+            long = (np.einsum("ijk,ijk->ij", edges, edges) > longest**2).any(axis=0)
+            if not long.any() or len(long) + 3 * long.sum() > _MOST_TRIANGLES:
+                break
+            surface = surface._quartered(long)
+        return surface
+
+    def _quartered(self, which: np.ndarray) -> Surface:
+        pieces = np.where(which, 4, 1)
+        parent = np.repeat(np.arange(len(pieces)), pieces)
+        first = np.concatenate([[0], np.cumsum(pieces)])
+        corners = _QUARTERS[np.where(which[parent], np.arange(len(parent)) - first[parent], 4)]
+        groups = []
+        for group in self.groups:
+            start, stop = int(first[group.start]), int(first[group.stop])
+            own = parent[start:stop] - group.start
+            rest = corners[start:stop] @ group.rest[own]
+            groups.append(replace(group, start=start, stop=stop, rest=rest, owners=group.owners[own]))
+        return Surface(corners @ self.triangles[parent], tuple(groups))
+
+    def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Return (count, 3) float64 points, uniform by area."""
+        u, v = self.triangles[:, 1] - self.triangles[:, 0], self.triangles[:, 2] - self.triangles[:, 0]
+        (ux, uy, uz), (vx, vy, vz) = u.T, v.T
+        normals = (uy * vz - uz * vy) ** 2 + (uz * vx - ux * vz) ** 2 + (ux * vy - uy * vx) ** 2
+        cumulative = np.cumsum(np.sqrt(normals))
+        kept: list[np.ndarray] = []
+        missing, wanted = count, count if not self.groups else int(1.6 * count) + 16
+        for _ in range(_ROUNDS):
+            index = choose_by_area(cumulative, rng, wanted)
+            weights = rng.random((2, wanted))
+            weights = np.where(weights.sum(axis=0) > 1.0, 1.0 - weights, weights)
+            points = _at(self.triangles[index], weights)
+            shown = points[self._shown(index, weights)] if self.groups else points
+            kept.append(shown[:missing])
+            missing -= len(kept[-1])
+            if not missing:
+                break
+            wanted = int(min(1.2 * missing * wanted / max(len(shown), 1), 6 * count)) + 16
+        else:  # hardly anything is left of the bodies: what has been cut away fills up
+            kept.append(points[np.arange(missing) % len(points)])
+        return np.concatenate(kept)
+
+    def _shown(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        shown = np.ones(len(index), dtype=bool)
+        for group in self.groups:
+            rows = np.flatnonzero((index >= group.start) & (index < group.stop))
+            if len(rows):
+                shown[rows] = group.keeps(index[rows] - group.start, weights[:, rows])
+        return shown
+
+
+def carved(added: Sequence[Solid], cuts: Sequence[Solid] = ()) -> Surface:
+    """The surface of the union of bodies, without what the cuts take away."""
+    pieces = [solid.triangles() for solid in (*added, *cuts)]
+    triangles = np.concatenate(pieces)
+    owners = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    return Surface(triangles, (_Group(0, len(triangles), triangles, owners, tuple(added), tuple(cuts)),))
+
+
+def joined(surfaces: Sequence[Surface]) -> Surface:
+    """Surfaces side by side; none covers another."""
+    groups, start = [], 0
+    for surface in surfaces:
+        groups += [replace(group, start=group.start + start, stop=group.stop + start) for group in surface.groups]
+        start += len(surface.triangles)
+    return Surface(np.concatenate([surface.triangles for surface in surfaces]), tuple(groups))
+
+
+def _at(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    first, second = weights[0][:, None], weights[1][:, None]
+    return (1.0 - first - second) * triangles[:, 0] + first * triangles[:, 1] + second * triangles[:, 2]
