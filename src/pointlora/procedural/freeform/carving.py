@@ -8,7 +8,7 @@ import numpy as np
 
 from pointlora.procedural.assembly import Draw, turn
 from pointlora.procedural.freeform.outlines import any_outline, superellipse
-from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, in_ring, in_rows, prism
+from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, half_space, in_ring, in_rows, prism
 from pointlora.procedural.freeform.stock import TURNS, any_body, even
 from pointlora.procedural.freeform.surface import Surface, carved
 
@@ -82,9 +82,9 @@ def chopped(draw: Draw) -> Surface:
         size = draw(0.75, 1.0) * float((body.half / other.half).max())
         cuts.append(other.transformed(np.eye(3) * size).outside())
     for _ in range(draw.count(0 if cuts else 1, 3)):
-        big = box(4.0 * reach, 4.0 * reach, 4.0 * reach).at(0.0, 0.0, 2.0 * reach + draw(0.1, 0.45) * reach)
+        plane = half_space(2.0 * reach).at(0.0, 0.0, draw(0.05, 0.8) * float(body.half.min()))
         tilt, around = draw.pick(math.pi / 4, math.pi / 2, 0.0, draw(0.0, math.pi)), draw.pick(0.0, draw(0.0, 6.28))
-        cuts.append(big.transformed(turn("z", around) @ turn(draw.pick("x", "y"), tilt)))
+        cuts.append(plane.transformed(turn("z", around) @ turn(draw.pick("x", "y"), tilt)))
     return carved([body], cuts)
 
 
@@ -128,10 +128,11 @@ def hollow(draw: Draw) -> Surface:
     inner = Solid(body.unit, body.test, body.matrix * draw(0.82, 0.95), body.offset)
     reach = 2.0 * float(body.half.max())
     side = draw.pick(0, 1, 2)
-    opening = box(2.0 * reach, 2.0 * reach, 2.0 * reach).at(0.0, 0.0, reach + draw(-0.3, 0.7) * float(body.half[side]))
+    opening = half_space(reach).at(0.0, 0.0, draw(-0.3, 0.7) * float(body.half[side]))
     cuts = [inner, opening.transformed(_AXES[side])]
     if draw.chance(0.4):
-        cuts.append(opening.at(reach, reach, 0.0).transformed(turn("z", draw(0.0, 6.28))))
+        second = half_space(reach).at(0.0, 0.0, draw(0.1, 0.6) * float(body.half.min()))
+        cuts.append(second.transformed(turn("z", draw(0.0, 6.28)) @ turn("x", math.pi / 2)))
     return carved([body], cuts)
 
 

@@ -94,7 +94,7 @@ def mesh_panel(draw: Draw) -> Surface:
     starts = [(a - lean, -y / 2, 0.0) for a in across.tolist()] + [(-x / 2, b, 0.0) for b in along.tolist()]
     ends = [(a + lean, y / 2, 0.0) for a in across.tolist()] + [(x / 2, b, 0.0) for b in along.tolist()]
     pieces = [rods(np.array(starts), np.array(ends), thin, draw.pick(4, 6, 6))]
-    if draw.chance(0.6):
+    if draw.chance(0.6) or not len(along):
         corners = np.array([(-x / 2, -y / 2, 0.0), (x / 2, -y / 2, 0.0), (x / 2, y / 2, 0.0), (-x / 2, y / 2, 0.0)])
         pieces.append(rods(corners, np.roll(corners, -1, axis=0), thin * draw(1.2, 4.0), draw.pick(4, 8)))
     surface = Surface(np.concatenate(pieces))

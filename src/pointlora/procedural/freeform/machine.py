@@ -9,7 +9,7 @@ import numpy as np
 from pointlora.procedural.assembly import Draw, turn
 from pointlora.procedural.freeform.curves import ribbon
 from pointlora.procedural.freeform.outlines import any_outline, cross, flattened, gear, pebble, polygon, superellipse
-from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, in_ring, in_rows, prism, ring
+from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, half_space, in_ring, in_rows, prism, ring
 from pointlora.procedural.freeform.stock import TURNS, any_body, even
 from pointlora.procedural.freeform.surface import Surface, carved, joined
 from pointlora.procedural.meshes import cells
@@ -125,7 +125,7 @@ def threaded(draw: Draw) -> Surface:
     else:
         cap = frustum(wide, wide, high) if head != "pan" else ball(wide, wide, 2.0 * high)
         drive = draw.pick(prism(polygon(6), 0.5 * wide, 0.5 * wide, high), box(wide * 1.1, 0.15 * wide, 0.8 * high))
-        lower = box(2 * wide, 2 * wide, wide).at(0.0, 0.0, top - wide / 2)
+        lower = half_space(1.01 * wide).transformed(TURNS[5]).at(0.0, 0.0, top)
         up = top + (high if head == "pan" else high / 2)
         pieces.append(
             carved([cap.at(0.0, 0.0, up - (high if head == "pan" else 0.0))], [drive.at(0.0, 0.0, top + high), lower])
@@ -187,8 +187,9 @@ def studded(draw: Draw) -> Surface:
     x, y, wall = float(columns), float(rows), draw(0.1, 0.2)
     body = box(x, y, high)
     stud, rise = draw(0.5, 0.75), draw(0.12, 0.35)
+    one = frustum(stud, stud, rise, sides=12) if draw.chance(0.7) else box(stud, stud, rise)
     studs = in_rows(
-        draw.pick(frustum(stud, stud, rise), frustum(stud, stud, rise), box(stud, stud, rise)),
+        one,
         (columns, rows),
         (1.0, 1.0),
     )
@@ -196,16 +197,15 @@ def studded(draw: Draw) -> Surface:
     style = draw.pick("plain", "plain", "slope", "arch", "half", "round")
     if style == "round":
         solids[0] = frustum(x, y, high)
-        studs = in_rows(frustum(stud, stud, rise), (max(columns - 1, 1), max(rows - 1, 1)), (1.0, 1.0))
+        studs = in_rows(one, (max(columns - 1, 1), max(rows - 1, 1)), (1.0, 1.0))
     elif style == "half" and columns > 1:
         kept = columns // 2
-        row = in_rows(frustum(stud, stud, rise), (kept, rows), (1.0, 1.0))
+        row = in_rows(one, (kept, rows), (1.0, 1.0))
         studs = row.at((kept - columns) / 2, 0.0, 0.0)
     elif style == "slope":
         angle = math.atan2(high * 0.8, x * 0.6)
-        reach = 4.0 * (x + y + high)
-        wedge = box(reach, reach, reach).at(0.0, 0.0, reach / 2).transformed(turn("y", angle))
-        cuts.append(wedge.at(*(wedge.offset + [-0.1 * x, 0.0, high / 2]).tolist()))
+        plane = half_space(2.0 * (x + y + high)).transformed(turn("y", angle))
+        cuts.append(plane.at(-0.1 * x, 0.0, high / 2))
     elif style == "arch" and columns > 2:
         cuts.append(frustum(x - 2.0, 1.6 * high, 2 * y).transformed(turn("x", math.pi / 2)).at(0.0, 0.0, -high / 2))
     if style != "round":

@@ -65,12 +65,12 @@ class Mixtures:
             low, _ = body.bounds()
             x, y = reach * math.cos(angle), reach * math.sin(angle)
             pieces.append(body.moved(np.eye(3), [x, y, -float(low[2])]))
-        if draw.chance(0.75):
+        if draw.chance(0.85):
             floor = box(2.0 * wide * draw(0.7, 1.1), 2.0 * wide * draw(0.7, 1.1), 0.01).triangles()
             pieces.append(Surface(floor[(floor[..., 2] > 0.0).all(axis=1)]))
             if draw.chance(0.3):
                 wall = floor @ turn("y", math.pi / 2).T + [-wide, 0.0, wide * 0.6]
-                pieces.append(Surface(wall[:1] if draw.chance(0.2) else wall[(wall[..., 0] > -wide).all(axis=1)]))
+                pieces.append(Surface(wall[(wall[..., 0] > -wide).all(axis=1)]))
         return joined(pieces)
 
     def _named(self, draw: Draw) -> Surface:

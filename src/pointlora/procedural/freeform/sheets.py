@@ -26,7 +26,7 @@ def folded(draw: Draw) -> Surface:
     path = np.array(points)
     if draw.chance(0.5):
         path = rounded(path, draw(0.1, 0.45))
-    return Surface(ribbon(path, draw(0.02, 0.12), even(draw, 0.1, 2.0))).moved(draw.pick(*TURNS[:3]))
+    return Surface(ribbon(path, draw(0.02, 0.12), even(draw, 0.2, 2.0))).moved(draw.pick(*TURNS[:3]))
 
 
 def corrugated(draw: Draw) -> Surface:

@@ -17,7 +17,7 @@ from pointlora.procedural.meshes import cells
 Vector = np.ndarray | Sequence[float]
 Test = Callable[[np.ndarray], np.ndarray]  # rows x, y, z (3, N) to bool (N,)
 
-_SIDES = 28
+_SIDES = 24
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,18 @@ class Solid:
         """Half sizes (3,) of the box around it; larger than they need be where it is turned by odd angles."""
         return np.abs(self.matrix).sum(axis=1)
 
+    @property
+    def boxlike(self) -> bool:
+        """Whether the body fills the box around it."""
+        return self.unit is _BOX
+
     def triangles(self) -> np.ndarray:
         """The placed surface (T, 3, 3)."""
         return (self.unit.reshape(-1, 3) @ self.matrix.T + self.offset).reshape(-1, 3, 3)
 
     def contains(self, points: np.ndarray) -> np.ndarray:
-        """Which of (N, 3) points are inside, (N,) bool."""
-        return self.test(np.linalg.inv(self.matrix) @ (points - self.offset).T)
+        """Which of the points in rows x, y, z (3, N) are inside, (N,) bool."""
+        return self.test(_inverse(self.matrix) @ (points - self.offset[:, None]))
 
     def at(self, x: float, y: float, z: float) -> Solid:
         """The body with its centre there."""
@@ -55,6 +60,21 @@ class Solid:
         return Solid(self.unit, lambda p: ~self.test(p), self.matrix, self.offset)
 
 
+def half_space(size: float) -> Solid:
+    """Everything above the xy plane; of the plane itself only a square of a full size can be seen."""
+    return _solid(_SQUARE, lambda p: p[2] > 0.0, (size, size, size))
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of a (3, 3) matrix by its cofactors; numpy's takes several times as long."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    x, y, z = e * i - f * h, f * g - d * i, d * h - e * g
+    scale = 1.0 / (a * x + b * y + c * z)
+    return scale * np.array(
+        [(x, c * h - b * i, b * f - c * e), (y, a * i - c * g, c * d - a * f), (z, b * g - a * h, a * e - b * d)]
+    )
+
+
 def _solid(unit: np.ndarray, test: Test, size: Vector) -> Solid:
     return Solid(unit, test, np.diag(np.asarray(size, dtype=np.float64)) / 2.0, np.zeros(3))
 
@@ -64,7 +84,7 @@ def box(x: float, y: float, z: float) -> Solid:
     return _solid(_BOX, lambda p: np.abs(p).max(axis=0) < 1.0, (x, y, z))
 
 
-def frustum(x: float, y: float, z: float, top: float = 1.0) -> Solid:
+def frustum(x: float, y: float, z: float, top: float = 1.0, sides: int = _SIDES) -> Solid:
     """An elliptic cylinder, or a cone whose upper end is `top` times its lower one."""
     middle, slope = (1.0 + top) / 2.0, (top - 1.0) / 2.0
 
@@ -72,7 +92,7 @@ def frustum(x: float, y: float, z: float, top: float = 1.0) -> Solid:
         radius = np.maximum(middle + slope * p[2], 0.0)
         return (p[0] ** 2 + p[1] ** 2 < radius**2) & (np.abs(p[2]) < 1.0)
 
-    unit = _cylinder()
+    unit = _cylinder(sides)
     if top != 1.0:
         unit = unit * np.where(unit[..., 2:] > 0.0, [top, top, 1.0], 1.0)
     return _solid(unit, test, (x, y, z))
@@ -111,14 +131,13 @@ def prism(outline: np.ndarray, x: float, y: float, z: float, top: float = 1.0) -
     angles = np.arctan2(outline[:, 1], outline[:, 0])
     turned = np.roll(outline, -int(angles.argmin()), axis=0)
     angles = np.sort(angles)
-    edges = np.roll(turned, -1, axis=0) - turned
+    table = np.concatenate([turned.T, (np.roll(turned, -1, axis=0) - turned).T])
 
     def test(p: np.ndarray) -> np.ndarray:
         plane = p[:2] / np.maximum((1.0 + top) / 2.0 + (top - 1.0) / 2.0 * p[2], 1e-9)
         sector = np.searchsorted(angles, np.arctan2(plane[1], plane[0]), side="right") - 1
-        from_x, from_y = plane - turned[sector].T
-        edge_x, edge_y = edges[sector].T
-        return (edge_x * from_y - edge_y * from_x > 0.0) & (np.abs(p[2]) < 1.0)
+        start_x, start_y, edge_x, edge_y = table[:, sector]
+        return (edge_x * (plane[1] - start_y) > edge_y * (plane[0] - start_x)) & (np.abs(p[2]) < 1.0)
 
     return _solid(skinned(sections), test, (x, y, z))
 
@@ -144,7 +163,7 @@ def in_rows(solid: Solid, counts: tuple[int, int], pitch: tuple[float, float]) -
         for axis, end in ((0, first), (1, last)):
             nearest = np.clip(np.round(p[axis] / pitch[axis] - end), -2.0 * end, 0.0) + end
             q[axis] -= nearest * pitch[axis]
-        return solid.contains(q.T)
+        return solid.contains(q)
 
     return Solid((own[None] + offsets[:, None, None]).reshape(-1, 3, 3), test, np.eye(3), np.zeros(3))
 
@@ -163,7 +182,7 @@ def in_ring(solid: Solid, count: int) -> Solid:
         angle = np.arctan2(p[1], p[0]) - middle
         angle = angle - step * np.round(angle / step) + middle
         radius = np.hypot(p[0], p[1])
-        return solid.contains(np.stack([radius * np.cos(angle), radius * np.sin(angle), p[2]], axis=1))
+        return solid.contains(np.stack([radius * np.cos(angle), radius * np.sin(angle), p[2]]))
 
     return Solid(np.stack([c * x - s * y, s * x + c * y, z], axis=-1).reshape(-1, 3, 3), test, np.eye(3), np.zeros(3))
 
@@ -189,9 +208,12 @@ def turned_triangles(profile: np.ndarray, sides: int = 24, arc: float = 2.0 * ma
     return cells(vertices)
 
 
-@lru_cache(maxsize=1)
-def _cylinder() -> np.ndarray:
-    return turned_triangles(np.array([(0.0, -1.0), (1.0, -1.0), (1.0, 1.0), (0.0, 1.0)]), _SIDES)
+@lru_cache(maxsize=8)
+def _cylinder(sides: int) -> np.ndarray:
+    angles = 2.0 * math.pi * np.arange(sides) / sides
+    sections = np.empty((2, sides, 3))
+    sections[:, :, 0], sections[:, :, 1], sections[:, :, 2] = np.cos(angles), np.sin(angles), [[-1.0], [1.0]]
+    return skinned(sections)
 
 
 @lru_cache(maxsize=64)
@@ -215,3 +237,4 @@ def _unit_box() -> np.ndarray:
 
 
 _BOX = _unit_box()
+_SQUARE = np.array([[(-1, -1, 0), (1, -1, 0), (1, 1, 0)], [(-1, -1, 0), (1, 1, 0), (-1, 1, 0)]], dtype=np.float64)

@@ -16,7 +16,7 @@ import numpy as np
 from pointlora.procedural.freeform.solids import Solid
 from pointlora.procedural.primitives import choose_by_area
 
-_ROUNDS = 8
+_ROUNDS = 12
 _MOST_TRIANGLES = 5000
 
 # Corners of the four quarters of a triangle in its own corners, and the whole one.
@@ -44,11 +44,12 @@ class _Group:
 
     def keeps(self, triangle: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Which points (N,) are outside of everything else."""
-        points = _at(self.rest[triangle], weights)
+        rows = _at(_corner_rows(self.rest), triangle, weights)
         own = self.owners[triangle]
-        inside = np.stack([solid.contains(points) for solid in (*self.added, *self.cuts)])
-        inside[own, np.arange(len(own))] = False
-        covered, removed = inside[: len(self.added)].any(axis=0), inside[len(self.added) :].any(axis=0)
+        covered, removed = np.zeros(len(own), dtype=bool), np.zeros(len(own), dtype=bool)
+        for number, solid in enumerate((*self.added, *self.cuts)):
+            result = covered if number < len(self.added) else removed
+            result |= solid.contains(rows) & (own != number)
         return ~removed & (covered == (own >= len(self.added)))
 
 
@@ -75,9 +76,9 @@ class Surface:
         """Triangles with an edge longer than `longest` cut into quarters, so that a warp can bend them."""
         surface = self
         for _ in range(rounds):
-            a, b, c = np.moveaxis(surface.triangles, 1, 0)
-            edges = np.stack([a - b, b - c, c - a])
-            long = (np.einsum("ijk,ijk->ij", edges, edges) > longest**2).any(axis=0)
+            corners = _corner_rows(surface.triangles)
+            edges = (corners - np.roll(corners, 3, axis=0)).reshape(3, 3, -1)
+            long = ((edges * edges).sum(axis=1) > longest**2).any(axis=0)
             if not long.any() or len(long) + 3 * long.sum() > _MOST_TRIANGLES:
                 break
             surface = surface._quartered(long)
@@ -98,30 +99,36 @@ class Surface:
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return (count, 3) float64 points, uniform by area."""
-        u, v = self.triangles[:, 1] - self.triangles[:, 0], self.triangles[:, 2] - self.triangles[:, 0]
-        (ux, uy, uz), (vx, vy, vz) = u.T, v.T
+        corners = _corner_rows(self.triangles)
+        (ux, uy, uz), (vx, vy, vz) = corners[3:6] - corners[:3], corners[6:] - corners[:3]
         normals = (uy * vz - uz * vy) ** 2 + (uz * vx - ux * vz) ** 2 + (ux * vy - uy * vx) ** 2
         cumulative = np.cumsum(np.sqrt(normals))
         kept: list[np.ndarray] = []
-        missing, wanted = count, count if not self.groups else int(1.6 * count) + 16
+        missing, wanted = count, count if not self.groups else int(1.5 * count) + 16
         for _ in range(_ROUNDS):
             index = choose_by_area(cumulative, rng, wanted)
             weights = rng.random((2, wanted))
-            weights = np.where(weights.sum(axis=0) > 1.0, 1.0 - weights, weights)
-            points = _at(self.triangles[index], weights)
-            shown = points[self._shown(index, weights)] if self.groups else points
-            kept.append(shown[:missing])
-            missing -= len(kept[-1])
+            weights = np.where(weights[0] + weights[1] > 1.0, 1.0 - weights, weights)
+            if self.groups:
+                shown = np.flatnonzero(self._shown(index, weights))[:missing]
+                kept.append(_at(corners, index[shown], weights[:, shown]))
+                found = len(shown)
+            else:
+                kept.append(_at(corners, index, weights))
+                found = wanted
+            missing -= found
             if not missing:
                 break
-            wanted = int(min(1.2 * missing * wanted / max(len(shown), 1), 6 * count)) + 16
+            wanted = int(min(1.3 * missing * wanted / max(found, 1), 8 * count)) + 16
         else:  # hardly anything is left of the bodies: what has been cut away fills up
-            kept.append(points[np.arange(missing) % len(points)])
-        return np.concatenate(kept)
+            kept.append(_at(corners, choose_by_area(cumulative, rng, missing), rng.random((2, missing)) / 2.0))
+        return np.ascontiguousarray(np.concatenate(kept, axis=1).T)
 
     def _shown(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
         shown = np.ones(len(index), dtype=bool)
         for group in self.groups:
+            if group.stop - group.start == len(self.triangles):
+                return group.keeps(index, weights)
             rows = np.flatnonzero((index >= group.start) & (index < group.stop))
             if len(rows):
                 shown[rows] = group.keeps(index[rows] - group.start, weights[:, rows])
@@ -145,6 +152,13 @@ def joined(surfaces: Sequence[Surface]) -> Surface:
     return Surface(np.concatenate([surface.triangles for surface in surfaces]), tuple(groups))
 
 
-def _at(triangles: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    first, second = weights[0][:, None], weights[1][:, None]
-    return (1.0 - first - second) * triangles[:, 0] + first * triangles[:, 1] + second * triangles[:, 2]
+def _corner_rows(triangles: np.ndarray) -> np.ndarray:
+    """Coordinates of the three corners as rows (9, T): numpy is slow at axes of length 3."""
+    return np.ascontiguousarray(triangles.reshape(-1, 9).T)
+
+
+def _at(corners: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows x, y, z (3, N) of points on the chosen triangles."""
+    first, second = weights
+    near = corners[:, index]
+    return (1.0 - first - second) * near[:3] + first * near[3:6] + second * near[6:]

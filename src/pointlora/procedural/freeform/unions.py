@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from pointlora.procedural.assembly import Draw, turn
-from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, in_ring, in_rows, prism, ring
 from pointlora.procedural.freeform.outlines import superellipse
+from pointlora.procedural.freeform.solids import Solid, ball, box, frustum, in_ring, in_rows, prism, ring
 from pointlora.procedural.freeform.stock import TURNS, any_body, even, mirrored
 from pointlora.procedural.freeform.surface import Surface, carved
 
@@ -16,10 +16,10 @@ from pointlora.procedural.freeform.surface import Surface, carved
 def against(solid: Solid, other: Solid, axis: int, side: float, draw: Draw) -> Solid:
     """The body put against a face of another one, in the middle, flush with an edge, or anywhere on it."""
     own, theirs = solid.half, other.half
-    place = other.offset.copy()
+    place, square = other.offset.copy(), solid.boxlike and other.boxlike  # the edge of others may be out of reach
     for k in range(3):
-        room = float(theirs[k] - own[k])
-        place[k] += room * draw.pick(0.0, 0.0, 0.98, -0.98, draw(-1.0, 1.0))
+        room, edge = float(theirs[k] - own[k]), 0.98 if square else 0.5
+        place[k] += room * draw.pick(0.0, 0.0, edge, -edge, draw(-edge, edge))
     # A little inside, so that the face between the two isn't a part of the surface.
     place[axis] = other.offset[axis] + side * (theirs[axis] + own[axis] * 0.96)
     return solid.at(*place.tolist())
@@ -74,10 +74,10 @@ def blocks(draw: Draw) -> Surface:
 
 def mirror_pair(draw: Draw) -> Surface:
     """A middle body and one to three more, each repeated on the other side of one or two planes."""
-    solids = [any_body(draw, 0.5, 1.6, plain=True)]
+    solids = [any_body(draw, 0.4, 1.4, plain=True)]
     both = draw.chance(0.35)
     for _ in range(draw.count(1, 3)):
-        body = any_body(draw, 0.15, 1.0)
+        body = any_body(draw, 0.25, 1.1)
         if draw.chance(0.25):
             body = body.transformed(turn(draw.pick("x", "y", "z"), draw(-1.0, 1.0)))
         axis, side = draw.pick((1, 1.0), (1, 1.0), (2, 1.0), (2, -1.0), (0, 1.0), (0, -1.0))
