@@ -82,7 +82,7 @@ def truss(draw: Draw) -> Surface:
             pair = (number[k], after[k + 1]) if k % 2 else (after[k], number[k + 1])
             edges.append(np.stack(pair, axis=1))
     turned = draw.pick(*TURNS[:3])
-    return _built(draw, nodes.reshape(-1, 3), np.concatenate(edges), even(draw, 0.02, 0.06)).moved(turned)
+    return _built(draw, nodes.reshape(-1, 3), np.concatenate(edges), even(draw, 0.02, 0.06)).turned(turned)
 
 
 def mesh_panel(draw: Draw) -> Surface:
@@ -105,7 +105,7 @@ def mesh_panel(draw: Draw) -> Surface:
                 [np.sin(roll * p[:, 0]) * (1 / roll - p[:, 2]), p[:, 1], (1 - np.cos(roll * p[:, 0])) / roll], axis=1
             )
         )
-    return surface.moved(draw.pick(*TURNS[:3]))
+    return surface.turned(draw.pick(*TURNS[:3]))
 
 
 def cage(draw: Draw) -> Surface:
@@ -157,7 +157,7 @@ def spokes(draw: Draw) -> Surface:
     else:
         tip = draw(1.0, 6.0) * thin
         pieces.append(copies(draw.pick(ball(tip, tip, tip), box(tip, tip, tip)).triangles(), outer))
-    return Surface(np.concatenate(pieces)).moved(draw.pick(*TURNS[:3]))
+    return Surface(np.concatenate(pieces)).turned(draw.pick(*TURNS[:3]))
 
 
 def polyhedron(draw: Draw) -> Surface:

@@ -41,7 +41,7 @@ def toothed(draw: Draw) -> Surface:
         wide = min(0.68 - inner, 1.7 * reach * math.sin(math.pi / count)) * draw(0.6, 0.98)
         hole = draw.pick(frustum(wide, wide, 3 * thick), prism(polygon(3), wide, wide, 3 * thick))
         cuts.append(in_ring(hole.at(reach, 0.0, 0.0), count))
-    return carved(solids, cuts).moved(draw.pick(TURNS[0], TURNS[0], *TURNS[:3]))
+    return carved(solids, cuts).turned(draw.pick(TURNS[0], TURNS[0], *TURNS[:3]))
 
 
 def outline_of_ratchet(count: int, depth: float) -> np.ndarray:
@@ -84,7 +84,7 @@ def rack(draw: Draw) -> Surface:
                 axis=1,
             )
         )
-    return surface.moved(draw.pick(*TURNS[:3]))
+    return surface.turned(draw.pick(*TURNS[:3]))
 
 
 def threaded(draw: Draw) -> Surface:
@@ -133,7 +133,7 @@ def threaded(draw: Draw) -> Surface:
     if draw.chance(0.2):
         nut = 2.0 * radius * draw(1.5, 2.0)
         pieces.append(carved([prism(polygon(6), nut, nut, radius).at(0.0, 0.0, draw(0.1, 0.5) * long)]))
-    return joined(pieces).moved(draw.pick(TURNS[0], TURNS[1], TURNS[1], TURNS[5]))
+    return joined(pieces).turned(draw.pick(TURNS[0], TURNS[1], TURNS[1], TURNS[5]))
 
 
 def axle(draw: Draw) -> Surface:
@@ -158,7 +158,7 @@ def axle(draw: Draw) -> Surface:
     if draw.chance(0.25):
         hole = frustum(0.5 * wide, 0.5 * wide, 6.0 * wide).transformed(TURNS[2])
         cuts.append(hole.at(0.0, 0.0, draw(-0.45, 0.45) * long))
-    return carved(solids, cuts).moved(draw.pick(TURNS[0], TURNS[1], TURNS[1], TURNS[2]))
+    return carved(solids, cuts).turned(draw.pick(TURNS[0], TURNS[1], TURNS[1], TURNS[2]))
 
 
 def pulley(draw: Draw) -> Surface:
@@ -177,7 +177,7 @@ def pulley(draw: Draw) -> Surface:
     core = draw(0.15, 0.6)
     solids.append(frustum(core, core, place + draw(-0.1, 0.6)).at(0.0, 0.0, (place - thick - gap) / 2))
     cuts = [_bore(draw, 0.7 * core, 4.0 * place).at(0.0, 0.0, place / 2)] if draw.chance(0.6) else []
-    return carved(solids, cuts).moved(draw.pick(*TURNS[:3]))
+    return carved(solids, cuts).turned(draw.pick(*TURNS[:3]))
 
 
 def studded(draw: Draw) -> Surface:
@@ -249,7 +249,7 @@ def hinge(draw: Draw) -> Surface:
         solids.append(leaf.at(side * wide / 2, 0.0, 0.0).transformed(rotation))
         if draw.chance(0.8):
             cuts.append(holes.at(side * 0.6 * wide, 0.0, 0.0).transformed(rotation))
-    return carved(solids, cuts).moved(draw.pick(*TURNS[:3]))
+    return carved(solids, cuts).turned(draw.pick(*TURNS[:3]))
 
 
 def clip(draw: Draw) -> Surface:
@@ -280,4 +280,4 @@ def clip(draw: Draw) -> Surface:
         case _:
             arm = box(thick, width, draw(0.6, 2.0))
             pieces += [Surface(arm.at(side * 1.0, 0.0, -float(arm.half[2]) * 0.9).triangles()) for side in (-1.0, 1.0)]
-    return joined(pieces).moved(draw.pick(*TURNS[:3]))
+    return joined(pieces).turned(draw.pick(*TURNS[:3]))

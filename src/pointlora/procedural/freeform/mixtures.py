@@ -33,7 +33,7 @@ class Mixtures:
         """Parts of one or two labels from each of two named categories, one on, beside or through the other."""
         first, second = _unit(self._some_parts(draw)), _unit(self._some_parts(draw))
         if draw.chance(0.3):
-            second = second.moved(draw.pick(*TURNS[1:]))
+            second = second.turned(draw.pick(*TURNS[1:]))
         second = second.moved(np.eye(3) * even(draw, 0.35, 1.2))
         (low, high), (own_low, own_high) = first.bounds(), second.bounds()
         axis = draw.pick(2, 2, 0, 1)

@@ -79,7 +79,7 @@ _BUILDERS: dict[str, Build] = {
 
 KINDS: tuple[str, ...] = tuple(_BUILDERS)
 
-_STREAM_GEOMETRY, _STREAM_POINTS = 3, 4  # the named categories take others
+_STREAM = 3  # the named categories take others
 _LYING = 0.25  # share of the shapes that are turned to lie on another face
 
 
@@ -102,8 +102,9 @@ def generate_freeform(kind: int | str, seed: int, num_points: int = 1024) -> np.
     name = KINDS[kind_index(kind)]
     check_integer("seed", seed, 0)
     check_integer("num_points", num_points, 1)
-    surface = _posed(_BUILDERS[name], Draw(named.generator(name, seed, _STREAM_GEOMETRY)))
-    return named.unit_sphere(surface.sample(named.generator(name, seed, _STREAM_POINTS), num_points))
+    rng = named.generator(name, seed, _STREAM)
+    # The points are drawn last, so the shape doesn't depend on their number.
+    return named.unit_sphere(_posed(_BUILDERS[name], Draw(rng)).sample(rng, num_points))
 
 
 def kind_index(kind: int | str) -> int:
@@ -127,4 +128,4 @@ def _posed(build: Build, draw: Draw) -> Surface:
     pose = draw.pick(*TURNS[1:]) if draw.chance(_LYING) else np.eye(3)
     if draw.chance(0.5):
         pose = turn("z", draw(0.0, 6.283185)) @ pose
-    return build(draw).moved(pose)
+    return build(draw).turned(pose)

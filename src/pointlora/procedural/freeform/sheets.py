@@ -26,7 +26,7 @@ def folded(draw: Draw) -> Surface:
     path = np.array(points)
     if draw.chance(0.5):
         path = rounded(path, draw(0.1, 0.45))
-    return Surface(ribbon(path, draw(0.02, 0.12), even(draw, 0.2, 2.0))).moved(draw.pick(*TURNS[:3]))
+    return Surface(ribbon(path, draw(0.02, 0.12), even(draw, 0.2, 2.0))).turned(draw.pick(*TURNS[:3]))
 
 
 def corrugated(draw: Draw) -> Surface:
@@ -37,7 +37,7 @@ def corrugated(draw: Draw) -> Surface:
         )
         x, y = np.meshgrid(np.linspace(-1, 1, 16), np.linspace(-1, 1, 16) * draw(0.3, 1.0), indexing="ij")
         z = draw(0.1, 0.8) * (across[:, None] + draw(0.0, 1.0) * along[None])
-        return Surface(cells(np.stack([x, y, z], axis=2))).moved(draw.pick(*TURNS[:3]))
+        return Surface(cells(np.stack([x, y, z], axis=2))).turned(draw.pick(*TURNS[:3]))
     periods, height = draw.count(3, 10), draw(0.03, 0.25)
     t = np.linspace(0.0, 1.0, 8 * periods + 1)
     phase = np.mod(t * periods, 1.0)
@@ -55,7 +55,7 @@ def corrugated(draw: Draw) -> Surface:
         path = np.stack([radius * np.sin(roll * x), radius * np.cos(roll * x)], axis=1)
     else:
         path = np.stack([x, height * z], axis=1)
-    return Surface(ribbon(path, draw(0.01, 0.05), even(draw, 0.3, 2.5))).moved(draw.pick(*TURNS[:3]))
+    return Surface(ribbon(path, draw(0.01, 0.05), even(draw, 0.3, 2.5))).turned(draw.pick(*TURNS[:3]))
 
 
 def perforated(draw: Draw) -> Surface:
@@ -76,7 +76,7 @@ def perforated(draw: Draw) -> Surface:
         rim = draw(0.05, 0.4)
         for side in (-1.0, 1.0)[: draw.count(1, 2)]:
             solids.append(box(thick, y, rim).at(side * (x - thick) / 2, 0.0, 0.45 * rim))
-    return carved(solids, [in_rows(hole, counts, pitch)]).moved(draw.pick(*TURNS[:3]))
+    return carved(solids, [in_rows(hole, counts, pitch)]).turned(draw.pick(*TURNS[:3]))
 
 
 _PROFILES: dict[str, tuple[tuple[float, float, float, float], ...]] = {  # low x, high x, low z, high z in a unit square
@@ -111,7 +111,7 @@ def beam(draw: Draw) -> Surface:
         hole = frustum(size, draw.pick(size, 2.0 * size), 4.0 * high)
         cuts.append(in_rows(hole, (1, count), (1.0, long / count)).transformed(turn("y", draw.pick(0.0, math.pi / 2))))
         cuts[-1] = cuts[-1].at(0.0, 0.0, high / 2)
-    return carved(solids, cuts).moved(draw.pick(*TURNS[:3]))
+    return carved(solids, cuts).turned(draw.pick(*TURNS[:3]))
 
 
 def bracket(draw: Draw) -> Surface:
@@ -188,4 +188,4 @@ def rolled(draw: Draw) -> Surface:
     if draw.chance(0.25):
         base = box(2.0 * draw(0.6, 1.3), draw(0.4, 1.5), 0.12).at(0.0, 0.0, float(path[:, 1].min()))
         return joined([strip, Surface(base.triangles())])
-    return strip.moved(draw.pick(*TURNS[:3]))
+    return strip.turned(draw.pick(*TURNS[:3]))

@@ -134,10 +134,16 @@ def prism(outline: np.ndarray, x: float, y: float, z: float, top: float = 1.0) -
     table = np.concatenate([turned.T, (np.roll(turned, -1, axis=0) - turned).T])
 
     def test(p: np.ndarray) -> np.ndarray:
-        plane = p[:2] / np.maximum((1.0 + top) / 2.0 + (top - 1.0) / 2.0 * p[2], 1e-9)
-        sector = np.searchsorted(angles, np.arctan2(plane[1], plane[0]), side="right") - 1
+        inside = np.abs(p[2]) < 1.0
+        rows = np.flatnonzero(inside)
+        x, y, z = p[:, rows]
+        if top != 1.0:
+            scale = np.maximum((1.0 + top) / 2.0 + (top - 1.0) / 2.0 * z, 1e-9)
+            x, y = x / scale, y / scale
+        sector = np.searchsorted(angles, np.arctan2(y, x), side="right") - 1
         start_x, start_y, edge_x, edge_y = table[:, sector]
-        return (edge_x * (plane[1] - start_y) > edge_y * (plane[0] - start_x)) & (np.abs(p[2]) < 1.0)
+        inside[rows] = edge_x * (y - start_y) > edge_y * (x - start_x)
+        return inside
 
     return _solid(skinned(sections), test, (x, y, z))
 

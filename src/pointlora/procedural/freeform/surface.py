@@ -33,18 +33,21 @@ _QUARTERS = np.array(
 
 @dataclass(frozen=True)
 class _Group:
-    """Bodies that are joined and cut, and their triangles (start to stop) as they lay then."""
+    """Bodies that are joined and cut, and their triangles: from start to stop, and as they lay when they were cut.
+
+    `rest` is None as long as they haven't been moved; `owners` (stop - start,) are numbers of bodies, the cuts last.
+    """
 
     start: int
     stop: int
-    rest: np.ndarray
+    rest: np.ndarray | None
     owners: np.ndarray
     added: tuple[Solid, ...]
     cuts: tuple[Solid, ...]
 
-    def keeps(self, triangle: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Which points (N,) are outside of everything else."""
-        rows = _at(_corner_rows(self.rest), triangle, weights)
+    def keeps(self, points: np.ndarray, triangle: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Which points (3, N), on numbered triangles, are outside of everything else."""
+        rows = points if self.rest is None else _at(_corner_rows(self.rest), triangle, weights)
         own = self.owners[triangle]
         covered, removed = np.zeros(len(own), dtype=bool), np.zeros(len(own), dtype=bool)
         for number, solid in enumerate((*self.added, *self.cuts)):
@@ -56,25 +59,44 @@ class _Group:
 class Surface:
     """Triangles (T, 3, 3) whose visible part can be sampled uniformly by area."""
 
-    def __init__(self, triangles: np.ndarray, groups: tuple[_Group, ...] = ()) -> None:
-        self.triangles, self.groups = triangles, groups
+    def __init__(
+        self, triangles: np.ndarray, groups: tuple[_Group, ...] = (), rotation: np.ndarray | None = None
+    ) -> None:
+        self.triangles, self.groups, self.rotation = triangles, groups, rotation
+
+    def turned(self, rotation: np.ndarray) -> Surface:
+        """The surface turned or mirrored by an orthogonal (3, 3) matrix; this costs nothing until it is sampled."""
+        return Surface(self.triangles, self.groups, rotation if self.rotation is None else rotation @ self.rotation)
+
+    def settled(self) -> Surface:
+        """The same surface with its triangles where they belong."""
+        rotation = self.rotation
+        return self if rotation is None else self._moved(lambda points: points @ rotation.T)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and the highest (3,) corner, of everything that was added."""
-        points = self.triangles.reshape(-1, 3).T
+        points = self.settled().triangles.reshape(-1, 3).T
         return points.min(axis=1), points.max(axis=1)
 
     def moved(self, matrix: np.ndarray, offset: np.ndarray | Sequence[float] = (0.0, 0.0, 0.0)) -> Surface:
         """All points p as matrix p + offset."""
-        return self.warped(lambda points: points @ matrix.T + offset)
+        full = matrix if self.rotation is None else matrix @ self.rotation
+        return self._moved(lambda points: points @ full.T + offset)
 
     def warped(self, warp: Callable[[np.ndarray], np.ndarray]) -> Surface:
         """All vertices moved by a function of (M, 3) points to (M, 3) points."""
-        return Surface(warp(self.triangles.reshape(-1, 3)).reshape(-1, 3, 3), self.groups)
+        return self.settled()._moved(warp)
+
+    def _moved(self, warp: Callable[[np.ndarray], np.ndarray]) -> Surface:
+        groups = tuple(
+            replace(group, rest=self.triangles[group.start : group.stop]) if group.rest is None else group
+            for group in self.groups
+        )
+        return Surface(warp(self.triangles.reshape(-1, 3)).reshape(-1, 3, 3), groups)
 
     def divided(self, longest: float, rounds: int = 3) -> Surface:
         """Triangles with an edge longer than `longest` cut into quarters, so that a warp can bend them."""
-        surface = self
+        surface = self.settled()
         for _ in range(rounds):
             corners = _corner_rows(surface.triangles)
             edges = (corners - np.roll(corners, 3, axis=0)).reshape(3, 3, -1)
@@ -93,7 +115,7 @@ class Surface:
         for group in self.groups:
             start, stop = int(first[group.start]), int(first[group.stop])
             own = parent[start:stop] - group.start
-            rest = corners[start:stop] @ group.rest[own]
+            rest = None if group.rest is None else corners[start:stop] @ group.rest[own]
             groups.append(replace(group, start=start, stop=stop, rest=rest, owners=group.owners[own]))
         return Surface(corners @ self.triangles[parent], tuple(groups))
 
@@ -104,34 +126,30 @@ class Surface:
         normals = (uy * vz - uz * vy) ** 2 + (uz * vx - ux * vz) ** 2 + (ux * vy - uy * vx) ** 2
         cumulative = np.cumsum(np.sqrt(normals))
         kept: list[np.ndarray] = []
-        missing, wanted = count, count if not self.groups else int(1.5 * count) + 16
+        missing, wanted = count, count if not self.groups else int(1.4 * count) + 16
         for _ in range(_ROUNDS):
-            index = choose_by_area(cumulative, rng, wanted)
-            weights = rng.random((2, wanted))
-            weights = np.where(weights[0] + weights[1] > 1.0, 1.0 - weights, weights)
+            points, index, weights = _drawn(corners, cumulative, rng, wanted)
             if self.groups:
-                shown = np.flatnonzero(self._shown(index, weights))[:missing]
-                kept.append(_at(corners, index[shown], weights[:, shown]))
-                found = len(shown)
-            else:
-                kept.append(_at(corners, index, weights))
-                found = wanted
+                points = points[:, np.flatnonzero(self._shown(points, index, weights))[:missing]]
+            kept.append(points)
+            found = points.shape[1]
             missing -= found
             if not missing:
                 break
             wanted = int(min(1.3 * missing * wanted / max(found, 1), 8 * count)) + 16
         else:  # hardly anything is left of the bodies: what has been cut away fills up
-            kept.append(_at(corners, choose_by_area(cumulative, rng, missing), rng.random((2, missing)) / 2.0))
-        return np.ascontiguousarray(np.concatenate(kept, axis=1).T)
+            kept.append(_drawn(corners, cumulative, rng, missing)[0])
+        rows = np.concatenate(kept, axis=1)
+        return np.ascontiguousarray((rows if self.rotation is None else self.rotation @ rows).T)
 
-    def _shown(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _shown(self, points: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
         shown = np.ones(len(index), dtype=bool)
         for group in self.groups:
             if group.stop - group.start == len(self.triangles):
-                return group.keeps(index, weights)
+                return group.keeps(points, index, weights)
             rows = np.flatnonzero((index >= group.start) & (index < group.stop))
             if len(rows):
-                shown[rows] = group.keeps(index[rows] - group.start, weights[:, rows])
+                shown[rows] = group.keeps(points[:, rows], index[rows] - group.start, weights[:, rows])
         return shown
 
 
@@ -140,11 +158,12 @@ def carved(added: Sequence[Solid], cuts: Sequence[Solid] = ()) -> Surface:
     pieces = [solid.triangles() for solid in (*added, *cuts)]
     triangles = np.concatenate(pieces)
     owners = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-    return Surface(triangles, (_Group(0, len(triangles), triangles, owners, tuple(added), tuple(cuts)),))
+    return Surface(triangles, (_Group(0, len(triangles), None, owners, tuple(added), tuple(cuts)),))
 
 
 def joined(surfaces: Sequence[Surface]) -> Surface:
     """Surfaces side by side; none covers another."""
+    surfaces = [surface.settled() for surface in surfaces]
     groups, start = [], 0
     for surface in surfaces:
         groups += [replace(group, start=group.start + start, stop=group.stop + start) for group in surface.groups]
@@ -162,3 +181,13 @@ def _at(corners: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarr
     first, second = weights
     near = corners[:, index]
     return (1.0 - first - second) * near[:3] + first * near[3:6] + second * near[6:]
+
+
+def _drawn(
+    corners: np.ndarray, cumulative: np.ndarray, rng: np.random.Generator, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (3, N) uniform by area, the triangles (N,) they lie on and their weights (2, N) there."""
+    index = choose_by_area(cumulative, rng, count)
+    weights = rng.random((2, count))
+    weights = np.where(weights[0] + weights[1] > 1.0, 1.0 - weights, weights)
+    return _at(corners, index, weights), index, weights

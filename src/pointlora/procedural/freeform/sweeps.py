@@ -102,7 +102,7 @@ def coil(draw: Draw) -> Surface:
         core = draw(0.2, 0.8)
         body = frustum(core, core, 1.2 * height).at(0.0, 0.0, height / 2)
         pieces.append(Surface(body.triangles()))
-    return joined(pieces).moved(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
+    return joined(pieces).turned(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
 
 
 def hook(draw: Draw) -> Surface:

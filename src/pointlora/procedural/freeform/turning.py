@@ -57,7 +57,7 @@ def turned(draw: Draw) -> Surface:
         wide = draw(0.1, 0.3) * size
         notch = draw.pick(frustum(wide, wide, 2.0), box(wide, wide, draw(0.2, 0.8)))
         cuts.append(in_ring(notch.at(0.45 * size, 0.0, draw(-0.5, 0.5)), draw.count(2, 6)))
-    return carved([body], cuts).moved(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
+    return carved([body], cuts).turned(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
 
 
 def shell(draw: Draw) -> Surface:
@@ -96,7 +96,7 @@ def lofted(draw: Draw) -> Surface:
     u, v = flat[..., 0] * scale[:, :1], flat[..., 1] * scale[:, 1:]
     loops[..., 0], loops[..., 1] = c * u - s * v + place[:, :1], s * u + c * v + place[:, 1:]
     loops[..., 2] = (even(draw, 0.2, 3.5) * t)[:, None]
-    return Surface(skinned(loops)).moved(draw.pick(*TURNS[:3]))
+    return Surface(skinned(loops)).turned(draw.pick(*TURNS[:3]))
 
 
 def lump(draw: Draw) -> Surface:
@@ -113,7 +113,7 @@ def lump(draw: Draw) -> Surface:
         radius += draw(0.05, 0.22) * np.sin(unit @ wave + draw(0.0, 6.28))
     radius *= (np.abs(unit) ** 4).sum(axis=2) ** -(draw.pick(0.0, draw(0.0, 0.25)))
     lumpy = unit * radius.clip(0.15)[..., None] * [even(draw, 0.4, 1.0), even(draw, 0.4, 1.0), 1.0]
-    return Surface(skinned(lumpy)).moved(draw.pick(*TURNS[:3]))
+    return Surface(skinned(lumpy)).turned(draw.pick(*TURNS[:3]))
 
 
 def layers(draw: Draw) -> Surface:

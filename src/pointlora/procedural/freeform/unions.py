@@ -138,4 +138,4 @@ def wheel_of_copies(draw: Draw) -> Surface:
             solids.append(ball(2.1 * inner, 2.1 * inner, 3.0 * half))
         else:
             solids.append(ring(2.1 * out, 2.1 * out, half * draw(0.4, 1.6), draw(0.06, 0.14)))
-    return carved(solids).moved(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
+    return carved(solids).turned(draw.pick(TURNS[0], TURNS[0], TURNS[1]))
