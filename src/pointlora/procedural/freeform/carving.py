@@ -118,12 +118,13 @@ def container(draw: Draw) -> Surface:
         solids.append(in_rows(frustum(foot, foot, tall), (2, 2), pitch).at(0.0, 0.0, -z / 2 - 0.45 * tall))
     if draw.chance(0.2):
         lid = box(1.02 * x, 1.02 * y, wall).at(x / 2, 0.0, 0.0).transformed(turn("y", -draw(0.0, 2.0)))
-        solids.append(lid.at(*(lid.offset + [-x / 2, 0.0, z / 2 + wall]).tolist()))
+        at_x, at_y, at_z = lid.offset.tolist()
+        solids.append(lid.at(at_x - x / 2, at_y, at_z + z / 2 + wall))
     return carved(solids, cuts)
 
 
 def hollow(draw: Draw) -> Surface:
-    """A thin shell that is open on one side: part of a ball, a cylinder, a box or a prism, cut by a plane or a wedge."""
+    """A thin shell that is open on one side: part of a ball, a cylinder, a box or a prism, cut by planes."""
     body = draw.pick(any_body(draw, 0.8, 1.3), ball(1.2, 1.2, even(draw, 0.6, 1.6)))
     inner = Solid(body.unit, body.test, body.matrix * draw(0.82, 0.95), body.offset)
     reach = 2.0 * float(body.half.max())

@@ -55,7 +55,7 @@ def frame(draw: Draw) -> Surface:
 
 
 def truss(draw: Draw) -> Surface:
-    """A girder of two, three or four chords with posts and diagonals; straight, arched or bent to a ring; also ladders."""
+    """A girder of two, three or four chords with posts and diagonals; straight or arched; also ladders."""
     chords, bays = draw.pick(2, 3, 3, 4), draw.count(3, 9)
     long, wide = draw(1.5, 4.0), draw(0.3, 0.8)
     outline = polygon(chords) * wide / 2 if chords > 2 else np.array([(0.0, -wide / 2), (0.0, wide / 2)])
@@ -164,7 +164,7 @@ def polyhedron(draw: Draw) -> Surface:
     """The edges of a regular solid, a prism, an antiprism or a pyramid, stretched; perhaps with some faces filled."""
     sides, height = draw.count(3, 8), even(draw, 0.5, 2.5)
     bottom = np.concatenate([polygon(sides), np.zeros((sides, 1))], axis=1)
-    top, number = bottom + [0.0, 0.0, height], np.arange(sides)
+    top, number = bottom + np.array([0.0, 0.0, height]), np.arange(sides)
     after = (number + 1) % sides
     kind = draw.pick("prism", "antiprism", "pyramid", "double", "frustum")
     base = np.stack([number, after], axis=1)

@@ -1,4 +1,4 @@
-"""Kinds that take other shapes apart, bend them and put them together: named categories deformed or recombined; scenes."""
+"""Kinds that take other shapes apart, bend them and put them together: categories deformed or recombined; scenes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Mixtures:
 
     def scene(self, draw: Draw) -> Surface:
         """Two to four shapes on a piece of floor, perhaps before a wall, some of them leaning, stacked or touching."""
-        pieces, wide = [], draw(0.7, 1.5)
+        pieces, wide = [], draw(0.6, 1.2)
         count = draw.count(2, 4)
         start = draw(0.0, 6.28)
         for k in range(count):
             body = self._named(draw) if draw.chance(0.4) else draw.pick(*self.kinds)(draw)
-            body = _unit(body).moved(turn("z", draw(0.0, 6.28)) * even(draw, 0.35, 0.9))
+            body = _unit(body).moved(turn("z", draw(0.0, 6.28)) * even(draw, 0.5, 1.1))
             if draw.chance(0.15):
                 body = body.moved(turn("x", draw(-0.5, 0.5)))
             angle, reach = start + 2.0 * math.pi * k / count, wide * draw(0.35, 0.65)
@@ -66,11 +66,11 @@ class Mixtures:
             x, y = reach * math.cos(angle), reach * math.sin(angle)
             pieces.append(body.moved(np.eye(3), [x, y, -float(low[2])]))
         if draw.chance(0.85):
-            floor = box(2.0 * wide * draw(0.7, 1.1), 2.0 * wide * draw(0.7, 1.1), 0.01).triangles()
+            floor = box(2.0 * wide * draw(0.5, 0.9), 2.0 * wide * draw(0.5, 0.9), 0.01).triangles()
             pieces.append(Surface(floor[(floor[..., 2] > 0.0).all(axis=1)]))
             if draw.chance(0.3):
-                wall = floor @ turn("y", math.pi / 2).T + [-wide, 0.0, wide * 0.6]
-                pieces.append(Surface(wall[(wall[..., 0] > -wide).all(axis=1)]))
+                wall = floor @ turn("y", math.pi / 2).T + [-0.8 * wide, 0.0, wide * 0.5]
+                pieces.append(Surface(wall[(wall[..., 0] > -0.8 * wide).all(axis=1)]))
         return joined(pieces)
 
     def _named(self, draw: Draw) -> Surface:

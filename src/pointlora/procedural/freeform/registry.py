@@ -15,7 +15,7 @@ from pointlora.checks import check_integer
 from pointlora.errors import ConfigError
 from pointlora.procedural import registry as named
 from pointlora.procedural.assembly import Draw, turn
-from pointlora.procedural.freeform import carving, lattices, machine, sheets, sweeps, turning, unions
+from pointlora.procedural.freeform import carving, fittings, lattices, machine, sheets, sweeps, turning, unions
 from pointlora.procedural.freeform.mixtures import Build, Mixtures
 from pointlora.procedural.freeform.stock import TURNS
 from pointlora.procedural.freeform.surface import Surface
@@ -61,9 +61,9 @@ _PLAIN: tuple[Build, ...] = (
     machine.threaded,
     machine.axle,
     machine.pulley,
-    machine.studded,
-    machine.hinge,
-    machine.clip,
+    fittings.studded,
+    fittings.hinge,
+    fittings.clip,
 )
 _MIXTURES = Mixtures(named.ALL, _PLAIN)
 _BUILDERS: dict[str, Build] = {

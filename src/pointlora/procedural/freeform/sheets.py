@@ -62,14 +62,14 @@ def perforated(draw: Draw) -> Surface:
     """A plate of any outline with a pattern of holes, windows or slots and perhaps rims, standing or lying."""
     x, y, thick = even(draw, 0.8, 2.0), even(draw, 0.8, 2.0), draw(0.02, 0.12)
     plate = box(x, y, thick) if draw.chance(0.6) else prism(any_outline(draw), x, y, thick)
-    counts = (draw.count(1, 7), draw.count(1, 6))
+    counts = (draw.count(1, 5), draw.count(1, 4))
     inner = draw(0.6, 0.98)
     pitch = (inner * x / counts[0], inner * y / counts[1])
-    wide = min(*pitch) * draw(0.35, 0.85)
+    wide = min(*pitch) * draw(0.5, 0.92)
     hole = (
         frustum(wide, wide, 3 * thick)
         if draw.chance(0.5)
-        else box(pitch[0] * draw(0.4, 0.9), pitch[1] * draw(0.4, 0.9), 3 * thick)
+        else box(pitch[0] * draw(0.5, 0.92), pitch[1] * draw(0.5, 0.92), 3 * thick)
     )
     solids = [plate]
     if draw.chance(0.35):

@@ -160,7 +160,7 @@ def knot(draw: Draw) -> Surface:
 
 
 def branches(draw: Draw) -> Surface:
-    """A trunk that forks a few times, perhaps with balls or leaves at the tips: trees, antlers, pipe trees, candelabra."""
+    """A trunk that forks a few times, perhaps with balls or leaves at the tips: trees, antlers, candelabra."""
     spread, shrink, straight = draw(0.3, 1.2), draw(0.55, 0.85), draw.chance(0.3)
     tips = [(np.zeros(3), np.array([0.0, 0.0, 1.0]), 1.0)]
     starts, ends, radii, thick = [], [], [], draw(0.05, 0.15)
