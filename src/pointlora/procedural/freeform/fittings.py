@@ -15,7 +15,7 @@ from pointlora.procedural.freeform.surface import Surface, carved, joined
 
 
 def studded(draw: Draw) -> Surface:
-    """A plate, block, slope or round piece with studs in rows; hollow below, with tubes inside, or holes in its sides."""
+    """A plate, block, slope or round piece with studs in rows; hollow below, or with holes in its sides."""
     columns, rows = draw.count(1, 8), draw.count(1, 4)
     high = draw.pick(0.4, 1.2, 1.2, draw(0.2, 3.0))
     x, y, wall = float(columns), float(rows), draw(0.1, 0.2)

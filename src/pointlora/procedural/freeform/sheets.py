@@ -96,12 +96,12 @@ _PROFILES: dict[str, tuple[tuple[float, float, float, float], ...]] = {  # low x
 def beam(draw: Draw) -> Surface:
     """A bar of L, U, T, H, Z, C, E, cross or box section, or with fins, with holes in it or an end plate."""
     wide, high, long, thick = even(draw, 0.3, 1.0), even(draw, 0.3, 1.0), even(draw, 0.3, 4.0), draw(0.03, 0.15)
-    solids = []
+    solids: list[Solid] = []
     for low_x, high_x, low_z, high_z in _PROFILES[draw.pick(*_PROFILES)]:
         flange = box((high_x - low_x) * wide + thick, long, (high_z - low_z) * high + thick)
         x, z = ((low_x + high_x) / 2 - 0.5) * wide, (low_z + high_z) / 2 * high
         # Flanges of slightly different length, so that faces at the ends don't coincide.
-        solids.append(flange.transformed(np.diag([1.0, 1.0 - 1e-3 * len(solids), 1.0])).at(x, 0.0, z))
+        solids.append(flange.transformed(np.diag(np.array([1.0, 1.0 - 1e-3 * len(solids), 1.0]))).at(x, 0.0, z))
     if draw.chance(0.25):
         plate = box(wide * draw(1.0, 2.0), thick, high * draw(1.0, 2.0))
         solids += [plate.at(0.0, side * long / 2, high / 2) for side in (-1.0, 1.0)[: draw.count(1, 2)]]

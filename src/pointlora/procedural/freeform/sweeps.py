@@ -34,7 +34,7 @@ def pipe(draw: Draw) -> Surface:
         return Surface(swept(path, _section(draw), even(draw, 0.04, 0.2), closed=True))
     points = np.array([[draw(-1.0, 1.0), draw(-1.0, 1.0) * flat, draw(-1.0, 1.0)] for _ in range(count)])
     points[:, draw.pick(0, 2)] += np.arange(count) * draw(0.3, 1.0)
-    size = even(draw, 0.04, 0.3)
+    size: float | np.ndarray = even(draw, 0.04, 0.3)
     if draw.chance(0.4):
         sizes = size * np.array([even(draw, 0.4, 1.8) for _ in range(4)])
         size = spline(sizes[:, None], 36)[:, 0].clip(0.01)
@@ -163,12 +163,12 @@ def branches(draw: Draw) -> Surface:
     """A trunk that forks a few times, perhaps with balls or leaves at the tips: trees, antlers, candelabra."""
     spread, shrink, straight = draw(0.3, 1.2), draw(0.55, 0.85), draw.chance(0.3)
     tips = [(np.zeros(3), np.array([0.0, 0.0, 1.0]), 1.0)]
-    starts, ends, radii, thick = [], [], [], draw(0.05, 0.15)
+    grown_rods, thick = [], draw(0.05, 0.15)
     for level in range(draw.count(2, 4)):
         grown = []
         for base, way, long in tips:
             end = base + way * long
-            starts.append(base), ends.append(end), radii.append(thick * shrink**level)
+            grown_rods.append((base, end, thick * shrink**level))
             around = 0.0 if straight else draw(0.0, 6.28)
             forks = draw.count(2, 3) if level < 3 else 2
             for k in range(forks):
@@ -177,7 +177,8 @@ def branches(draw: Draw) -> Surface:
                 new = way + aside
                 grown.append((end, new / math.sqrt(float(new @ new)), long * shrink * draw(0.7, 1.1)))
         tips = grown[:14]
-    pieces = [rods(np.array(starts), np.array(ends), np.array(radii))]
+    starts, ends, radii = (np.array(column) for column in zip(*grown_rods, strict=True))
+    pieces = [rods(starts, ends, radii)]
     if draw.chance(0.5):
         wide = draw(1.0, 5.0) * thick
         tip = draw.pick(ball(wide, wide, wide), ball(wide, wide, 0.2 * wide), box(wide, wide, wide))

@@ -54,10 +54,10 @@ def blocks(draw: Draw) -> Surface:
     taken = [(0, 0, 0)]
     flat = draw.chance(0.3)
     for _ in range(draw.count(2, 11)):
-        x, y, z = draw.pick(taken[-1], *taken)
-        dx, dy, dz = draw.pick((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 0 if flat else 1), (0, 0, 0))
-        if (x + dx, y + dy, z + dz) not in taken:
-            taken.append((x + dx, y + dy, z + dz))
+        i, j, k = draw.pick(taken[-1], *taken)
+        di, dj, dk = draw.pick((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 0 if flat else 1), (0, 0, 0))
+        if (i + di, j + dj, k + dk) not in taken:
+            taken.append((i + di, j + dj, k + dk))
     x, y, z = (draw(0.6, 1.4) for _ in range(3))
     size, odd = draw.pick(1.0, 1.0, draw(0.7, 0.95), 1.02), draw(0.0, 0.5)
     solids: list[Solid] = []
