@@ -162,7 +162,7 @@ def axle(draw: Draw) -> Surface:
 
 def pulley(draw: Draw) -> Surface:
     """Discs side by side on an axis, with grooves between, bores and cams: pulleys, spools, rollers, heat sinks."""
-    discs, gap, thick = draw.count(2, 7), draw(0.0, 0.5), draw(0.04, 0.4)
+    discs, gap, thick = draw.count(2, 5), draw(0.0, 0.5), draw(0.04, 0.4)
     solids, place = [], 0.0
     outline = draw.pick(superellipse(2.0), superellipse(2.0), pebble(draw), polygon(draw.count(4, 8)), flattened(0.5))
     same = draw.chance(0.5)

@@ -119,7 +119,7 @@ def lump(draw: Draw) -> Surface:
 def layers(draw: Draw) -> Surface:
     """Layers of outlines one on another, each smaller, larger or turned: stepped, terraced, or like stacked discs."""
     outline = draw.pick(any_outline(draw), polygon(draw.count(3, 8)), superellipse(draw(2.0, 6.0)), pebble(draw))
-    count, size, top, angle = draw.count(3, 8), 1.0, 0.0, 0.0
+    count, size, top, angle = draw.count(3, 6), 1.0, 0.0, 0.0
     ratio, step = draw(0.65, 1.1), draw.pick(0.0, draw(-0.6, 0.6))
     thick, gap = even(draw, 0.05, 0.4), draw.pick(0.0, 0.0, draw(0.2, 1.5))
     solids = []
