@@ -139,8 +139,10 @@ class Surface:
             if not missing:
                 break
             wanted = int(min(1.3 * missing * wanted / max(found, 1), 8 * count)) + 16
-        else:  # hardly anything is left of the bodies: what has been cut away fills up
-            kept.append(_drawn(corners, cumulative, rng, missing)[0])
+        else:  # hardly anything is left of the bodies: it is repeated, or what has been cut away is shown
+            left = np.concatenate(kept, axis=1)
+            left = left if left.size else _drawn(corners, cumulative, rng, missing)[0]
+            kept.append(left[:, np.arange(missing) % left.shape[1]])
         rows = np.concatenate(kept, axis=1)
         return np.ascontiguousarray((rows if self.rotation is None else self.rotation @ rows).T)
 
