@@ -3,7 +3,8 @@
     python -m benchmarks.exported RUN [threads] [largest batch]
 
 RUN is the folder of a run whose data are at hand. Variants take turns; a time is the least of all rounds, because
-whatever else runs on the machine only adds to it. Accuracy is of the clouds on which the run chose its epoch.
+whatever else runs on the machine only adds to it. Accuracy is of the clouds on which the run chose its epoch, or of the
+test set where the run trained on all others in the end.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def _describe_unknown(path: Path) -> dict[str, Any]:
             return describe_weights(path)
         except PointLoraError:
             pass
-    raise DataError(f"{path}: no weights, adapter, exported network, cloud, mesh, data set or recipe that pointlora knows{_looks(path)}")
+    kinds = "weights, adapter, exported network, cloud, mesh, data set or recipe"
+    raise DataError(f"{path}: no {kinds} that pointlora knows{_looks(path)}")
 
 
 def _looks(path: Path) -> str:
