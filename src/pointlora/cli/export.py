@@ -72,8 +72,8 @@ def summary(made: Export, samples: int, held_out: str = "") -> str:
     ]
     if made.undecided:
         lines.append(
-            f"left out there: {made.undecided} clouds whose best tokens have scores too near to one another to be told "
-            "apart; programs may select different ones"
+            f"left out there: {made.undecided} clouds of which rounding decides what is selected, or which patches are "
+            "neighbours; programs may take different ones"
         )
     if about.quantization is not None:
         cost = about.quantization
