@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pointlora.errors import ConfigError
-from pointlora.export.near_ties import ROUNDING, undecided_clouds
+from pointlora.export.near_ties import FEATURE_ROUNDING, ROUNDING, undecided_clouds
 from pointlora.export.network import ExportedNetwork
 
 # Largest difference between logits of torch and of what was exported.
@@ -67,7 +67,7 @@ def check_outputs(
     if left_out and not compared:
         raise ConfigError(
             f"nothing is written: on all {left_out} clouds tried, rounding decides which tokens are selected or which "
-            f"patches are neighbours, so {tool} takes others than torch: at the edge they differ by less than "
-            f"{ROUNDING:g}. The network tells no token from another: train it longer"
+            f"patches are neighbours, so {tool} takes others than torch: at the edge scores differ by less than "
+            f"{ROUNDING:g}, distances by {FEATURE_ROUNDING:g}. The network tells no token from another: train it longer"
         )
     return Comparison(worst, left_out)
