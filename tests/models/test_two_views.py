@@ -5,7 +5,7 @@ from pointlora import create_model
 from pointlora.errors import ConfigError, ShapeError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.masked_autoencoder import MaskedAutoencoder
-from pointlora.models.two_views import SecondView, TwoViewAutoencoder, see
+from pointlora.models.two_views import OwnView, SecondView, TwoViewAutoencoder, see
 from training_runs import SIZES
 
 BATCH = 3
@@ -97,3 +97,30 @@ def test_a_classifier_takes_over_the_encoder_with_its_class_token(model):
     assert torch.equal(classifier.blocks[1].mlp.fc2.weight, model.encoder.blocks[1].mlp.fc2.weight)
     assert all(key.startswith("head.") for key in report.missing)
     assert any(key.startswith("contrast_head.") for key in report.ignored)
+
+
+def test_a_second_view_may_be_a_cloud_of_its_own_and_hide_fewer_patches(model, points):
+    other = torch.randn(BATCH, 64, 3, generator=torch.Generator().manual_seed(4))
+    for hidden in (9, 3):
+        both = model(points, masks(2), OwnView(other, masks(3, hidden), hidden))
+        first = model(points, masks(2), view(masks(2)))
+        second = model(other, masks(3, hidden), view(masks(3, hidden)))
+        torch.testing.assert_close(both.embeddings[0], first.embeddings[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(both.embeddings[1], second.embeddings[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(both.loss, first.loss)
+
+
+def test_the_latent_loss_compares_hidden_patches_with_the_teachers_in_their_order(points):
+    torch.manual_seed(0)
+    model = create_model("point_mae", "pretraining", teacher_momentum=0.9, **SIZES).eval()
+    mask = masks(2)
+    output = model(points, mask, view(mask))
+    assert output.embeddings is None
+    seen = {}
+    hook = model.predict_latent.register_forward_hook(lambda module, given, made: seen.update(made=made))
+    again = model(points, mask, view(mask))
+    hook.remove()
+    targets = model.teacher.targets(model.group(points))
+    wanted = torch.stack([row[hidden] for row, hidden in zip(targets, mask, strict=True)])
+    torch.testing.assert_close(again.latent, torch.nn.functional.smooth_l1_loss(seen["made"], wanted))
+    assert torch.equal(again.latent, output.latent)

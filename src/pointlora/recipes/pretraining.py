@@ -164,6 +164,9 @@ class PretrainRecipe:
             return
         if self.data.name != "procedural":
             raise ConfigError(f"ahead.size makes procedural clouds, but data.name is {self.data.name}: leave one out")
+        for name in ("categories", "variant"):
+            if name in self.data.options:
+                raise ConfigError(f"ahead.size makes clouds of every category: leave out data.options.{name}")
         if self.training.samples_per_epoch is None:
             raise ConfigError("ahead.size needs training.samples_per_epoch: clouds that are kept have no epoch")
         if not (self.objective.contrast or self.objective.category or self.objective.latent):

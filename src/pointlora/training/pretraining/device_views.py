@@ -13,7 +13,7 @@ from torch import Tensor
 # Depth buffer of a view from one side: cells per axis, and how far behind the nearest point of its cell, in units of
 # the radius, a point is still seen.
 CELLS = 16
-THICKNESS = 0.15
+THICKNESS = 0.2
 # A view that would show less than this share of the points shows all.
 LEAST_SEEN = 0.15
 # As in the augmentation of the published recipes.
