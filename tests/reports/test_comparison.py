@@ -25,6 +25,7 @@ def run(label, seed, accuracy, trained=1_200, **changes):
         "adapter_bytes": 2_345_678,
         "peak_memory_mib": 1000.0 + seed,
         "median_seconds_per_step": 0.02 + 0.01 * seed,
+        "seconds_per_cloud": 0.005 + 0.001 * seed,
         "training_seconds": 10.0 + seed,
         "recipe": {"method": {"name": label.split()[0]}, "optimizer": {"lr": 0.001}},
     }
@@ -39,8 +40,8 @@ RUNS = [
 
 def test_summaries_by_hand():
     full, lora = summarize_methods(RUNS, "full")
-    assert lora.accuracy == pytest.approx((0.73, 0.1053565), abs=1e-6)
-    assert lora.class_mean_accuracy.mean == pytest.approx(0.63)
+    assert lora.figure == pytest.approx((0.73, 0.1053565), abs=1e-6)
+    assert lora.second.mean == pytest.approx(0.63)
     assert lora.difference == pytest.approx((0.03, 0.0051586, 0.0548414), abs=1e-6)
     assert full.difference == (0, 0, 0)
     assert (full.share, full.share_without_head) == (1, 1)
@@ -53,9 +54,11 @@ def test_summaries_by_hand():
 def test_the_table_to_the_letter():
     header, _, full, lora, _, caption = comparison_table(summarize_methods(RUNS, "full"), "full").splitlines()
     assert header.split("  ")[0] == "method"
-    reference = "full 70.00 ± 10.00 60.00 ± 10.00 reference 11,000 10,000 100.00 % 100.00 % 2.35 1,002 30 0.001 11"
+    reference = "full 70.00 ± 10.00 60.00 ± 10.00 reference 11,000 10,000 100.00 % 100.00 % 2.35 1,002 30 6 0.001 11"
     assert full.split() == reference.split()
-    expected = "lora 2 73.00 ± 10.54 63.00 ± 10.54 +3.00 [+0.52, +5.48] 1,200 200 10.91 % 2.00 % 2.35 1,002 30 0.001 11"
+    expected = (
+        "lora 2 73.00 ± 10.54 63.00 ± 10.54 +3.00 [+0.52, +5.48] 1,200 200 10.91 % 2.00 % 2.35 1,002 30 6 0.001 11"
+    )
     assert lora.split() == expected.split()
     assert "chosen on the validation split" in caption
     assert "2 degrees of freedom" in caption
@@ -83,7 +86,14 @@ def test_files(tmp_path):
     assert [row["label"] for row in found["methods"]] == ["full", "lora 2"]
     assert found["methods"][1]["difference_low"] == pytest.approx(0.0051586, abs=1e-6)
     assert [row["accuracy"] for row in found["runs"]] == [0.60, 0.70, 0.80, 0.62, 0.74, 0.83]
-    assert found["search"][0].keys() == {"label", "settings", "selection_accuracy", "best_epoch", "training_seconds"}
+    assert found["search"][0].keys() == {
+        "label",
+        "labels_per_class",
+        "settings",
+        "selection_accuracy",
+        "best_epoch",
+        "training_seconds",
+    }
     rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
     assert float(rows[1]["accuracy_mean"]) == pytest.approx(0.73)
     assert rows[0]["settings"] == '{"optimizer.lr": 0.001}'
