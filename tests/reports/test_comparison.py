@@ -99,3 +99,54 @@ def test_files(tmp_path):
     assert rows[0]["settings"] == '{"optimizer.lr": 0.001}'
     assert (tmp_path / "comparison.md").read_text().startswith("# tiny on npz\n\n| method | accuracy, % |")
     assert (tmp_path / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def with_labels(labels, change, found):
+    counts = {"labels_per_class": labels, "train_clouds": 3 * found, "train_classes": 3, "selection_clouds": 2}
+    return [{**run, **counts, "accuracy": run["accuracy"] + change} for run in RUNS]
+
+
+CURVES = [
+    run
+    for label in ("full", "lora 2")
+    for run in (*with_labels(5, -0.2, 4.0), *with_labels("all", 0, 20.0))
+    if run["label"] == label
+]
+
+
+def test_differences_are_to_the_reference_with_as_many_labels():
+    methods = summarize_methods(CURVES, "full")
+    assert [(m.labels, m.label) for m in methods] == [(5, "full"), (5, "lora 2"), ("all", "full"), ("all", "lora 2")]
+    for lora in methods[1::2]:
+        assert lora.difference == pytest.approx((0.03, 0.0051586, 0.0548414), abs=1e-6)
+    assert methods[1].figure == pytest.approx((0.53, 0.1053565), abs=1e-6)
+    assert [m.labels_a_class for m in methods] == [4, 4, 20, 20]
+    header, _, *rows, _, caption = comparison_table(methods, "full").splitlines()
+    assert header.split()[:3] == ["method", "labels", "accuracy,"]
+    assert [row.split()[1] for row in rows[::2]] == ["5", "all"]
+    assert "Labels 5: 4.0 on average, as not every class has so many. Labels all: 20.0 on average." in caption
+    assert "to full with as many labels, paired by seed" in caption
+
+
+def test_a_missing_reference_is_named_with_labels_too():
+    with pytest.raises(ConfigError, match="'full' has no runs; there are lora 2"):
+        summarize_methods([found for found in CURVES if found["label"] != "full"], "full")
+
+
+def test_files_of_learning_curves(tmp_path):
+    write_comparison(tmp_path, CURVES, [], "full", "tiny on npz")
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert [row["labels_per_class"] for row in rows] == ["5", "5", "all", "all"]
+    assert float(rows[3]["accuracy_low"]) == pytest.approx(0.73 - 4.302653 * 0.1053565 / 3**0.5, abs=1e-6)
+    assert (tmp_path / "comparison.labels.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_parts_have_figures_of_their_own():
+    recipe = {"task": "part_segmentation", "method": {"name": "full"}, "optimizer": {"lr": 0.001}}
+    parts = [run("full", seed, 0.1, recipe=recipe, instance_miou=0.5, class_miou=0.4) for seed in (0, 1)]
+    (method,) = summarize_methods(parts, "full")
+    assert (method.figure.mean, method.second.mean) == (0.5, 0.4)
+    assert {"instance_miou_mean", "class_miou_mean"} <= set(method.as_dict())
+    table = comparison_table([method], "full")
+    assert "instance mIoU, %  class mIoU, %" in table
+    assert "Difference: of the instance mIoU to full" in table
