@@ -147,9 +147,7 @@ class MaskedAutoencoder(nn.Module):
         num_masked = masked.centers.shape[1]
         centers = torch.cat([visible.centers, masked.centers], 1)
         mask_tokens = self.mask_token.to(encoded.dtype).expand(len(encoded), num_masked, -1)
-        decoded: Tensor = self.decoder(
-            torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), num_masked
-        )
+        decoded: Tensor = self.decoder(torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), num_masked)
         return decoded
 
     def rebuild_masked(self, decoded: Tensor, masked: Patches) -> tuple[Tensor, Tensor]:

@@ -185,9 +185,7 @@ def _halves(count: int) -> tuple[slice, slice]:
 
 
 def _joined(first: Patches, second: Patches) -> Patches:
-    return Patches(
-        torch.cat([first.centers, second.centers]), torch.cat([first.neighborhoods, second.neighborhoods])
-    )
+    return Patches(torch.cat([first.centers, second.centers]), torch.cat([first.neighborhoods, second.neighborhoods]))
 
 
 def _per_view(head: nn.Module | None, summaries: Tensor) -> Tensor | None:

@@ -20,7 +20,7 @@ COLORS = ("#0072b2", "#d55e00", "#00845f", "#b5568f", "#b07c00", "#3a9bd6", "#22
 _MARKS = "osD^v<>"
 _DASHES = ("-", "--", ":")
 # In parts of the picture.
-_LEFT, _BOTTOM, _TOP, _GAP = 0.085, 0.13, 0.91, 0.02
+_LEFT, _BOTTOM, _TOP, _GAP = 0.092, 0.13, 0.91, 0.02
 _LABEL_LETTERS = 24
 
 

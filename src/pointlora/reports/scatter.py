@@ -61,8 +61,8 @@ def draw_tradeoff(
     """
     if not points or min(point.x for point in points) <= 0:
         raise ShapeError("a picture of methods needs at least one, each with trained parameters")
-    figure = new_figure(8, 4.8)
-    axes = figure.add_axes((0.09, 0.12, 0.88, 0.79))
+    drawn = new_figure(8, 4.8)
+    axes = drawn.add_axes((0.105, 0.12, 0.865, 0.79))
     x, y, error = (np.array([getattr(point, name) for point in points]) for name in ("x", "y", "error"))
     axes.errorbar(x, y, error, fmt="o", markersize=7, color=COLOR, ecolor=_GRAY, elinewidth=1.2, capsize=3)
     # Room for the labels.
@@ -94,7 +94,7 @@ def draw_tradeoff(
             fontsize=9,
             arrowprops={"arrowstyle": "-", "color": _GRAY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4},
         )
-    return save_png(figure, path)
+    return save_png(drawn, path)
 
 
 def place_labels(places: Sequence[tuple[float, float]], labels: Sequence[str], marks: Sequence[Box]) -> list[Box]:
