@@ -265,7 +265,7 @@ def alive(pid: int) -> bool:
 def kill(pid: int, folder: Path, finished: int, wait: float) -> None:
     """Kill a comparison so many seconds after `finished` runs have ended, and see that its runs die with it."""
     end = time.monotonic() + 120
-    while alive(pid) and len(list(folder.glob("*/*/results.json"))) < finished:
+    while alive(pid) and len(list(folder.rglob("results.json"))) < finished:
         assert time.monotonic() < end
         time.sleep(0.01)
     time.sleep(wait)
