@@ -82,9 +82,9 @@ def augmented(clouds: np.ndarray, copy: int) -> np.ndarray:
     return augment(clouds, ["scale_translate"], AugmentationRanges(), lambda purpose: generators)
 
 
-def readouts(depth: int, width: int) -> Iterator[tuple[str, list[tuple[int, slice]]]]:
-    """Name, and (block, columns) of each set of features."""
-    for block in range(depth):
+def readouts(depth: int, width: int, brief: bool) -> Iterator[tuple[str, list[tuple[int, slice]]]]:
+    """Name, and (block, columns) of each set of features; `brief` leaves out the blocks in between."""
+    for block in (0, depth - 1) if brief else range(depth):
         yield f"block {block} [class, max]", [(block, slice(0, 2 * width))]
         yield f"block {block} [max, mean]", [(block, slice(width, 3 * width))]
     yield "three levels [max, mean], copies", [(block, slice(width, 3 * width)) for block in feature_levels(depth)]
@@ -106,7 +106,9 @@ def draw(labels: np.ndarray, count: int | None, seed: int) -> np.ndarray:
     return np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
 
 
-def probe(model: Any, train: Labelled, held: Labelled, counts: list[int | None]) -> dict[str, dict[str, float]]:
+def probe(
+    model: Any, train: Labelled, held: Labelled, counts: list[int | None], brief: bool
+) -> dict[str, dict[str, float]]:
     """Accuracy by features and number of labels a class, the mean over draws of the labels."""
     device = next(model.parameters()).device
     classes, width = int(train.labels.max()) + 1, model.sizes.embed_dim
@@ -114,7 +116,7 @@ def probe(model: Any, train: Labelled, held: Labelled, counts: list[int | None])
     copies = [block_features(model, augmented(train.points, 1 + number)) for number in range(COPIES)]
     wanted = torch.from_numpy(held.labels).to(device)
     table: dict[str, dict[str, float]] = {}
-    for name, places in readouts(len(model.blocks), width):
+    for name, places in readouts(len(model.blocks), width, brief):
         sources = [plain, *copies] if "copies" in name else [plain]
         read = [torch.cat([each[block][:, columns] for block, columns in places], 1) for each in (*sources, tested)]
         for count in counts:
@@ -128,7 +130,9 @@ def probe(model: Any, train: Labelled, held: Labelled, counts: list[int | None])
     return table
 
 
-def probe_weights(weights: str, name: str, file: str | None, with_scans: bool, test: bool) -> dict[str, Any]:
+def probe_weights(
+    weights: str, name: str, file: str | None, with_scans: bool, test: bool, brief: bool
+) -> dict[str, Any]:
     """All tables of one set of weights."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = create_model(name, num_classes=2)
@@ -136,9 +140,9 @@ def probe_weights(weights: str, name: str, file: str | None, with_scans: bool, t
     model.to(device).eval()
     tables: dict[str, Any] = {}
     if file:
-        tables["ldraw"] = probe(model, *ldraw(file, 1024, test), [5, 10, None])
+        tables["ldraw"] = probe(model, *ldraw(file, 1024, test), [10, None] if brief else [5, 10, None], brief)
     if with_scans:
-        tables["scans"] = probe(model, *scans(1024, test), [None])
+        tables["scans"] = probe(model, *scans(1024, test), [None], brief)
     return tables
 
 
@@ -158,10 +162,12 @@ def main() -> None:
     parser.add_argument("--ldraw", help="an .npz data set")
     parser.add_argument("--scans", action="store_true")
     parser.add_argument("--test", action="store_true")
+    parser.add_argument("--brief", action="store_true", help="the first and the last block alone")
     parser.add_argument("--json", help="also write the tables here")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    tables = probe_weights(arguments.weights, arguments.model, arguments.ldraw, arguments.scans, arguments.test)
+    options = arguments.scans, arguments.test, arguments.brief
+    tables = probe_weights(arguments.weights, arguments.model, arguments.ldraw, *options)
     show(tables)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

@@ -58,11 +58,14 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def targets(self, patches: Patches) -> Tensor:
         """(B, G, C) float32 targets of all patches: the mean of the outputs of the last half of the blocks, each
-        normalised over its channels, normalised again.
+        normalised over its channels; then every channel is normalised over the patches of the batch, so that features
+        which are the same everywhere are no target that is easily met.
         """
         encoder: Backbone = self.encoder  # type: ignore[assignment]
         depth = len(encoder.blocks)
         own = TokenSet(encoder.tokenizer(patches.neighborhoods), encoder.position(patches.centers), patches.centers)
         sequences = encoder.run_blocks(encoder.assemble(own), tuple(range(depth // 2, depth)))
         outputs = [functional.layer_norm(each.patches.float(), each.patches.shape[-1:]) for each in sequences]
-        return functional.layer_norm(torch.stack(outputs).mean(0), outputs[0].shape[-1:])
+        mean = torch.stack(outputs).mean(0)
+        deviation, average = torch.std_mean(mean, (0, 1))
+        return (mean - average) / (deviation + 1e-5)

@@ -8,10 +8,9 @@ import numpy as np
 
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.mixed import MixedDataset
-from pointlora.errors import ConfigError
-from pointlora.procedural import CATEGORIES
 from pointlora.recipes.pretraining import PretrainRecipe
-from pointlora.training.pretraining.bank import make_bank, open_bank, save_bank
+from pointlora.training.pretraining.bank import bank_settings, make_bank
+from pointlora.training.pretraining.bank_file import open_bank, save_bank
 from pointlora.training.pretraining.resident import ResidentClouds, read_ahead
 from pointlora.training.run_folder import RunFolder
 
@@ -29,29 +28,23 @@ def made_ahead(
         num_masked: how many of them the first view hides.
 
     Raises:
-        ConfigError: if the second view would hide all patches.
-        DataError: if the file or the corpus can't be read.
+        DataError: if the corpus can't be read, or a file is damaged or holds other clouds.
     """
     ahead, data, seed = recipe.ahead, recipe.data, recipe.training.seed
     assert ahead.size is not None
     second = int(ahead.second_mask_ratio * num_groups)
-    file = Path(ahead.file) if ahead.file else folder.path / "ahead.npy"
+    file = Path(ahead.file) if ahead.file else folder.path / "clouds.bank"
+    settings = bank_settings(ahead.size, data.num_points, seed, ahead.shares)
     if not file.exists():
-        clouds, labels = make_bank(ahead.size, data.num_points, seed, ahead.shares, ahead.workers)
-        save_bank(file, clouds, labels)
-    clouds, labels = open_bank(file)
-    if clouds.shape != (ahead.size, data.num_points, 3):
-        raise ConfigError(
-            f"{file} holds {len(clouds)} clouds of {clouds.shape[1]} points, but ahead.size is {ahead.size} and "
-            f"data.num_points {data.num_points}: remove the file, or set ahead.file to another"
-        )
-    assert int(np.max(labels)) < len(CATEGORIES)
+        made = make_bank(ahead.size, data.num_points, seed, ahead.shares, ahead.workers)
+        save_bank(file, *made, settings.description())
+    clouds, labels = open_bank(file, settings.description())
     corpus = None
     if isinstance(dataset, MixedDataset):
         corpus = read_ahead(dataset.corpus, data.num_points, seed)
     return ResidentClouds(
-        clouds,
-        np.asarray(labels),
+        np.array(clouds),  # a copy of the mapped file
+        labels,
         corpus,
         recipe.corpus.share,
         data.num_points,

@@ -25,6 +25,7 @@ class ViewRanges(NamedTuple):
     """How far views go; shares are of the views.
 
     Attributes:
+        turned: share that is turned by any angle about the up axis.
         one_sided: share that shows only what is seen from a random direction.
         cut: share of which up to half is cut off by a plane.
         thinned: share with fewer different points, down to an eighth.
@@ -32,11 +33,18 @@ class ViewRanges(NamedTuple):
         tilt: standard deviation of the lean of the up axis, in radians.
     """
 
-    one_sided: float = 0.35
-    cut: float = 0.25
-    thinned: float = 0.3
-    jitter: float = 0.02
-    tilt: float = 0.1
+    turned: float
+    one_sided: float
+    cut: float
+    thinned: float
+    jitter: float
+    tilt: float
+
+
+# The first view is much like what fine-tuning sees, and hidden patches of it are rebuilt; the second is what a scanner
+# might have seen of the same object.
+FIRST = ViewRanges(turned=0.5, one_sided=0.0, cut=0.0, thinned=0.1, jitter=0.005, tilt=0.0)
+SECOND = ViewRanges(turned=1.0, one_sided=0.4, cut=0.2, thinned=0.3, jitter=0.02, tilt=0.1)
 
 
 def make_views(clouds: Tensor, count: int, up: int, ranges: ViewRanges, generator: torch.Generator) -> Tensor:
@@ -60,7 +68,8 @@ def make_views(clouds: Tensor, count: int, up: int, ranges: ViewRanges, generato
     def normal(*shape: int) -> Tensor:
         return torch.randn(batch, *shape, device=clouds.device, generator=generator)
 
-    turned = clouds @ _turns(uniform(1), ranges.tilt * normal(2), up)
+    angle = uniform(1) * (uniform(1) < ranges.turned)
+    turned = clouds @ _turns(angle, ranges.tilt * normal(2), up)
     direction = torch.nn.functional.normalize(normal(3), dim=1)
     seen = (uniform(1) >= ranges.one_sided) | seen_from(turned, direction)
     plane = torch.nn.functional.normalize(normal(3), dim=1)
@@ -106,9 +115,7 @@ def _beyond(clouds: Tensor, direction: Tensor, share: Tensor) -> Tensor:
 
 
 def _turns(share: Tensor, leans: Tensor, up: int) -> Tensor:
-    """(B, 3, 3) turns by a share (B, 1) of a full circle about the up axis, then by small leans (B, 2) about the others;
-    points are multiplied from the left.
-    """
+    """(B, 3, 3) turns by a share (B, 1) of a full circle about the up axis, then by leans (B, 2) about the others."""
     first, second = (up + 1) % 3, (up + 2) % 3
     turn = _turn(share[:, 0] * (2 * torch.pi), first, second)
     return turn @ _turn(leans[:, 0], second, up) @ _turn(leans[:, 1], up, first)

@@ -17,7 +17,7 @@ from pointlora.randomness import derive_seed
 from pointlora.training.devices.world import current_world
 from pointlora.training.pretraining.batches import PretrainingBatch
 from pointlora.training.pretraining.data import StreamSampler
-from pointlora.training.pretraining.device_views import ViewRanges, make_views
+from pointlora.training.pretraining.device_views import FIRST, SECOND, ViewRanges, make_views
 
 
 class NumberedBatch(NamedTuple):
@@ -45,7 +45,7 @@ class ResidentClouds:
         hidden: how many patches the first and the second view hide.
         up_axis: x, y or z.
         seed: of the run.
-        ranges: of the views.
+        ranges: of the first and of the second view.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ResidentClouds:
         hidden: tuple[int, int],
         up_axis: str,
         seed: int,
-        ranges: ViewRanges = ViewRanges(),  # noqa: B008  # immutable
+        ranges: tuple[ViewRanges, ViewRanges] = (FIRST, SECOND),
     ) -> None:
         self.clouds = torch.from_numpy(np.ascontiguousarray(clouds))
         self.labels = torch.from_numpy(labels.astype(np.int64))
@@ -89,12 +89,12 @@ class ResidentClouds:
             drawn = torch.randint(len(self.corpus), (count,), device=device, generator=generator)
             points = torch.cat([self.corpus[drawn], points[count:]])
             labels = torch.cat([labels.new_full((count,), -1), labels[count:]])
-        both = points.float().repeat(2, 1, 1)
-        views = make_views(both, self.num_points, self.up, self.ranges, generator)
+        points = points.float()
+        first, second = (make_views(points, self.num_points, self.up, each, generator) for each in self.ranges)
         order = torch.rand(2 * len(index), self.num_groups, device=device, generator=generator).argsort(1)
-        first, second = order.chunk(2)
-        view = OwnView(views[len(index) :], second < self.hidden[1], self.hidden[1])
-        return PretrainingBatch(views[: len(index)], labels, index, first < self.hidden[0], view)
+        ranks, others = order.chunk(2)
+        view = OwnView(second, others < self.hidden[1], self.hidden[1])
+        return PretrainingBatch(first, labels, index, ranks < self.hidden[0], view)
 
 
 def read_ahead(dataset: PointCloudDataset, num_points: int, seed: int) -> np.ndarray:
