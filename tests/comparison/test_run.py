@@ -102,7 +102,7 @@ def test_info_knows_a_comparison(whole, tmp_path, capsys):
 def curves(tmp_path_factory):
     """The folder of learning curves, to which a number of labels was added later; what was said then."""
     folder = tmp_path_factory.mktemp("curves")
-    changes = {"methods": {"full": {}, "head_only": {}}, "seeds": [1], "training": FAST}
+    changes = {"methods": {"head_only": {}}, "seeds": [1], "training": FAST}
     assert main(["compare", write(folder, tiny_comparison(folder / "out", **changes)), "--no-report"]) == 0
     changes["labels_per_class"] = ["all", 50, 2]
     recipe = write(folder, tiny_comparison(folder / "out", **changes))
@@ -117,25 +117,25 @@ FAST = {"epochs": 1, "batch_size": 8, "workers": 0, "tensorboard": False, **PREC
 
 def test_learning_curves_have_a_row_for_each_number_of_labels(curves):
     folder, said = curves
-    assert "comparing 2 methods with 3 numbers of labels, 6 runs" in said
-    assert said.count("finished before") == 2  # those with all labels
+    assert "comparing 1 methods with 3 numbers of labels, 3 runs" in said
+    assert said.count("finished before") == 1  # that with all labels
     assert "head_only, labels 2, seed 1: accuracy" in said
     found = json.loads((folder / "comparison.json").read_text())
     rows = [(row["labels_per_class"], row["label"], row["labels_a_class"]) for row in found["methods"]]
     # A tenth of 36 clouds validates.
     assert rows == [
-        *[(2, label, 2) for label in ("full", "head_only")],
-        *[(50, label, 32 / 3) for label in ("full", "head_only")],
-        *[("all", label, 32 / 3) for label in ("full", "head_only")],
+        (2, "head_only", 2),
+        (50, "head_only", 32 / 3),
+        ("all", "head_only", 32 / 3),
     ]
     by_run = {(run["label"], run["labels_per_class"], run["seed"]): run for run in found["runs"]}
-    assert len(by_run) == 6
+    assert len(by_run) == 3
     # All that there are is all: the same labels, the same run.
-    assert by_run["full", 50, 1]["accuracy"] == by_run["full", "all", 1]["accuracy"]
-    assert by_run["full", 50, 1]["selection_accuracy"] == by_run["full", "all", 1]["selection_accuracy"]
-    assert [by_run["full", labels, 1]["selection_clouds"] for labels in (2, 50, "all")] == [4, 4, 4]
-    results = json.loads((folder / "full" / "labels_2" / "seed_1" / "results.json").read_text())
-    assert by_run["full", 2, 1]["accuracy"] == results["accuracy"]
+    assert by_run["head_only", 50, 1]["accuracy"] == by_run["head_only", "all", 1]["accuracy"]
+    assert by_run["head_only", 50, 1]["selection_accuracy"] == by_run["head_only", "all", 1]["selection_accuracy"]
+    assert [by_run["head_only", labels, 1]["selection_clouds"] for labels in (2, 50, "all")] == [4, 4, 4]
+    results = json.loads((folder / "head_only" / "labels_2" / "seed_1" / "results.json").read_text())
+    assert by_run["head_only", 2, 1]["accuracy"] == results["accuracy"]
     assert results["recipe"]["data"]["labels_per_class"] == 2
     single = from_mapping(TrainRecipe, {**results["recipe"], "output": str(folder.parent / "alone")})
     assert fine_tune(single)["confusion_matrix"] == results["confusion_matrix"]
@@ -143,22 +143,24 @@ def test_learning_curves_have_a_row_for_each_number_of_labels(curves):
 
 def test_learning_curves_are_drawn_and_told(curves, capsys):
     folder, _ = curves
-    assert "50 labels a class are wanted, there are 1" in (folder / "full" / "labels_50" / "seed_1.log").read_text()
+    assert (
+        "50 labels a class are wanted, there are 1" in (folder / "head_only" / "labels_50" / "seed_1.log").read_text()
+    )
     table = (folder / "comparison.md").read_text()
-    assert re.search(r"^\| full \| 2 \| ", table, re.MULTILINE)
+    assert re.search(r"^\| head_only \| 2 \| ", table, re.MULTILINE)
     assert "Labels 50: 10.7 on average, as not every class has so many. Labels all: 10.7 on average." in table
     assert (folder / "comparison.labels.png").read_bytes()[:4] == b"\x89PNG"
     page = (folder / "report.html").read_text()
     assert "labels of each class to train on" in page
     assert "2, 50, all" in page
     rows = list(csv.DictReader((folder / "comparison.csv").open()))
-    assert [row["labels_per_class"] for row in rows] == ["2", "2", "50", "50", "all", "all"]
+    assert [row["labels_per_class"] for row in rows] == ["2", "50", "all"]
     assert all(float(row["seconds_per_cloud"]) > 0 for row in rows)
     capsys.readouterr()
     assert main(["info", str(folder), "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
-    assert (info["runs_done"], info["labels_per_class"]) == (6, [2, 50, "all"])
-    assert list(info["accuracy"])[:2] == ["full, labels 2", "head_only, labels 2"]
+    assert (info["runs_done"], info["labels_per_class"]) == (3, [2, 50, "all"])
+    assert list(info["accuracy"]) == [f"head_only, labels {labels}" for labels in (2, 50, "all")]
 
 
 def test_parts_are_compared_by_their_own_figures(tmp_path, capsys):
