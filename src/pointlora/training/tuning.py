@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -66,7 +67,9 @@ def tune(
     if run.recalibrates:
         module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
     if recipe.probes and not folder.last.exists():
+        begin = time.perf_counter()
         start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
+        history.before_epochs = time.perf_counter() - begin
     more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
     start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
     callbacks = [best, history, start, MovingAverage(run.ema) if run.ema else None]
