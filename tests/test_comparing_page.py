@@ -49,7 +49,9 @@ def test_commands_and_columns_exist() -> None:
 
 def test_the_numbers_of_trained_parameters_are_right() -> None:
     rows = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d,]+) \|$", PAGE, re.MULTILINE)
-    assert {"full", "pointlora", "dora", "lora-plus", "pissa", "idpt", "dapt"} <= {name for name, _ in rows}
+    assert {"full", "pointlora", "dora", "pissa", "idpt", "dapt", "vpt_deep", "stag", "stag-sl", "pointgst"} <= {
+        name for name, _ in rows
+    }
     for name, count in rows:
         with torch.device("meta"):
             model = apply_method(create_model("point_mae", num_classes=15), name)

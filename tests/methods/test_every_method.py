@@ -31,7 +31,14 @@ SIZES = {
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 # Settings that fit these sizes, where a method's own don't.
-SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}, "ppt": {"hidden": 12}}
+SMALL = {
+    "idpt": {"neighbors": 4},
+    "dapt": {"rank": 6},
+    "ppt": {"hidden": 12},
+    "vpt_deep": {"prompts": 3},
+    "stag": {"width": 12, "neighbors": 3},
+    "pointgst": {"rank": 6, "local": 4},
+}
 # PointLoRA and the methods that only choose what is trained have tests of their own.
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
 # LoRA's other kinds are settings of PointLoRA.
@@ -40,7 +47,7 @@ KINDS_OF_LORA = ["dora", "pissa"]
 OLDEST = ("dapt", "idpt", "ppt")
 FEW = ("point_mae", "recon", "uni3d_base")
 # A patch of PointGPT sees only those before it.
-NOT_CAUSAL = ("idpt", "dapt")
+NOT_CAUSAL = ("idpt", "dapt", "stag", "pointgst")
 PAIRS = [
     pytest.param(
         name, model, marks=pytest.mark.slow if model in COVERED or not (name in OLDEST or model in FEW) else ()

@@ -15,7 +15,10 @@ from pointlora.layers.plain import plain
 
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 8, "group_size": 8, "tokenizer_dims": (16, 24, 32)}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
-SETTINGS = {"idpt": {"neighbors": 8}}  # all: which are nearest is a matter of rounding
+SETTINGS = {
+    "idpt": {"neighbors": 8},  # all: which are nearest is a matter of rounding
+    "pointgst": {"local": 4},
+}
 TASKS = list(OPTIONS)
 WAYS = ["evaluation", "evaluation with gradients", "training"]
 # Models of every kind with one method, all methods on one model; the full product is slow.

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from onnxscript import FLOAT, INT64, opset18, script
 
-from pointlora.torch_private import distance_operator
+from pointlora.export.eigenvectors import eigh
+from pointlora.torch_private import distance_operator, eigenvector_operator
 
 op: Any = opset18
 OPSET = 18
@@ -124,4 +125,4 @@ def translations() -> dict[Any, Callable[..., Any]]:
         "greedy_order": greedy_order,
     }
     own = {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
-    return {**own, distance_operator(): cdist}
+    return {**own, distance_operator(): cdist, eigenvector_operator(): eigh}
