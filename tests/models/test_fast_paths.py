@@ -21,8 +21,13 @@ SETTINGS = {
 }
 TASKS = list(OPTIONS)
 WAYS = ["evaluation", "evaluation with gradients", "training"]
+# These compute what others do.
+ALIKE = {"lora-plus", "stag-sl"}
 # Models of every kind with one method, all methods on one model; the full product is slow.
-FEW = {*product(set(list_models()) - COVERED, ["pointlora"]), *product(["point_mae"], list_methods())}
+FEW = {
+    *product(set(list_models()) - COVERED, ["pointlora"]),
+    *product(["point_mae"], set(list_methods()) - ALIKE),
+}
 COMBINATIONS = [
     pytest.param(name, method, task, marks=[] if (name, method) in FEW else pytest.mark.slow)
     for name, method, task in product(list_models(), list_methods(), TASKS)
