@@ -1,4 +1,6 @@
-"""Put the encoder of a pre-training run into the package: `python scripts/ship_weights.py RUN`.
+"""Put the encoder of a pre-training run into the package: `python scripts/ship_weights.py RUN [--teacher]`.
+
+With --teacher it is the teacher's, the moving average of the encoder, where the run has one.
 
 Writes src/pointlora/weights/<model>.safetensors in bfloat16 and <model>.csv, the losses of the run, and prints the
 SHA-256 that belongs into `pointlora.models.pretrained.SHA256`.
@@ -20,9 +22,9 @@ from pointlora.atomic import write_atomically
 from pointlora.models.pretrained import FOLDER
 
 
-def ship(run: Path, folder: Path = FOLDER) -> str:
+def ship(run: Path, folder: Path = FOLDER, teacher: bool = False) -> str:
     """Write both files; returns the hash."""
-    with safe_open(run / "model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
+    with safe_open(run / ("teacher.safetensors" if teacher else "model.safetensors"), "pt") as file:  # type: ignore[no-untyped-call]
         metadata = file.metadata()
         weights = {key: file.get_tensor(key) for key in file.keys() if key.startswith("encoder.")}  # noqa: SIM118
     # Where things lay on the machine that trained is nobody's business.
@@ -42,4 +44,4 @@ def ship(run: Path, folder: Path = FOLDER) -> str:
 
 
 if __name__ == "__main__":
-    print(ship(Path(sys.argv[1])))
+    print(ship(Path(sys.argv[1]), teacher="--teacher" in sys.argv[2:]))

@@ -5,7 +5,7 @@
     python scripts/small_checks.py density    # trained at 512 points, measured at 512 and at 128
 
 Each prints a row a setting: mean and sample standard deviation over the seeds, and the figure of each seed. A seed
-chooses the shapes as well as the run. Made for one slow processor; nothing is downloaded.
+chooses the shapes as well as the run. Made for one slow processor, or with --jobs for several; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import contextlib
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,31 @@ SHADES = np.array([[40, 60, 200], [200, 60, 40]])
 TEST_SEED = 1_000_000
 Clouds = tuple[list[NDArray[np.float32]], list[int]]
 Settings = dict[str, dict[str, Any]]
+
+
+class Run(NamedTuple):
+    """One training: the data set, the folder of the run, and how it is trained.
+
+    Attributes:
+        thin: a second data set that the adapter is measured on; its accuracy becomes the figure `thin`.
+    """
+
+    root: Path
+    out: Path
+    seed: int
+    method: str
+    epochs: int
+    settings: Settings
+    thin: Path | None = None
+
+
+class Row(NamedTuple):
+    """A line of the table: its name, its runs, the figure it shows, and the name of the row it is compared with."""
+
+    name: str
+    runs: list[Run]
+    figure: str
+    beside: str | None = None
 
 
 def draw(categories: Sequence[str], counts: Sequence[int], seed: int, points: int = 256, seen: bool = False) -> Clouds:
@@ -52,8 +78,10 @@ def write(path: Path, train: Clouds, test: Clouds, colors: Callable[[int], NDArr
     np.savez(path, points=np.stack(train[0] + test[0]), labels=labels, is_test=is_test, classes=classes, **more)
 
 
-def run(root: Path, out: Path, seed: int, method: str, epochs: int, settings: Settings | None = None) -> dict[str, Any]:
+def run(each: Run) -> dict[str, Any]:
     """The results of one run, quietly."""
+    torch.set_num_threads(1)
+    root, out, seed, method, epochs, settings, thin = each
     parts = root.is_dir()
     recipe: dict[str, Any] = {
         "task": "part_segmentation" if parts else "classification",
@@ -66,13 +94,29 @@ def run(root: Path, out: Path, seed: int, method: str, epochs: int, settings: Se
     }
     recipe["data"] |= {"cache": "off", "oversample": 1.0, "validation_fraction": 0.3}
     recipe["training"] |= {"accelerator": "cpu", "precision": "32"}
-    for name, values in (settings or {}).items():
+    for name, values in settings.items():
         recipe[name] |= values
     with contextlib.redirect_stderr(io.StringIO()):
-        return fine_tune(from_mapping(TrainRecipe, recipe))
+        results = fine_tune(from_mapping(TrainRecipe, recipe))
+        if thin is not None:
+            results["thin"] = evaluate_adapter(out, data_name="npz", root=str(thin), cache="off")[0].accuracy
+    return results
 
 
-def row(name: str, figures: Sequence[float], beside: Sequence[float] | None = None) -> None:
+def table(rows: Sequence[Row], jobs: int) -> None:
+    """Train everything, and print the rows in order; a run that several rows show is trained once."""
+    done: dict[Path, Future[dict[str, Any]]] = {}
+    shown: dict[str, list[float]] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        for each in (each for one in rows for each in one.runs):
+            if each.out not in done:
+                done[each.out] = pool.submit(run, each)
+        for one in rows:
+            shown[one.name] = [done[each.out].result()[one.figure] for each in one.runs]
+            line(one.name, shown[one.name], None if one.beside is None else shown[one.beside])
+
+
+def line(name: str, figures: Sequence[float], beside: Sequence[float] | None = None) -> None:
     """A line of a table; figures in [0, 1], `beside` those of the setting to compare with."""
     values = 100 * np.array(figures)
     text = f"{name:<44} {values.mean():5.1f} ± {values.std(ddof=1) if len(values) > 1 else 0:4.1f}"
@@ -81,7 +125,7 @@ def row(name: str, figures: Sequence[float], beside: Sequence[float] | None = No
     print(f"{text}   [{', '.join(f'{value:.1f}' for value in values)}]", flush=True)
 
 
-def classes(seeds: int, folder: Path, methods: Sequence[str]) -> None:
+def classes(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
     """40 vases and 3 bottles, seen from one side; 40 test clouds each."""
     ways: dict[str, Settings] = {
         "natural": {},
@@ -93,22 +137,21 @@ def classes(seeds: int, folder: Path, methods: Sequence[str]) -> None:
     for seed in range(seeds):
         test = draw(pair, (40, 40), TEST_SEED + seed, seen=True)
         write(folder / f"{seed}.npz", draw(pair, (40, 3), seed, seen=True), test)
+    rows = []
     for method in methods:
-        first: list[float] | None = None
         for name, settings in ways.items():
             # The last epoch: of 3 clouds none is left to choose one by.
-            training = {"protocol": "last", **settings.get("training", {})}
-            chosen = {**settings, "training": training}
-            found = [
-                run(folder / f"{seed}.npz", folder / f"{method} {name} {seed}", seed, method, 15, chosen)
+            chosen = {**settings, "training": {"protocol": "last", **settings.get("training", {})}}
+            runs = [
+                Run(folder / f"{seed}.npz", folder / f"{method} {name} {seed}", seed, method, 15, chosen)
                 for seed in range(seeds)
             ]
-            figures = [results["class_mean_accuracy"] for results in found]
-            row(f"{method}, {name}", figures, first)
-            first = first or figures
+            beside = None if name == "natural" else f"{method}, natural"
+            rows.append(Row(f"{method}, {name}", runs, "class_mean_accuracy", beside))
+    return rows
 
 
-def colours(seeds: int, folder: Path, methods: Sequence[str]) -> None:
+def colours(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
     """Chairs that differ by colour alone; vases and bottles with colours by chance; the same of parts."""
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
@@ -126,10 +169,8 @@ def colours(seeds: int, folder: Path, methods: Sequence[str]) -> None:
         write(folder / f"classes, colours say nothing {seed}.npz", *vases, colors=chance)
         _write_parts(folder / f"parts, colours decide {seed}", seed, decides=True)
         _write_parts(folder / f"parts, colours say nothing {seed}", seed, decides=False)
-    for kind in ("classes, colours decide", "parts, colours decide"):
-        _with_and_without(folder, kind, seeds, methods)
-    for kind in ("classes, colours say nothing", "parts, colours say nothing"):
-        _with_and_without(folder, kind, seeds, methods)
+    kinds = [f"{of}, colours {what}" for what in ("decide", "say nothing") for of in ("classes", "parts")]
+    return [row for kind in kinds for row in _with_and_without(folder, kind, seeds, methods)]
 
 
 def _write_parts(folder: Path, seed: int, decides: bool) -> None:
@@ -146,21 +187,29 @@ def _write_parts(folder: Path, seed: int, decides: bool) -> None:
             write_ply(folder / split / f"{number}.ply", shape.points, colors.astype(np.uint8), {"label": label})
 
 
-def _with_and_without(folder: Path, kind: str, seeds: int, methods: Sequence[str]) -> None:
+def _with_and_without(folder: Path, kind: str, seeds: int, methods: Sequence[str]) -> list[Row]:
     suffix = ".npz" if kind.startswith("classes") else ""
+    rows = []
     for method in methods:
-        first: list[float] | None = None
         for names in ([], ["colors"]):
-            found = []
-            for seed in range(seeds):
-                out = folder / f"{kind} {method} {len(names)} {seed}"
-                results = run(folder / f"{kind} {seed}{suffix}", out, seed, method, 12, {"data": {"features": names}})
-                found.append(results["accuracy"])
-            row(f"{kind}, {method}, {'features' if names else 'none'}", found, first)
-            first = first or found
+            settings: Settings = {"data": {"features": names}}
+            runs = [
+                Run(
+                    folder / f"{kind} {seed}{suffix}",
+                    folder / f"{kind} {method} {len(names)} {seed}",
+                    seed,
+                    method,
+                    12,
+                    settings,
+                )
+                for seed in range(seeds)
+            ]
+            name = f"{kind}, {method}, {'features' if names else 'none'}"
+            rows.append(Row(name, runs, "accuracy", f"{kind}, {method}, none" if names else None))
+    return rows
 
 
-def density(seeds: int, folder: Path, methods: Sequence[str]) -> None:
+def density(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
     """Four classes at 512 points; measured there, and at a random quarter of the points."""
     categories, counts = ("chair", "mug", "lamp", "bottle"), (24,) * 4
     for seed in range(seeds):
@@ -175,17 +224,26 @@ def density(seeds: int, folder: Path, methods: Sequence[str]) -> None:
             is_test=np.ones(len(thin), bool),
             classes=np.array([f"class {number}" for number in range(4)]),
         )
+    rows = []
     for method in methods:
         for augmentations in (["scale_translate"], ["scale_translate", "resample"]):
-            full, quarter = [], []
-            for seed in range(seeds):
-                out = folder / f"{method} {len(augmentations)} {seed}"
-                settings = {"data": {"augmentations": augmentations, "num_points": 512}}
-                full.append(run(folder / f"{seed}.npz", out, seed, method, 8, settings)["accuracy"])
-                root = str(folder / f"thin {seed}.npz")
-                quarter.append(evaluate_adapter(out, data_name="npz", root=root, cache="off")[0].accuracy)
-            row(f"{method}, {augmentations[-1]}, 512 points", full)
-            row(f"{method}, {augmentations[-1]}, 128 points", quarter, full)
+            settings: Settings = {"data": {"augmentations": augmentations, "num_points": 512}}
+            runs = [
+                Run(
+                    folder / f"{seed}.npz",
+                    folder / f"{method} {len(augmentations)} {seed}",
+                    seed,
+                    method,
+                    8,
+                    settings,
+                    folder / f"thin {seed}.npz",
+                )
+                for seed in range(seeds)
+            ]
+            name = f"{method}, {augmentations[-1]}"
+            rows.append(Row(f"{name}, 512 points", runs, "accuracy"))
+            rows.append(Row(f"{name}, 128 points", runs, "thin", f"{name}, 512 points"))
+    return rows
 
 
 CHECKS = {"classes": (classes, 5), "colours": (colours, 3), "density": (density, 3)}
@@ -196,8 +254,8 @@ if __name__ == "__main__":
     parser.add_argument("check", choices=CHECKS)
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--methods", nargs="+", default=["lora", "pointlora-plus", "probe"])
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     check, usual = CHECKS[arguments.check]
     with tempfile.TemporaryDirectory() as folder:
-        check(arguments.seeds or usual, Path(folder), arguments.methods)
+        table(check(arguments.seeds or usual, Path(folder), arguments.methods), arguments.jobs)

@@ -131,7 +131,8 @@ class MaskedAutoencoder(nn.Module):
         else:
             num_masked = check_mask(mask, patches.centers.shape[:2], num_masked)
         visible, masked = split_patches(patches, mask.to(points.device), num_masked)
-        loss, rebuilt = self.rebuild_masked(self.encode_visible(visible).patches, visible, masked)
+        decoded = self.decode(self.encode_visible(visible).patches, visible, masked)
+        loss, rebuilt = self.rebuild_masked(decoded, masked)
         return PretrainingOutput(loss, rebuilt, mask, patches.centers)
 
     def encode_visible(self, visible: Patches) -> TokenSequence:
@@ -141,12 +142,16 @@ class MaskedAutoencoder(nn.Module):
         sequence = encoder.assemble(own)
         return encoder.run_blocks(sequence, (len(encoder.blocks) - 1,))[0]
 
-    def rebuild_masked(self, encoded: Tensor, visible: Patches, masked: Patches) -> tuple[Tensor, Tensor]:
-        """The loss, and the rebuilt patches (B, M, K, 3), from encoded visible patches (B, V, C)."""
+    def decode(self, encoded: Tensor, visible: Patches, masked: Patches) -> Tensor:
+        """What the decoder makes of the masked patches, (B, M, C), from encoded visible patches (B, V, C)."""
         num_masked = masked.centers.shape[1]
         centers = torch.cat([visible.centers, masked.centers], 1)
         mask_tokens = self.mask_token.to(encoded.dtype).expand(len(encoded), num_masked, -1)
-        decoded = self.decoder(torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), num_masked)
+        decoded: Tensor = self.decoder(torch.cat([encoded, mask_tokens], 1), self.decoder_position(centers), num_masked)
+        return decoded
+
+    def rebuild_masked(self, decoded: Tensor, masked: Patches) -> tuple[Tensor, Tensor]:
+        """The loss, and the rebuilt patches (B, M, K, 3), from what the decoder made of them, (B, M, C)."""
         rebuilt = self.rebuild(decoded).float().unflatten(-1, (-1, 3))
         loss = chamfer_distance(rebuilt.flatten(0, 1), masked.neighborhoods.flatten(0, 1), "l2")
         return loss, rebuilt

@@ -45,7 +45,7 @@ class Mesh:
 
 def grid(vertices: np.ndarray) -> Mesh:
     """The surface through a grid of vertices (M, N, 3), two triangles per cell."""
-    return Mesh(_cells(vertices))
+    return Mesh(cells(vertices))
 
 
 def loft(sections: np.ndarray, capped: bool = True) -> Mesh:
@@ -56,7 +56,7 @@ def loft(sections: np.ndarray, capped: bool = True) -> Mesh:
     ends = loops[[0, -1]]
     centres = np.broadcast_to(sections[[0, -1]].mean(axis=1)[:, None], ends[:, :-1].shape)
     caps = np.stack([ends[:, :-1], ends[:, 1:], centres], axis=2).reshape(-1, 3, 3)
-    return Mesh(np.concatenate([_cells(loops), caps]))
+    return Mesh(np.concatenate([cells(loops), caps]))
 
 
 def body(
@@ -114,7 +114,7 @@ def extrusion(outline: Sequence[tuple[float, float]] | np.ndarray, depth: float)
     sections[:, :, :2] = ring
     sections[:, :, 2] = [[0.0], [depth]]
     faces = np.asarray(_ears([(float(x), float(y)) for x, y in ring]))
-    side = _cells(np.concatenate([sections, sections[:, :1]], axis=1))
+    side = cells(np.concatenate([sections, sections[:, :1]], axis=1))
     return Mesh(np.concatenate([side, sections[0][faces], sections[1][faces]]))
 
 
@@ -126,7 +126,8 @@ def bend(points: np.ndarray, curvature: float) -> np.ndarray:
     return np.stack([1.0 / curvature - radius * np.cos(angle), radius * np.sin(angle), points[:, 2]], axis=1)
 
 
-def _cells(vertices: np.ndarray) -> np.ndarray:
+def cells(vertices: np.ndarray) -> np.ndarray:
+    """Triangles (2 (M - 1) (N - 1), 3, 3) of the surface through a grid of vertices (M, N, 3)."""
     a, b, c, d = vertices[:-1, :-1], vertices[1:, :-1], vertices[1:, 1:], vertices[:-1, 1:]
     return np.stack([a, b, c, a, c, d], axis=2).reshape(-1, 3, 3)
 

@@ -129,7 +129,7 @@ class Tube:
             lengths = np.concatenate([[0.0], lengths, [0.0]])
             directions = np.concatenate([directions[:1], directions, directions[-1:]])
         self.vertices, self.radii = vertices, radii
-        self._first, self._second = _perpendicular(directions)
+        self.first, self.second = perpendicular(directions)
         slants = np.sqrt(lengths**2 + np.diff(radii) ** 2)
         self._cumulative = np.cumsum(slants * math.pi * (radii[:-1] + radii[1:]))
         self.area = float(self._cumulative[-1])
@@ -141,8 +141,8 @@ class Tube:
         radius = start + (end - start) * along
         angle = TWO_PI * rng.random(count)
         centre = self.vertices[segment] + (self.vertices[segment + 1] - self.vertices[segment]) * along[:, None]
-        across = (radius * np.cos(angle))[:, None] * self._first[segment]
-        return centre + across + (radius * np.sin(angle))[:, None] * self._second[segment]
+        across = (radius * np.cos(angle))[:, None] * self.first[segment]
+        return centre + across + (radius * np.sin(angle))[:, None] * self.second[segment]
 
 
 def frustum(bottom: float, top: float, height: float, closed: bool = True) -> Revolution:
@@ -180,7 +180,7 @@ def _along_frustum(start: np.ndarray, end: np.ndarray, uniform: np.ndarray) -> n
     return uniform * (start + end) / np.maximum(start + root, 1e-300)
 
 
-def _perpendicular(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def perpendicular(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two unit vectors that complete each unit direction to an orthonormal frame (Duff et al., JCGT 2017)."""
     x, y, z = directions.T
     sign = np.copysign(1.0, z)

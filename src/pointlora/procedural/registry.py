@@ -26,7 +26,7 @@ from pointlora.procedural.tools import TOOLS
 from pointlora.procedural.vehicles import VEHICLES
 from pointlora.procedural.vessels import VESSELS
 
-_ALL: tuple[Category, ...] = (
+ALL: tuple[Category, ...] = (
     *SEATING,
     *FURNITURE,
     *HOUSEHOLD,
@@ -38,9 +38,9 @@ _ALL: tuple[Category, ...] = (
     *ACCESSORIES,
 )
 
-CATEGORIES: tuple[str, ...] = tuple(kind.name for kind in _ALL)
-PART_NAMES: dict[str, tuple[str, ...]] = {kind.name: kind.parts for kind in _ALL}
-OPTIONAL_PARTS: dict[str, tuple[str, ...]] = {kind.name: kind.optional for kind in _ALL}
+CATEGORIES: tuple[str, ...] = tuple(kind.name for kind in ALL)
+PART_NAMES: dict[str, tuple[str, ...]] = {kind.name: kind.parts for kind in ALL}
+OPTIONAL_PARTS: dict[str, tuple[str, ...]] = {kind.name: kind.optional for kind in ALL}
 
 _STREAM_GEOMETRY, _STREAM_POINTS = 0, 1  # so that the geometry does not depend on the number of points
 
@@ -74,7 +74,7 @@ def generate_shape(category: int | str, seed: int, num_points: int = 2048) -> Pr
     index = category_index(category)
     check_integer("seed", seed, 0)
     check_integer("num_points", num_points, 1)
-    kind = _ALL[index]
+    kind = ALL[index]
     shape = kind.build(Draw(generator(kind.name, seed, _STREAM_GEOMETRY)))
     points, parts = shape.sample(generator(kind.name, seed, _STREAM_POINTS), num_points, kind.parts)
     return ProceduralShape(unit_sphere(points), parts, index)

@@ -39,18 +39,30 @@ class ObjectiveConfig:
         contrast: two views of a cloud (different patches, turned about the up axis, each axis scaled) must be told from
             those of the other clouds of the batch (InfoNCE; SimCLR, Chen et al., ICML 2020).
         category: cross-entropy of the category, for clouds that have a label.
+        latent: smooth L1 distance of the masked patches to what a teacher, the moving average of the encoder, makes of
+            them when it sees all patches (data2vec, Baevski et al., ICML 2022; point2vec, Zeid et al., GCPR 2023).
         temperature: of the contrast.
+        teacher_momentum: share of itself that the teacher keeps in each step. A teacher is kept, and written beside
+            the encoder, where `latent` is above 0.
     """
 
     reconstruction: float = 1.0
     contrast: float = 0.0
     category: float = 0.0
+    latent: float = 0.0
     temperature: float = 0.1
+    teacher_momentum: float = 0.998
 
     def __post_init__(self) -> None:
-        for name in ("reconstruction", "contrast", "category"):
+        for name in ("reconstruction", "contrast", "category", "latent"):
             check_number(f"objective.{name}", getattr(self, name), 0)
         check_number("objective.temperature", self.temperature, 0, open_low=True)
+        check_number("objective.teacher_momentum", self.teacher_momentum, 0, 1, open_high=True)
+
+    @property
+    def momentum(self) -> float | None:
+        """Of the teacher; None where there is none."""
+        return self.teacher_momentum if self.latent else None
 
 
 @dataclass
@@ -74,6 +86,43 @@ class CorpusConfig:
 
 
 @dataclass
+class AheadConfig:
+    """Clouds that are made before the first step and kept on the device, where the views of a step are made too.
+
+    Args:
+        size: how many procedural clouds; null for none: clouds are then made and moved as they are needed.
+        named, scan, freeform: shares of them: shapes of the named categories, the same as a scanner sees them from one
+            side, and shapes of no category.
+        workers: processes that make them; 0 makes them in this one.
+        file: where they are kept, so that a run that goes on finds them; by default in the run's folder.
+        second_mask_ratio: share of the patches that the second view hides.
+    """
+
+    size: int | None = None
+    named: float = 0.4
+    scan: float = 0.2
+    freeform: float = 0.4
+    workers: int = 2
+    file: str | None = None
+    second_mask_ratio: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            check_integer("ahead.size", self.size, 1)
+        for name in ("named", "scan", "freeform"):
+            check_number(f"ahead.{name}", getattr(self, name), 0)
+        if not self.named + self.scan + self.freeform > 0:
+            raise ConfigError("ahead.named, scan and freeform are all 0: one must be above 0")
+        check_integer("ahead.workers", self.workers, 0, 256)
+        check_number("ahead.second_mask_ratio", self.second_mask_ratio, 0, 1, open_high=True)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of the kinds of clouds."""
+        return {name: getattr(self, name) for name in ("named", "scan", "freeform")}
+
+
+@dataclass
 class PretrainRecipe:
     """Pre-train a backbone as a masked autoencoder (Point-MAE), optionally with further objectives.
 
@@ -84,6 +133,7 @@ class PretrainRecipe:
         objective: what is minimised.
         data: the data set and what is done to it.
         corpus: a second data set to mix in.
+        ahead: clouds made before the first step, for a fast device.
         optimizer: AdamW and its schedule.
         training: epochs, batch size, seed and so on.
         output: the run's folder; an unfinished run of the same recipe in it is resumed.
@@ -95,6 +145,7 @@ class PretrainRecipe:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     data: DataConfig = field(default_factory=lambda: DataConfig(num_points=1024))
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    ahead: AheadConfig = field(default_factory=AheadConfig)
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
     training: PretrainRunConfig = field(default_factory=PretrainRunConfig)
     output: str = "runs/pretrain"
@@ -108,4 +159,14 @@ class PretrainRecipe:
         if self.corpus.name is not None and self.training.samples_per_epoch is None:
             raise ConfigError(
                 "corpus needs training.samples_per_epoch: a mixture of two data sets has no end of its own"
+            )
+        if self.ahead.size is None:
+            return
+        if self.data.name != "procedural":
+            raise ConfigError(f"ahead.size makes procedural clouds, but data.name is {self.data.name}: leave one out")
+        if self.training.samples_per_epoch is None:
+            raise ConfigError("ahead.size needs training.samples_per_epoch: clouds that are kept have no epoch")
+        if not (self.objective.contrast or self.objective.category or self.objective.latent):
+            raise ConfigError(
+                "ahead.size makes two views of a cloud, which need objective.contrast, category or latent: set one"
             )

@@ -21,8 +21,11 @@ from pointlora.randomness import isolated_randomness
 from pointlora.training.logistic_regression import FIXED_PENALTY, PENALTIES, Rows, cross_validate, fit_rows, joined
 from pointlora.training.recalibration import batch_on
 
-# Numbers of augmented copies that cross-validation chooses from; the first is tried with each penalty.
-COPIES = (2, 0, 4)
+# Augmented copies beside which cross-validation chooses the penalty.
+TRIED_COPIES = 2
+# Up to so many clouds -> copies in the final fit. Of few clouds each copy more helped on validation splits
+# (docs/results.md); of many they cost time.
+COPIES = ((300, 6), (1000, 4))
 # With fewer labels a class, on average (with weights: of the rarest class), nothing is chosen.
 FEWEST_LABELS = 5
 _FOLDS = 3
@@ -55,9 +58,9 @@ def fit_head(
 ) -> HeadFit:
     """Make the head the penalised logistic regression on the model's features, in place.
 
-    Features are standardised, and the standardisation is folded into the head's weights. The penalty and the number of
-    augmented copies are chosen by cross-validation over the clouds; with fewer than 5 labels a class, on average, or of
-    the rarest class where classes are weighted, they are fixed.
+    Features are standardised, and the standardisation is folded into the head's weights. The penalty is chosen by
+    cross-validation over the clouds; with fewer than 5 labels a class, on average, or of the rarest class where classes
+    are weighted, it is fixed. The fewer clouds, the more augmented copies of each are learned from: 6, 4 or 2.
 
     Args:
         model: with a linear head; left in evaluation mode.
@@ -78,17 +81,21 @@ def fit_head(
         if len(torch.unique(plain.labels)) < 2:
             raise ConfigError("a head is fitted to labels, and there are fewer than two different ones")
         most = max(_MOST_ROWS // len(plain.labels) - 1, 0)
-        tried = [0] if augmented is None or isinstance(model, PartSegmenter) else [min(n, most) for n in COPIES]
-        copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(max(tried))]
-        chosen = _choose(plain, copies, tried, classes, seed, class_weights)
-        learned = joined([plain, *copies[: chosen.copies]])
+        none = augmented is None or isinstance(model, PartSegmenter)
+        count = 0 if none else min(copies_for(len(plain.labels)), most)
+        copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(count)]
+        chosen = _choose(plain, copies, classes, seed, class_weights)
+        learned = joined([plain, *copies])
         _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights)[0])
     return chosen
 
 
-def _choose(
-    plain: Rows, copies: list[Rows], tried: list[int], classes: int, seed: int, class_weights: Tensor | None
-) -> HeadFit:
+def copies_for(clouds: int) -> int:
+    """How many augmented copies of each of so many clouds are learned from."""
+    return next((copies for most, copies in COPIES if clouds <= most), TRIED_COPIES)
+
+
+def _choose(plain: Rows, copies: list[Rows], classes: int, seed: int, class_weights: Tensor | None) -> HeadFit:
     labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
     counts = labels.unique(return_counts=True)[1]
     # Where rare classes count as much as others, the clouds of the rarest decide the choice.
@@ -97,18 +104,14 @@ def _choose(
         kind = "a class" if class_weights is None else "of the rarest class"
         print(
             f"probe: {each:.2g} labels {kind} are too few to choose by: penalty {FIXED_PENALTY:g}, "
-            f"{tried[0]} augmented copies",
+            f"{len(copies)} augmented copies",
             file=sys.stderr,
         )
-        return HeadFit(FIXED_PENALTY, tried[0], None)
-    scored: list[tuple[float, float, float, int]] = []
-    for number in dict.fromkeys(tried):
-        penalties = PENALTIES if not scored else (max(scored)[2],)
-        found = cross_validate(plain, copies[:number], classes, penalties, _FOLDS, seed, class_weights)
-        # Answers of few clouds say less than their likelihoods: these decide between equals.
-        scored += [(*score, penalty, number) for score, penalty in zip(found, penalties, strict=True)]
-    accuracy, _, penalty, number = max(scored)
-    return HeadFit(penalty, number, accuracy)
+        return HeadFit(FIXED_PENALTY, len(copies), None)
+    found = cross_validate(plain, copies[:TRIED_COPIES], classes, PENALTIES, _FOLDS, seed, class_weights)
+    # Answers of few clouds say less than their likelihoods: these decide between equals.
+    (accuracy, _), penalty = max(zip(found, PENALTIES, strict=True))
+    return HeadFit(penalty, len(copies), accuracy)
 
 
 def _epoch(loader: PointLoader, epoch: int) -> PointLoader:

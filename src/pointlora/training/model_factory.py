@@ -107,6 +107,8 @@ def build_autoencoder(recipe: PretrainRecipe, num_categories: int) -> MaskedAuto
         if not num_categories:
             raise ConfigError("objective.category needs labelled clouds, and data has no classes")
         options["num_categories"] = num_categories
+    if objective.momentum is not None:
+        options["teacher_momentum"] = objective.momentum
     model = initial_model(recipe.training.seed, config.name, "pretraining", **config.sizes, **options)
     if config.checkpoint is not None:
         load_checkpoint(model, locate_weights(config.checkpoint, config.name))

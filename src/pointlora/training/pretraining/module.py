@@ -12,6 +12,7 @@ from pointlora.models.two_views import TwoViewOutput
 from pointlora.recipes.pretraining import PretrainRecipe
 from pointlora.training.base_module import TrainedModule
 from pointlora.training.pretraining.batches import PretrainingBatch
+from pointlora.training.pretraining.resident import ResidentClouds
 
 
 class PretrainingModule(TrainedModule):
@@ -20,11 +21,27 @@ class PretrainingModule(TrainedModule):
     Args:
         model: a `MaskedAutoencoder`, or a `TwoViewAutoencoder` where an objective needs it.
         recipe: of the run.
+        clouds: that lie on the device, where batches come as numbers.
     """
 
-    def __init__(self, model: nn.Module, recipe: PretrainRecipe) -> None:
+    def __init__(self, model: nn.Module, recipe: PretrainRecipe, clouds: ResidentClouds | None = None) -> None:
         super().__init__(model, recipe.optimizer, recipe.training)
         self.objective = recipe.objective
+        self.clouds = clouds
+
+    def on_fit_start(self) -> None:
+        if self.clouds is not None:
+            self.clouds.move(self.device)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        if self.clouds is not None:
+            return self.clouds.batch(batch, self.global_rank)
+        return super().on_after_batch_transfer(batch, dataloader_idx)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        model: Any = self.model
+        if getattr(model, "teacher", None) is not None:
+            model.teacher.follow(model.encoder)
 
     def training_step(self, batch: PretrainingBatch, batch_idx: int) -> Tensor:
         model: Any = self.model
@@ -50,6 +67,8 @@ def objectives(output: TwoViewOutput, labels: Tensor, temperature: float) -> dic
         parts["contrast"] = contrastive_loss(output.embeddings[0], output.embeddings[1], temperature)
     if output.category_logits is not None:
         parts["category"] = category_loss(output.category_logits, labels)
+    if output.latent is not None:
+        parts["latent"] = output.latent
     return parts
 
 

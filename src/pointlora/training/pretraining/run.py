@@ -25,11 +25,16 @@ from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.precision import settle_precision
+from pointlora.training.pretraining.ahead import made_ahead
 from pointlora.training.pretraining.batches import Views
 from pointlora.training.pretraining.data import open_pretraining, pretraining_loader
 from pointlora.training.pretraining.module import PretrainingModule
+from pointlora.training.pretraining.resident import resident_loader
 from pointlora.training.run_folder import RunFolder
 from pointlora.version import __version__
+
+# Its encoder's keys become those of the encoder.
+_TEACHER = "teacher."
 
 
 def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
@@ -62,17 +67,25 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
     check_clouds(dataset.parts(), model.sizes.group_size)
     with torch.no_grad():
         model.eval().group(first_cloud(dataset, transform))
-    up_axis = recipe.data.up_axis if isinstance(model, TwoViewAutoencoder) else None
-    views = Views(recipe.training.seed, model.sizes.num_groups, model.num_masked, up_axis)
-    loader = pretraining_loader(dataset, transform, recipe.training, views)
-    total = count_parameters(model).total
     if first:
         folder.create()
+    clouds = None
+    if recipe.ahead.size is not None:
+        clouds = made_ahead(recipe, folder, dataset, model.sizes.num_groups, model.num_masked)
+        loader = resident_loader(
+            clouds, recipe.training.samples_per_epoch or 1, recipe.training.batch_size, recipe.training.seed
+        )
+    else:
+        up_axis = recipe.data.up_axis if isinstance(model, TwoViewAutoencoder) else None
+        views = Views(recipe.training.seed, model.sizes.num_groups, model.num_masked, up_axis)
+        loader = pretraining_loader(dataset, transform, recipe.training, views)
+    total = count_parameters(model).total
+    if first:
         what = "resuming" if goes_on else "pre-training"
         text = f"{what} {recipe.model.name}: {total:,} parameters, {len(loader)} steps per epoch"
         print(text, file=sys.stderr, flush=True)
     history = History(folder, best=None)
-    module = PretrainingModule(model, recipe)
+    module = PretrainingModule(model, recipe, clouds)
     compile_seconds = run_training(module, loader, None, folder, recipe.training, recipe.optimizer, [history])
     if not first:
         return {}
@@ -93,7 +106,9 @@ def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
 
 
 def write_weights(model: nn.Module, folder: RunFolder, recipe: PretrainRecipe) -> None:
-    """`model.safetensors`, with what it is in its metadata; `load_checkpoint` reads it."""
+    """`model.safetensors`, with what it is in its metadata; `load_checkpoint` reads it. Beside it the encoder of the
+    teacher in `teacher.safetensors`, where there is one.
+    """
     sizes: Any = model.sizes
     metadata = {
         "format": "pt",
@@ -103,5 +118,9 @@ def write_weights(model: nn.Module, folder: RunFolder, recipe: PretrainRecipe) -
         "sizes": json.dumps(sizes.as_dict()),
         "recipe": json.dumps(to_mapping(recipe)),
     }
-    weights = save({name: value.contiguous() for name, value in model.state_dict().items()}, metadata)
-    write_atomically(folder.weights, lambda file: file.write(weights))
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    teacher = {name.removeprefix(_TEACHER): state.pop(name) for name in list(state) if name.startswith(_TEACHER)}
+    for path, weights in ((folder.weights, state), (folder.weights.with_name("teacher.safetensors"), teacher)):
+        if weights:
+            content = save(weights, metadata)
+            write_atomically(path, lambda file, content=content: file.write(content))  # type: ignore[misc]

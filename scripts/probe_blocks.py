@@ -1,0 +1,178 @@
+"""What the blocks of a backbone know: logistic regression on the frozen features of each, at several numbers of labels.
+
+    python scripts/probe_blocks.py pretrained --ldraw ldraw_classify.npz
+    python scripts/probe_blocks.py runs/point_mae_tiny_pretrained/model.safetensors --ldraw ldraw_classify.npz --scans
+
+Rows are features: [class token, max] and [max, mean] of each block, and [max, mean] of three levels together with two
+augmented copies. Columns are numbers of labels a class. A fifth of the training clouds is held out and measured; with
+--test all of them train and the test clouds are measured, once, when everything has been chosen. Accuracy in %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointlora.data.augmentations import augment
+from pointlora.data.ranges import AugmentationRanges
+from pointlora.data.sampling import sample_generator
+from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.create import create_model
+from pointlora.models.pretrained import locate_weights
+from pointlora.models.readout import feature_levels
+from pointlora.procedural import CATEGORIES, scan
+from pointlora.training.logistic_regression import Rows, fit_rows, joined
+
+PENALTIES = (3e-3, 1e-3, 3e-4)
+DRAWS = 3
+COPIES = 2
+
+
+class Labelled(NamedTuple):
+    """Clouds (n, N, 3) and their classes (n,)."""
+
+    points: np.ndarray
+    labels: np.ndarray
+
+
+def ldraw(file: str, points: int, test: bool) -> tuple[Labelled, Labelled]:
+    """Clouds to learn from and to measure, from an .npz data set; without `test` both from its training part."""
+    with np.load(file) as content:
+        held = content["is_test"].astype(bool)
+        clouds, labels = content["points"][:, :points].astype(np.float32), content["labels"].astype(np.int64)
+    if not test:
+        clouds, labels = clouds[~held], labels[~held]
+        held = np.zeros(len(labels), bool)
+        held[np.random.default_rng(0).permutation(len(labels))[: len(labels) // 5]] = True
+    return Labelled(clouds[~held], labels[~held]), Labelled(clouds[held], labels[held])
+
+
+def scans(points: int, test: bool) -> tuple[Labelled, Labelled]:
+    """Procedural scans of every category: 5 a category to learn from, 20 to measure."""
+    first = 3_000_000 if test else 2_000_000
+    sets = []
+    for start, count in ((first, 5), (first + 100, 20)):
+        keys = [(label, start + number) for label in range(len(CATEGORIES)) for number in range(count)]
+        clouds = np.stack([scan(label, seed, points).points for label, seed in keys])
+        sets.append(Labelled(clouds, np.array([label for label, _ in keys])))
+    return sets[0], sets[1]
+
+
+@torch.no_grad()
+def block_features(model: Any, clouds: np.ndarray, batch: int = 256) -> Tensor:
+    """(depth, n, 3 C): class token, max and mean of what leaves each block, on the model's device."""
+    device, depth = next(model.parameters()).device, len(model.blocks)
+    parts = []
+    for begin in range(0, len(clouds), batch):
+        sequences = model.encode(torch.from_numpy(clouds[begin : begin + batch]).to(device), tuple(range(depth)))
+        rows = [torch.cat([s.prefix[:, -1], s.patches.amax(1), s.patches.mean(1)], 1).float() for s in sequences]
+        parts.append(torch.stack(rows))
+    return torch.cat(parts, 1)
+
+
+def augmented(clouds: np.ndarray, copy: int) -> np.ndarray:
+    """Scaled and shifted as in fine-tuning."""
+    generators = [sample_generator(0, copy, number, "probe") for number in range(len(clouds))]
+    return augment(clouds, ["scale_translate"], AugmentationRanges(), lambda purpose: generators)
+
+
+def readouts(depth: int, width: int, brief: bool) -> Iterator[tuple[str, list[tuple[int, slice]]]]:
+    """Name, and (block, columns) of each set of features; `brief` leaves out the blocks in between."""
+    for block in (0, depth - 1) if brief else range(depth):
+        yield f"block {block} [class, max]", [(block, slice(0, 2 * width))]
+        yield f"block {block} [max, mean]", [(block, slice(width, 3 * width))]
+    yield "three levels [max, mean], copies", [(block, slice(width, 3 * width)) for block in feature_levels(depth)]
+
+
+def accuracy(learned: Rows, tested: Tensor, labels: Tensor, classes: int) -> float:
+    """The best of the penalties, in %: the same choice for every row of the table."""
+    best = 0.0
+    for fit in fit_rows(learned, classes, PENALTIES):
+        best = max(best, float(((tested @ fit.weight.T + fit.bias).argmax(1) == labels).float().mean()))
+    return 100 * best
+
+
+def draw(labels: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+    """Places of `count` clouds a class, of all without one."""
+    order = np.random.default_rng([seed, 7]).permutation(len(labels))
+    if count is None:
+        return order
+    return np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+
+
+def probe(
+    model: Any, train: Labelled, held: Labelled, counts: list[int | None], brief: bool
+) -> dict[str, dict[str, float]]:
+    """Accuracy by features and number of labels a class, the mean over draws of the labels."""
+    device = next(model.parameters()).device
+    classes, width = int(train.labels.max()) + 1, model.sizes.embed_dim
+    plain, tested = block_features(model, train.points), block_features(model, held.points)
+    copies = [block_features(model, augmented(train.points, 1 + number)) for number in range(COPIES)]
+    wanted = torch.from_numpy(held.labels).to(device)
+    table: dict[str, dict[str, float]] = {}
+    for name, places in readouts(len(model.blocks), width, brief):
+        sources = [plain, *copies] if "copies" in name else [plain]
+        read = [torch.cat([each[block][:, columns] for block, columns in places], 1) for each in (*sources, tested)]
+        for count in counts:
+            found = []
+            for seed in range(1 if count is None else DRAWS):
+                chosen = torch.from_numpy(draw(train.labels, count, seed)).to(device)
+                labels = torch.from_numpy(train.labels).to(device)[chosen]
+                rows = joined([Rows(each[chosen], labels, chosen) for each in read[:-1]])
+                found.append(accuracy(rows, read[-1], wanted, classes))
+            table.setdefault(name, {})["all" if count is None else str(count)] = round(sum(found) / len(found), 2)
+    return table
+
+
+def probe_weights(
+    weights: str, name: str, file: str | None, with_scans: bool, test: bool, brief: bool
+) -> dict[str, Any]:
+    """All tables of one set of weights."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = create_model(name, num_classes=2)
+    load_checkpoint(model, locate_weights(weights, name), head=False)
+    model.to(device).eval()
+    tables: dict[str, Any] = {}
+    if file:
+        tables["ldraw"] = probe(model, *ldraw(file, 1024, test), [10, None] if brief else [5, 10, None], brief)
+    if with_scans:
+        tables["scans"] = probe(model, *scans(1024, test), [None], brief)
+    return tables
+
+
+def show(tables: dict[str, Any]) -> None:
+    """Print them."""
+    for data, table in tables.items():
+        columns = list(next(iter(table.values())))
+        print(f"{data:<36}" + "".join(f"{column:>8}" for column in columns))
+        for name, row in table.items():
+            print(f"{name:<36}" + "".join(f"{row[column]:8.2f}" for column in columns))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", help="pretrained, or a file")
+    parser.add_argument("--model", default="point_mae_tiny")
+    parser.add_argument("--ldraw", help="an .npz data set")
+    parser.add_argument("--scans", action="store_true")
+    parser.add_argument("--test", action="store_true")
+    parser.add_argument("--brief", action="store_true", help="the first and the last block alone")
+    parser.add_argument("--json", help="also write the tables here")
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    options = arguments.scans, arguments.test, arguments.brief
+    tables = probe_weights(arguments.weights, arguments.model, arguments.ldraw, *options)
+    show(tables)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(tables, file)
+
+
+if __name__ == "__main__":
+    main()
