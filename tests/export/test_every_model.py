@@ -29,7 +29,7 @@ SIZES = {
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 # Networks of equal form; together they have every operation that there is.
 DIFFERENT = [name for name in list_models() if name not in COVERED - {"uni3d_tiny"}]
-SETTINGS = {"pointgst": {"rank": 6, "local": 8}}
+SETTINGS = {"pointgst": {"rank": 6, "local": 10}}
 METHODS = [name for name in pointlora.list_methods() if name != "pointlora"]
 slow = pytest.mark.slow
 every_task = pytest.mark.parametrize("task", list(OPTIONS))

@@ -9,7 +9,6 @@ from goldens import load_golden
 from pointlora import apply_method, count_parameters, create_model, load_checkpoint, method_config
 from pointlora.errors import ConfigError
 from pointlora.inspection.weights import describe_weights
-from pointlora.methods.pointgst import Bases
 from pointlora.ops import gather_points
 from pointlora.ops.eigenvectors import fixed_signs
 from pointlora.ops.graph_spectrum import fourier_basis
@@ -51,8 +50,8 @@ def feed(monkeypatch, model, golden, change=lambda basis: basis):
 
     def bases(centers):
         found = own(centers)
-        local = golden["sub_basis"].float().view(found.local.shape)
-        return Bases(change(golden["basis"].float()), change(local), found.order)
+        local = golden["sub_basis"].float().view(found.runs[0].shape)
+        return found._replace(all=change(golden["basis"].float()), runs=(change(local),))
 
     monkeypatch.setattr(model.method, "bases", bases)
 
@@ -84,10 +83,10 @@ def test_with_the_scale_of_the_whole_batch_the_bases_are_the_release_s_up_to_sig
 
         def batch_wide(centers):
             found = own(centers)
-            runs = gather_points(centers, found.order).view(1, -1, found.local.shape[2], 3)
+            (local,) = found.runs
+            runs = gather_points(centers, found.order).view(1, -1, local.shape[2], 3)
             torch.testing.assert_close(runs[0], golden["sub_centers"])
-            local = fourier_basis(runs).view(found.local.shape)
-            return Bases(fourier_basis(centers[None])[0], local, found.order)
+            return found._replace(all=fourier_basis(centers[None])[0], runs=(fourier_basis(runs).view(local.shape),))
 
         monkeypatch.setattr(model.method, "bases", batch_wide)
         torch.testing.assert_close(model(golden["points"]).logits, golden["logits_signs"], atol=5e-4, rtol=0)
@@ -100,6 +99,17 @@ def test_by_default_a_cloud_has_the_logits_that_it_has_alone_unlike_in_the_relea
         alone = torch.cat([model(cloud[None]).logits for cloud in golden["points"]])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
     assert (golden["logits"] - golden["logits_alone"]).abs().max() > 0.05
+
+
+def test_all_runs_of_a_cloud_have_one_scale():
+    centers = random_clouds(1, 16)
+    first, rest = small(local=12).method.bases(centers).runs
+    ordered = gather_points(centers, small(local=12).method.bases(centers).order)
+    within = [torch.pdist(ordered[0, part].double()).min() for part in (slice(12), slice(12, 16))]
+    expected = torch.stack(within).min()[None]
+    assert torch.equal(first, fourier_basis(ordered[:, None, :12], expected))
+    assert torch.equal(rest, fourier_basis(ordered[:, None, 12:], expected))
+    assert not torch.equal(rest, fourier_basis(ordered[:, None, 12:])) or within[1] < within[0]
 
 
 def test_the_budget_at_full_size():
@@ -116,9 +126,15 @@ def test_it_starts_as_the_backbone():
     torch.testing.assert_close(after, before, atol=1e-6, rtol=0)
 
 
-def test_an_adapter_by_hand():
-    model = small()
+@pytest.mark.parametrize("local", [8, 6, 32])
+def test_an_adapter_by_hand(local):
+    model = small(local=local)
     adapter, bases = model.method.adapters[0], model.method.bases(random_clouds(2, 16))
+    assert [basis.shape[1:] for basis in bases.runs] == {
+        8: [(2, 8, 8)],
+        6: [(2, 6, 6), (1, 4, 4)],
+        32: [(1, 16, 16)],
+    }[local]
     tokens = torch.randn(2, 17, 24)
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -128,8 +144,8 @@ def test_an_adapter_by_hand():
         spectrum = bases.all[cloud] @ patches[cloud]
         spectrum = spectrum + functional.silu(adapter.spectral(adapter.norm_all(spectrum)))
         changed[cloud] += bases.all[cloud].T @ spectrum
-        for number, run in enumerate(bases.order[cloud].split(8)):
-            basis = bases.local[cloud, number]
+        runs = [basis for part in bases.runs for basis in part[cloud]]
+        for basis, run in zip(runs, bases.order[cloud].split(local), strict=True):
             spectrum = basis @ patches[cloud, run]
             spectrum = spectrum + functional.silu(adapter.spectral(adapter.norm_local(spectrum)))
             changed[cloud, run] += basis.T @ spectrum
@@ -141,7 +157,7 @@ def test_an_adapter_by_hand():
     ("settings", "message"),
     [
         ({"rank": 0}, "rank is 0, but it must be a positive integer"),
-        ({"local": 5}, "local is 5, but it must divide the model's 16 patches"),
+        ({"local": 0}, "local is 0, but it must be a positive integer"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +26,7 @@ from pointlora.methods.settings.pointgst import PointGstConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, TokenSequence, TokenSet, rename_keys
 from pointlora.ops import gather_points
-from pointlora.ops.graph_spectrum import fourier_basis, z_order
+from pointlora.ops.graph_spectrum import fourier_basis, smallest_distance, z_order
 
 _ADAPTER = r"blocks\.blocks\.(\d+)\.gft_adapter\."
 _RELEASE_KEYS: tuple[tuple[str, str | None], ...] = (
@@ -41,21 +42,15 @@ class Bases(NamedTuple):
 
     Attributes:
         all: (B, G, G), a basis of all patches.
-        local: (B, G / n, n, n), bases of runs of n patches.
+        runs: (B, S, n, n), bases of runs of n patches, and (B, 1, r, r), that of the r patches that are left, if any.
         order: (B, G), the patches run by run.
+        places: (B, G), where in that order each patch is.
     """
 
     all: Tensor
-    local: Tensor
+    runs: tuple[Tensor, ...]
     order: Tensor
-
-    def runs(self, patches: Tensor) -> Tensor:
-        """Patches (B, G, R) by run, (B, G / n, n, R)."""
-        return gather_points(patches, self.order).unflatten(1, self.local.shape[1:3])
-
-    def put_back(self, runs: Tensor) -> Tensor:
-        """(B, G / n, n, R) in the order of patches, (B, G, R)."""
-        return gather_points(runs.flatten(1, 2), self.order.argsort(-1))
+    places: Tensor
 
 
 class SpectralAdapter(nn.Module):
@@ -80,7 +75,13 @@ class SpectralAdapter(nn.Module):
         hidden = self.down(tokens)
         patches = hidden[:, -bases.order.shape[1] :]
         changed = self._changed(patches, bases.all, self.norm_all)
-        changed = changed + bases.put_back(self._changed(bases.runs(patches), bases.local, self.norm_local))
+        ordered, parts, first = gather_points(patches, bases.order), [], 0
+        for basis in bases.runs:
+            end = first + basis.shape[1] * basis.shape[2]
+            runs = ordered[:, first:end].unflatten(1, basis.shape[1:3])
+            parts.append(self._changed(runs, basis, self.norm_local).flatten(1, 2))
+            first = end
+        changed = changed + gather_points(torch.cat(parts, 1), bases.places)
         activated = F.silu(hidden) + F.pad(changed, (0, 0, tokens.shape[1] - changed.shape[1], 0))
         added: Tensor = self.up(activated)
         return added
@@ -110,8 +111,6 @@ class PointGst(Method):
                 f"method pointgst makes spectra of all patches that each patch then sees, but a patch of {model.name} "
                 "must see only those before it: choose another method or model"
             )
-        if sizes.num_groups % config.local:
-            raise ConfigError(f"local is {config.local}, but it must divide the model's {sizes.num_groups} patches")
         self.adapters = nn.ModuleList(SpectralAdapter(sizes.embed_dim, config.rank) for _ in range(sizes.depth))
         self._taps = tuple(Tap() for _ in range(sizes.depth))
 
@@ -121,9 +120,14 @@ class PointGst(Method):
 
     def bases(self, centers: Tensor) -> Bases:
         """The graphs of clouds whose patches have centers (B, G, 3)."""
-        order = z_order(centers)
-        runs = gather_points(centers, order).unflatten(1, (-1, self.config.local))
-        return Bases(fourier_basis(centers[:, None])[:, 0], fourier_basis(runs), order)
+        order, size = z_order(centers), self.config.local
+        ordered, whole = gather_points(centers, order), centers.shape[1] // size * size
+        # Reports leave out one patch at a time: the last run is then shorter.
+        parts = [ordered[:, :whole].unflatten(1, (-1, size))] if whole else []
+        parts += [ordered[:, None, whole:]] if whole < centers.shape[1] else []
+        smallest = torch.stack([smallest_distance(part) for part in parts]).amin(0)
+        runs = tuple(fourier_basis(part, smallest) for part in parts)
+        return Bases(fourier_basis(centers[:, None])[:, 0], runs, order, order.argsort(-1))
 
     def extend(self, sequence: TokenSequence, scales: Sequence[TokenSet]) -> TokenSequence:
         return sequence._replace(memory=self.bases(sequence.centers.detach()))

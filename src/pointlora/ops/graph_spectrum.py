@@ -14,28 +14,39 @@ _BITS = 16
 
 
 @torch.no_grad()
-def fourier_basis(centers: Tensor) -> Tensor:
+def fourier_basis(centers: Tensor, smallest: Tensor | None = None) -> Tensor:
     """Eigenvectors of the Laplacian of the complete graph of some centers, in columns, the smallest eigenvalue first.
 
-    An edge weighs m / d for a distance d and the smallest distance m above 0 within all graphs of a cloud, and a center
-    has one of 1 to itself. The Laplacian is I - S A S with S = (the sum of a row of weights A + 1e-6)^-1/2. In float64,
-    with signs as of `fixed_signs`: else they would be those of the library and the device. Centers at the same place
-    count as m apart.
+    An edge weighs m / d for a distance d and the cloud's distance m, and a center has one of 1 to itself. The Laplacian
+    is I - S A S with S = (the sum of a row of weights A + 1e-6)^-1/2. In float64, with signs as of `fixed_signs`: else
+    they would be those of the library and the device. Centers that are less than m apart count as m apart.
 
     Args:
         centers: (B, S, n, 3), S graphs of each cloud.
+        smallest: m, (B,); by default `smallest_distance` of the centers.
 
     Returns:
         (B, S, n, n) float32.
     """
-    exact = centers.double()
-    distances = squared_distances(exact.flatten(0, 1), exact.flatten(0, 1)).sqrt().view(*exact.shape[:-1], -1)
-    smallest = torch.where(distances > 0, distances, torch.inf).flatten(1).amin(1)[:, None, None, None]
-    weights = 1 / (distances / smallest).clamp_min(1)
+    distances = _distances(centers)
+    unit = smallest_distance(centers) if smallest is None else smallest
+    weights = 1 / (distances / unit[:, None, None, None]).clamp_min(1)
     scale = (weights.sum(-1) + 1e-6).rsqrt()
     laplacian = torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)
     laplacian = laplacian - scale[..., None] * weights * scale[..., None, :]
     return fixed_signs(torch.linalg.eigh(laplacian).eigenvectors).float()
+
+
+@torch.no_grad()
+def smallest_distance(centers: Tensor) -> Tensor:
+    """The smallest distance above 0 within the graphs (B, S, n, 3) of each cloud, (B,) float64; infinite if none is."""
+    distances = _distances(centers)
+    return torch.where(distances > 0, distances, torch.inf).flatten(1).amin(1)
+
+
+def _distances(centers: Tensor) -> Tensor:
+    exact = centers.double().flatten(0, 1)
+    return squared_distances(exact, exact).sqrt().view(*centers.shape[:-1], -1)
 
 
 @torch.no_grad()

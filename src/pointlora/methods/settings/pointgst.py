@@ -14,7 +14,7 @@ class PointGstConfig(MethodConfig):
 
     Attributes:
         rank: hidden width of the adapters.
-        local: patches of each local graph; it divides the number of patches.
+        local: patches of each local graph; the last one is smaller where it doesn't divide the number of patches.
         tokenizer_batchnorm: `batch` or `frozen`, see `PointLoraConfig`.
     """
 
