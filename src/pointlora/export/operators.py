@@ -17,7 +17,8 @@ import torch
 from onnxscript import FLOAT, INT64, opset18, script
 
 from pointlora.data.resampling import LARGE_CLOUD
-from pointlora.torch_private import distance_operator
+from pointlora.export.eigenvectors import eigh
+from pointlora.torch_private import distance_operator, eigenvector_operator
 
 op: Any = opset18
 OPSET = 18
@@ -130,4 +131,4 @@ def translations() -> dict[Any, Callable[..., Any]]:
         "greedy_order": greedy_order,
     }
     own = {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
-    return {**own, distance_operator(): cdist}
+    return {**own, distance_operator(): cdist, eigenvector_operator(): eigh}
