@@ -2,7 +2,7 @@
 
     python scripts/small_checks.py classes    # 40 clouds of one class, 3 of the other: class-mean accuracy
     python scripts/small_checks.py colours    # classes (or parts) that only colours tell apart, and colours by chance
-    python scripts/small_checks.py density    # trained at 512 points, measured at 512 and at 128
+    python scripts/small_checks.py density    # trained at 1024 points, measured at 1024 and at 256
 
 Each prints a row a setting: mean and sample standard deviation over the seeds, and the figure of each seed. A seed
 chooses the shapes as well as the run. Made for one slow processor, or with --jobs for several; nothing is downloaded.
@@ -212,13 +212,13 @@ def _with_and_without(folder: Path, kind: str, seeds: int, methods: Sequence[str
 
 
 def density(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
-    """Four classes at 512 points; measured there, and at a random quarter of the points."""
+    """Four classes at 1024 points, patches of the usual size; measured there, and at a random quarter of the points."""
     categories, counts = ("chair", "mug", "lamp", "bottle"), (24,) * 4
     for seed in range(seeds):
-        train, test = (draw(categories, counts, start + seed, 512, seen=True) for start in (0, TEST_SEED))
+        train, test = (draw(categories, counts, start + seed, 1024, seen=True) for start in (0, TEST_SEED))
         write(folder / f"{seed}.npz", train, test)
         rng = np.random.default_rng(seed)
-        thin = [cloud[rng.permutation(512)[:128]] for cloud in test[0]]
+        thin = [cloud[rng.permutation(1024)[:256]] for cloud in test[0]]
         np.savez(
             folder / f"thin {seed}.npz",
             points=np.stack(thin),
@@ -229,7 +229,10 @@ def density(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
     rows = []
     for method in methods:
         for augmentations in (["scale_translate"], ["scale_translate", "resample"]):
-            settings: Settings = {"data": {"augmentations": augmentations, "num_points": 512}}
+            settings: Settings = {
+                "data": {"augmentations": augmentations, "num_points": 1024},
+                "model": {"num_groups": 64, "group_size": 32},
+            }
             runs = [
                 Run(
                     folder / f"{seed}.npz",
@@ -243,8 +246,8 @@ def density(seeds: int, folder: Path, methods: Sequence[str]) -> list[Row]:
                 for seed in range(seeds)
             ]
             name = f"{method}, {augmentations[-1]}"
-            rows.append(Row(f"{name}, 512 points", runs, "accuracy"))
-            rows.append(Row(f"{name}, 128 points", runs, "thin", f"{name}, 512 points"))
+            rows.append(Row(f"{name}, 1024 points", runs, "accuracy"))
+            rows.append(Row(f"{name}, 256 points", runs, "thin", f"{name}, 1024 points"))
     return rows
 
 
