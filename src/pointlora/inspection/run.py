@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pointlora.errors import ConfigError, DataError
+from pointlora.recipes.protocols import OUT_OF_FOLD
 
 
 def is_run(folder: Path) -> bool:
@@ -37,6 +38,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
             "class_miou",
             "measured_on",
             "selected_on",
+            *OUT_OF_FOLD,
             "train_loss",
             "seconds",
         )
