@@ -22,6 +22,7 @@ help:
 	@echo "make lint        format, lint and types only"
 	@echo "make format      reformat the code"
 	@echo "make bench       time and memory against a plain implementation (under 8 minutes)"
+	@echo "make table-NAME  the tables of the documents, one by one: tables.mk lists them"
 	@echo "make setup       only .venv, with everything in it"
 
 setup: $(STAMP)
@@ -60,6 +61,8 @@ test-torch: .venv-torch-$(TORCH)/.installed
 format: $(STAMP)
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
+
+include tables.mk
 
 bench: $(STAMP)
 	$(BIN)/pointlora benchmark

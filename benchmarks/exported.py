@@ -3,7 +3,8 @@
     python -m benchmarks.exported RUN [threads] [largest batch]
 
 RUN is the folder of a run whose data are at hand. Variants take turns; a time is the least of all rounds, because
-whatever else runs on the machine only adds to it. Accuracy is of the clouds on which the run chose its epoch.
+whatever else runs on the machine only adds to it. Accuracy is of the clouds on which the run chose its epoch, or of the
+test set where the run trained on all others in the end.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from torch import Tensor, nn
 
 from pointlora.errors import ConfigError
 from pointlora.export.quantization import Measure
-from pointlora.export.samples import random_inputs
+from pointlora.export.samples import Sample, random_inputs
 from pointlora.export.session import SessionModel
 from pointlora.export.writing import Exporter, Quantizing
-from pointlora.training.run_data import RunData, open_run_data
+from pointlora.training.run_data import RunData, evenly_spread, open_run_data
 
 ROUNDS = {1: 30, 0: 4}  # of one cloud at a time, and of more
+CALIBRATION = 32  # training clouds from which the static int8 file takes its ranges
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Variant:
 
 
 def variants(exporter: Exporter, data: RunData, folder: Path, threads: int) -> list[Variant]:
-    """The four of the table; files are written into the folder."""
+    """The five of the table; files are written into the folder."""
     network = exporter.network(False)
     weights = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     found = []
@@ -52,12 +54,17 @@ def variants(exporter: Exporter, data: RunData, folder: Path, threads: int) -> l
         found.append(Variant(f"torch {name}", weights, exporter.model, accuracy, context))
     plain = exporter.to_onnx(folder / "float32.onnx")
     measure = Measure(data.metric, data.held_out_name, data.measure)
-    smaller = exporter.to_onnx(folder / "int8.onnx", quantization=Quantizing(measure, force=True))
-    cost = smaller.description.quantization
-    assert cost is not None
-    for name, made, accuracy in (("float32", plain, cost.before), ("int8", smaller, cost.after)):
-        session = SessionModel(made.path.read_bytes(), network.names, threads)
-        found.append(Variant(f"onnxruntime {name}", made.path.stat().st_size, session, accuracy))
+    samples = [Sample(*each) for each in evenly_spread(data.splits.train, CALIBRATION)]
+    made = {"float32": (plain, 0.0)}
+    for name, calibration in (("dynamic", ()), ("static", samples)):
+        quantizing = Quantizing(measure, calibration, force=True)
+        smaller = exporter.to_onnx(folder / f"{name}.onnx", quantization=quantizing)
+        cost = smaller.description.quantization
+        assert cost is not None
+        made |= {"float32": (plain, cost.before), f"int8 {name}": (smaller, cost.after)}
+    for name, (export, accuracy) in made.items():
+        session = SessionModel(export.path.read_bytes(), network.names, threads)
+        found.append(Variant(f"onnxruntime {name}", export.path.stat().st_size, session, accuracy))
     return found
 
 

@@ -99,7 +99,9 @@ def run(each: Run) -> dict[str, Any]:
     with contextlib.redirect_stderr(io.StringIO()):
         results = fine_tune(from_mapping(TrainRecipe, recipe))
         if thin is not None:
-            results["thin"] = evaluate_adapter(out / "adapter", data_name="npz", root=str(thin), cache="off")[0].accuracy
+            results["thin"] = evaluate_adapter(out / "adapter", data_name="npz", root=str(thin), cache="off")[
+                0
+            ].accuracy
     return results
 
 

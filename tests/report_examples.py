@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pointlora.reports.page.content import (
@@ -31,13 +33,15 @@ from pointlora.reports.page.content import (
 # Names that a page must show as they are.
 NAMES = ("table", '<b>chair</b> & "sofa"', "lamp 🛋️", "كرسي", "cup'); alert(1); ('")
 PARTS = ("top", "legs", "<i>back</i>")
-KINDS = ("train", "evaluate", "predict", "compare", "fewshot", "parts", "predict_parts")
+KINDS = ("train", "evaluate", "predict", "compare", "curves", "fewshot", "parts", "predict_parts")
 
 
 def example_report(kind: str = "train", clouds: int = 24, points: int = 512) -> Report:
     """A report of one of `KINDS`."""
     if kind in ("compare", "fewshot"):
         return _comparison(kind)
+    if kind == "curves":
+        return _with_labels(_comparison("compare"))
     parts, predict = "parts" in kind, kind.startswith("predict")
     rng = np.random.default_rng(3)
     gallery = [_cloud(rng, number, points, parts, truth=not predict, explained=number < 8) for number in range(clouds)]
@@ -182,6 +186,20 @@ def _suggestions(rng: np.random.Generator) -> list[Suggestion]:
         Suggestion(f"new/{cloud.name}", cloud.predicted, cloud.probabilities[0][1], 1.2 - 0.1 * at, 0.3, cloud.points)
         for at, cloud in enumerate(found)
     ]
+
+
+def _with_labels(report: Report) -> Report:
+    """The same methods with several numbers of labels."""
+    assert report.comparison is not None
+    rows = []
+    for count, found in ((1, 1.0), (2, 2.0), (5, 5.0), (20, 18.3), ("all", 41.2)):
+        for row in report.comparison.rows:
+            less = 0.5 / (1 + found)
+            changed = {name: getattr(row, name) - less for name in ("mean", "low", "high")}
+            values = [value - less for value in row.values]
+            counts = {"labels_per_class": count, "labels_a_class": found, "seconds_per_cloud": 0.0042}
+            rows.append(replace(row, values=values, **changed, **counts))
+    return replace(report, comparison=replace(report.comparison, rows=rows))
 
 
 def _comparison(kind: str) -> Report:

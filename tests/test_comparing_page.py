@@ -4,10 +4,14 @@ import re
 import shlex
 from pathlib import Path
 
+import torch
+import yaml
+
 from pointlora import apply_method, count_parameters, create_model
 from pointlora.comparison.plan import check_plan, search_cells, seed_cells
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import dotted_keys, find_recipe, from_mapping, list_recipes, read_mapping
+from pointlora.recipes.label_counts import check_label_counts
 from pointlora.reports.comparison import HEADER
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +36,15 @@ def test_the_example_is_what_the_page_says(tmp_path: Path) -> None:
 
 def test_commands_and_columns_exist() -> None:
     lines = [shlex.split(line) for line in "".join(blocks("bash")).splitlines()]
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert check_label_counts(yaml.safe_load(lines[2][lines[2].index("--labels_per_class") + 1])) == [
+        1,
+        2,
+        5,
+        10,
+        20,
+        "all",
+    ]
     for program, command, recipe, *words in lines:
         assert (program, command) == ("pointlora", "compare")
         assert recipe in list_recipes() or recipe == "my_comparison.yaml"
@@ -46,8 +58,11 @@ def test_commands_and_columns_exist() -> None:
 
 
 def test_the_numbers_of_trained_parameters_are_right() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\d,]+) \|$", PAGE, re.MULTILINE)
-    assert {"full", "pointlora", "idpt", "dapt"} <= {name for name, _ in rows}
+    rows = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d,]+) \|$", PAGE, re.MULTILINE)
+    assert {"full", "pointlora", "dora", "pissa", "idpt", "dapt", "vpt_deep", "stag", "stag-sl", "pointgst"} <= {
+        name for name, _ in rows
+    }
     for name, count in rows:
-        model = apply_method(create_model("point_mae", num_classes=15), name)
+        with torch.device("meta"):
+            model = apply_method(create_model("point_mae", num_classes=15), name)
         assert f"{count_parameters(model).trainable:,}" == count, name

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from onnx_samples import classifier, segmenter, write
-from pointlora.cli import convert, export, predict
+from pointlora.cli import convert, export, info, predict
 from pointlora.data.files import write_ply
 from pointlora.export import ExportDescription
 from pointlora.export.onnx_file import read_onnx
@@ -30,7 +30,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> ExportDescription:
 
 
 def test_commands_and_their_options_exist() -> None:
-    parsers = {"export": export, "predict": predict, "convert": convert}
+    parsers = {"export": export, "info": info, "predict": predict, "convert": convert}
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("pointlora ")]
     commands = [shlex.split(line, comments=True)[1:] for line in lines]
     assert {command for command, *_ in commands} == set(parsers)

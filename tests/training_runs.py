@@ -117,9 +117,9 @@ def _run(recipe: dict[str, Any], kill_at: int | None) -> None:
 
 
 def differences(first: Any, second: Any, path: str = "") -> list[str]:
-    """Where two checkpoints differ in a single bit; wall-clock times are left out."""
+    """Where two checkpoints differ in a single bit; wall-clock times and memory are left out."""
     if isinstance(first, dict) and isinstance(second, dict):
-        keys = [key for key in {**first, **second} if key not in ("seconds", "train_seconds")]
+        keys = [key for key in {**first, **second} if key not in ("seconds", "train_seconds", "memory")]
         return [
             found
             for key in keys

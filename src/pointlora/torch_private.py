@@ -119,6 +119,11 @@ def distance_operator() -> Any:
     return _ATEN._cdist_forward.default
 
 
+def eigenvector_operator() -> Any:
+    """What torch.linalg.eigh is called in an exported program."""
+    return _ATEN._linalg_eigh.default
+
+
 def version(tensor: Tensor) -> int:
     """How often the tensor was changed in place; -1 where torch doesn't count."""
     return -1 if tensor.is_inference() else tensor._version

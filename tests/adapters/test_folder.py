@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from clouds import random_clouds
-from pointlora import apply_method, create_model, load_adapter, merge_lora, save_adapter
+from pointlora import apply_method, create_model, load_adapter, merge_lora, method_config, save_adapter
 from pointlora.errors import AdapterError
 
 TINY = {"num_classes": 4, "embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 32, "group_size": 8}
@@ -85,6 +85,21 @@ def test_stock_peft_reads_the_low_rank_part(tmp_path):
     assert torch.equal(layer.lora_A["default"].weight, ours.A)
     assert torch.equal(layer.lora_B["default"].weight, ours.B)
     assert layer.scaling["default"] == ours.scaling
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("dora", {"alpha": 4.0}), ("pissa", {"alpha": 4.0}), ("pissa", {"rslora": True, "rank": 4})]
+)
+def test_stock_peft_computes_what_the_kinds_of_lora_do(tmp_path, name, settings):
+    peft = pytest.importorskip("peft")
+    model = train(apply_method(base(), method_config(name, **settings)))
+    save_adapter(model, tmp_path)
+    with pytest.warns(UserWarning, match="Unexpected keyword"):
+        theirs = peft.PeftModel.from_pretrained(base(), str(tmp_path)).eval()
+    points = random_clouds(3, 100, seed=9)
+    logits = model(points).logits
+    torch.testing.assert_close(theirs(points).logits, logits, atol=1e-6, rtol=1e-5)
+    assert (load_adapter(base(), tmp_path).eval()(points).logits - base().eval()(points).logits).abs().max() > 0.01
 
 
 def test_peft_reads_the_low_rank_part_of_a_whole_pointlora_adapter(tmp_path):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pointlora.comparison.plan import candidates, check_plan, search_cells, seed_cells
-from pointlora.comparison.run import check_folder, choose, write_recipe
+from pointlora.comparison.run import check_folder, choose, first_cells, write_recipe
 from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import find_recipe, from_mapping, read_mapping
@@ -39,6 +39,50 @@ def test_a_run_is_the_base_with_what_is_the_methods_own():
     assert (lora.model.checkpoint, scratch.model.checkpoint) == ("a.pth", None)
     assert full.data == lora.data == scratch.data
     assert all(cell.recipe.training.measure_test for cell in cells)
+
+
+def test_every_method_runs_with_every_number_of_labels():
+    recipe = comparison(methods={"full": {}, "lora": {}}, seeds=[3, 5], labels_per_class=["all", 5, 2])
+    cells = seed_cells(recipe, {"lora, labels 5": {"optimizer.lr": 0.5}})
+    assert [cell.name for cell in cells[:5]] == [
+        "full, labels 2, seed 3",
+        "full, labels 2, seed 5",
+        "full, labels 5, seed 3",
+        "full, labels 5, seed 5",
+        "full, labels all, seed 3",
+    ]
+    assert [(cell.label, cell.labels) for cell in cells[6::2]] == [("lora", 2), ("lora", 5), ("lora", "all")]
+    assert [cell.recipe.data.labels_per_class for cell in cells[::2]] == [2, 5, None] * 2
+    assert [cell.recipe.output for cell in cells[::2]][:3] == [
+        "runs/x/full/labels_2/seed_3",
+        "runs/x/full/labels_5/seed_3",
+        "runs/x/full/seed_3",
+    ]
+    assert [cell.recipe.optimizer.lr for cell in cells[6::2]] == [0.002, 0.5, 0.002]
+    # With all labels a run is that of a comparison without numbers of labels, which may be there already.
+    alone = seed_cells(comparison(methods={"full": {}, "lora": {}}, seeds=[3, 5]), {})
+    assert [cell.recipe for cell in alone] == [cell.recipe for cell in cells if cell.labels == "all"]
+
+
+def test_settings_are_chosen_for_each_number_of_labels():
+    recipe = comparison(methods={"lora": {}}, search={"optimizer.lr": [1e-4, 1e-3]}, labels_per_class=[2, "all"])
+    cells = search_cells(recipe)
+    assert [cell.name for cell in cells[::2]] == [
+        "lora, labels 2, search optimizer.lr=0.0001, seed 7",
+        "lora, labels all, search optimizer.lr=0.0001, seed 7",
+    ]
+    assert [cell.recipe.data.labels_per_class for cell in cells] == [2, 2, None, None]
+    assert len({cell.recipe.output for cell in cells}) == 4
+    found = [{"selection_accuracy": value} for value in (0.9, 0.1, 0.6, 0.7)]
+    chosen = choose(cells, found)
+    assert chosen == {"lora, labels 2": {"optimizer.lr": 1e-4}, "lora, labels all": {"optimizer.lr": 1e-3}}
+    assert [cell.recipe.optimizer.lr for cell in seed_cells(recipe, chosen)] == [1e-4, 1e-4, 1e-3, 1e-3]
+
+
+def test_what_is_tried_before_the_first_run():
+    recipe = comparison(methods={"full": {}, "lora": {}}, labels_per_class=[5, 1, "all"])
+    tried = [(cell.label, cell.labels, cell.recipe.training.seed) for cell in first_cells(seed_cells(recipe, {}))]
+    assert tried == [("full", 1, 0), ("full", 5, 0), ("full", "all", 0), ("lora", 1, 0)]
 
 
 def test_a_search_varies_what_a_method_does_not_set_itself():
@@ -111,6 +155,13 @@ def test_the_best_on_the_validation_split_is_chosen_and_the_first_of_equals():
         ({"training": {"measure_test": False}}, ["training.measure_test"]),
         ({"training": {"seed": 4}}, ["training.seed is 4", "seeds"]),
         ({"jobs": 0}, ["jobs is 0"]),
+        ({"task": "part_segmentatio"}, ["task 'part_segmentatio'", "did you mean 'part_segmentation'"]),
+        ({"task": "part_segmentation", "training": {"criterion": "class_mean_accuracy"}}, ["training.criterion"]),
+        ({"labels_per_class": [1, 0]}, ["each of labels_per_class is 0"]),
+        ({"labels_per_class": [2, 2]}, ["labels_per_class is [2, 2]", "once"]),
+        ({"labels_per_class": [2], "data": {"label_fraction": 0.5}}, ["labels_per_class is [2]", "label_fraction 0.5"]),
+        ({"labels_per_class": [2], "data": {"labels_per_class": 3}}, ["and data.labels_per_class 3", "one of them"]),
+        ({"labels_per_class": ["all"], "data": {"name": "fewshot"}}, ["few-shot folds (fewshot)", "shots"]),
         ({"method": {"name": "full"}}, ["'method'", "did you mean 'methods'"]),
     ],
 )
@@ -139,6 +190,7 @@ def test_a_folder_takes_more_methods_and_seeds_but_no_other_settings(tmp_path):
     write_recipe(comparison(folder))
     first = tiny_comparison(folder)
     check_folder(comparison(folder, seeds=[0, 1, 2], jobs=2, methods={**first["methods"], "bitfit": {}}))
+    check_folder(comparison(folder, labels_per_class=[2, "all"]))
     check_folder(
         comparison(folder, methods={"full": first["methods"]["full"]}, training=first["training"] | {"workers": 2})
     )

@@ -1,5 +1,8 @@
 """Whole comparisons: their runs, their table, and that one that is killed ends as one that isn't."""
 
+import contextlib
+import csv
+import io
 import json
 import os
 import random
@@ -20,8 +23,9 @@ from pointlora.comparison.run import run_comparison
 from pointlora.errors import ConfigError, DataError, PointLoraError
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import from_mapping
+from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.fit import fine_tune
-from training_runs import die, same_in_every_comparison, start_comparison, stumble, tiny_comparison
+from training_runs import PRECISION, die, same_in_every_comparison, start_comparison, stumble, tiny_comparison
 
 
 def write(folder: Path, recipe) -> str:
@@ -94,6 +98,87 @@ def test_info_knows_a_comparison(whole, tmp_path, capsys):
     assert found["accuracy"]["full"] == accuracy
 
 
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory):
+    """The folder of learning curves, to which a number of labels was added later; what was said then."""
+    folder = tmp_path_factory.mktemp("curves")
+    changes = {"methods": {"head_only": {}}, "seeds": [1], "training": FAST}
+    assert main(["compare", write(folder, tiny_comparison(folder / "out", **changes)), "--no-report"]) == 0
+    changes["labels_per_class"] = ["all", 50, 2]
+    recipe = write(folder, tiny_comparison(folder / "out", **changes))
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert main(["compare", recipe]) == 0
+    return folder / "out", said.getvalue()
+
+
+FAST = {"epochs": 1, "batch_size": 8, "workers": 0, "tensorboard": False, **PRECISION}
+
+
+def test_learning_curves_have_a_row_for_each_number_of_labels(curves):
+    folder, said = curves
+    assert "comparing 1 methods with 3 numbers of labels, 3 runs" in said
+    assert said.count("finished before") == 1  # that with all labels
+    assert "head_only, labels 2, seed 1: accuracy" in said
+    found = json.loads((folder / "comparison.json").read_text())
+    rows = [(row["labels_per_class"], row["label"], row["labels_a_class"]) for row in found["methods"]]
+    # A tenth of 36 clouds validates.
+    assert rows == [
+        (2, "head_only", 2),
+        (50, "head_only", 32 / 3),
+        ("all", "head_only", 32 / 3),
+    ]
+    by_run = {(run["label"], run["labels_per_class"], run["seed"]): run for run in found["runs"]}
+    assert len(by_run) == 3
+    # All that there are is all: the same labels, the same run.
+    assert by_run["head_only", 50, 1]["accuracy"] == by_run["head_only", "all", 1]["accuracy"]
+    assert by_run["head_only", 50, 1]["selection_accuracy"] == by_run["head_only", "all", 1]["selection_accuracy"]
+    assert [by_run["head_only", labels, 1]["selection_clouds"] for labels in (2, 50, "all")] == [4, 4, 4]
+    results = json.loads((folder / "head_only" / "labels_2" / "seed_1" / "results.json").read_text())
+    assert by_run["head_only", 2, 1]["accuracy"] == results["accuracy"]
+    assert results["recipe"]["data"]["labels_per_class"] == 2
+    single = from_mapping(TrainRecipe, {**results["recipe"], "output": str(folder.parent / "alone")})
+    assert fine_tune(single)["confusion_matrix"] == results["confusion_matrix"]
+
+
+def test_learning_curves_are_drawn_and_told(curves, capsys):
+    folder, _ = curves
+    assert (
+        "50 labels a class are wanted, there are 1" in (folder / "head_only" / "labels_50" / "seed_1.log").read_text()
+    )
+    table = (folder / "comparison.md").read_text()
+    assert re.search(r"^\| head_only \| 2 \| ", table, re.MULTILINE)
+    assert "Labels 50: 10.7 on average, as not every class has so many. Labels all: 10.7 on average." in table
+    assert (folder / "comparison.labels.png").read_bytes()[:4] == b"\x89PNG"
+    page = (folder / "report.html").read_text()
+    assert "labels of each class to train on" in page
+    assert "2, 50, all" in page
+    rows = list(csv.DictReader((folder / "comparison.csv").open()))
+    assert [row["labels_per_class"] for row in rows] == ["2", "50", "all"]
+    assert all(float(row["seconds_per_cloud"]) > 0 for row in rows)
+    capsys.readouterr()
+    assert main(["info", str(folder), "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert (info["runs_done"], info["labels_per_class"]) == (3, [2, 50, "all"])
+    assert list(info["accuracy"]) == [f"head_only, labels {labels}" for labels in (2, 50, "all")]
+
+
+def test_parts_are_compared_by_their_own_figures(tmp_path, capsys):
+    changes = {"task": "part_segmentation", "methods": {"head_only": {}}, "seeds": [0], "training": FAST}
+    recipe = write(tmp_path, tiny_comparison(tmp_path / "out", **changes))
+    assert main(["compare", recipe, "--labels_per_class", "[1, 3]"]) == 0
+    printed = capsys.readouterr()
+    assert "head_only, labels 3, seed 0: instance mIoU " in printed.err
+    assert "instance mIoU, %  class mIoU, %" in printed.out
+    assert "Labels: of each category" in printed.out
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [(row["labels_per_class"], row["train_clouds"]) for row in found["methods"]] == [(1, 3), (3, 9)]
+    results = json.loads((tmp_path / "out" / "head_only" / "labels_3" / "seed_0" / "results.json").read_text())
+    assert found["methods"][1]["instance_miou_mean"] == results["instance_miou"]
+    assert found["methods"][1]["class_miou_mean"] == results["class_miou"]
+    assert "labels of each category to train on" in (tmp_path / "out" / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "message"),
     [
@@ -105,6 +190,14 @@ def test_info_knows_a_comparison(whole, tmp_path, capsys):
         ({"methods": {"a/b": {"name": "full"}}}, [], "label 'a/b'"),
         ({"methods": {"pointlra": {}}}, [], "methods.pointlra: .* did you mean 'pointlora'"),
         ({}, ["--seed", "1"], "unknown option '--seed': did you mean '--seeds'"),
+        (
+            {},
+            ["--labels_per_class", "[1, 0]"],
+            "each of labels_per_class is 0, but it must be an integer",
+        ),
+        ({}, ["--labels_per_class", "[2, 2]"], "labels_per_class is .2, 2., but each count may appear only once"),
+        ({}, ["--labels_per_class", "[1.5]"], "each of labels_per_class is"),
+        ({}, ["--labels_per_class", "[2]", "--data.label_fraction", "0.5"], "data.label_fraction 0.5: give one of"),
         ({}, ["--training.protocol", "paper"], "chooses the best epoch on the test set"),
     ],
 )
@@ -174,7 +267,7 @@ def alive(pid: int) -> bool:
 def kill(pid: int, folder: Path, finished: int, wait: float) -> None:
     """Kill a comparison so many seconds after `finished` runs have ended, and see that its runs die with it."""
     end = time.monotonic() + 120
-    while alive(pid) and len(list(folder.glob("*/*/results.json"))) < finished:
+    while alive(pid) and len(list(folder.rglob("results.json"))) < finished:
         assert time.monotonic() < end
         time.sleep(0.01)
     time.sleep(wait)
@@ -203,8 +296,9 @@ def test_a_killed_comparison_ends_as_one_that_was_not(whole, tmp_path):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_kills_at_random_times(tmp_path, monkeypatch, jobs):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    methods = {"full": {}, "scratch": {}, "pointlora": {"rank": 2}, "head_only": {}}
-    changes = {"methods": methods, "search": {"optimizer.lr": [1e-3, 1e-2]}, "seeds": [0, 1, 2], "jobs": jobs}
+    methods = {"full": {}, "pointlora": {"rank": 2}, "head_only": {}}
+    changes = {"methods": methods, "search": {"optimizer.lr": [1e-3, 1e-2]}, "seeds": [0, 1], "jobs": jobs}
+    changes["labels_per_class"] = [2, "all"]
     mapping = tiny_comparison(tmp_path / "killed", **changes)
     generator = random.Random(jobs)
     command = [sys.executable, "-m", "pointlora.cli.main", "compare", write(tmp_path, mapping)]

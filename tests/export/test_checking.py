@@ -5,7 +5,8 @@ import torch
 
 import pointlora
 from pointlora.errors import ConfigError
-from pointlora.export.checking import TOLERANCE, check_outputs, undecided_clouds
+from pointlora.export.checking import TOLERANCE, check_outputs
+from pointlora.export.near_ties import undecided_clouds
 from pointlora.export.network import exported_network
 
 SIZES = {
@@ -75,8 +76,9 @@ def test_a_cloud_whose_selection_rounding_decides_is_left_out():
     tie_scores(here, 1)
     assert undecided_clouds(here, clouds()).tolist() == [False, True, False]
     assert check_outputs(here, wrong_by(here, 0.0, 0.2, 0.0), [clouds()], "it").undecided == 1
-    with pytest.raises(ConfigError, match="differ by 0.2 from"):
-        check_outputs(here, wrong_by(here, 0.2, 0.0, 0.0), [clouds()], "it")
+    for errors in ((0.2, 0.0, 0.0), (0.0, 0.2, 2 * TOLERANCE), (0.0, float("nan"), 0.0)):
+        with pytest.raises(ConfigError, match="differ by"):
+            check_outputs(here, wrong_by(here, *errors), [clouds()], "it")
 
 
 def test_without_a_cloud_to_compare_nothing_is_written():

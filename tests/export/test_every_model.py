@@ -9,7 +9,7 @@ import torch
 
 import pointlora
 from model_names import COVERED
-from pointlora import apply_method, create_model, list_models
+from pointlora import apply_method, create_model, list_models, method_config
 from pointlora.data.features import FeatureScaling
 from pointlora.data.transforms import TransformConfig
 from pointlora.export.checking import TOLERANCE
@@ -29,6 +29,7 @@ SIZES = {
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 # Networks of equal form; together they have every operation that there is.
 DIFFERENT = [name for name in list_models() if name not in COVERED - {"uni3d_tiny"}]
+SETTINGS = {"pointgst": {"rank": 6, "local": 10}}
 METHODS = [name for name in pointlora.list_methods() if name != "pointlora"]
 slow = pytest.mark.slow
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
@@ -38,7 +39,7 @@ def make(name, task, method=None, **sizes):
     torch.manual_seed(0)
     model = create_model(name, task, **SIZES, **OPTIONS[task], **sizes)
     if method:
-        apply_method(model, method)
+        apply_method(model, method_config(method, **SETTINGS.get(method, {})))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -127,7 +128,7 @@ def test_exported_programs(name, task, method, num_points):
     torch.export.save(program, content)
     content.seek(0)
     loaded = torch.export.load(content).module()
-    for inputs in trials(network, (700, 2048)):
+    for inputs in trials(network, (700, 2048) if num_points is None else (700, 66_000)):
         with torch.no_grad():
             torch.testing.assert_close(loaded(*inputs), network(*inputs), atol=1e-5, rtol=0)
 

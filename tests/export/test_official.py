@@ -21,7 +21,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "method", ["lora", "full", *(pytest.param(name, marks=SLOW) for name in ("bitfit", "head_only"))]
+    "method", ["lora", "dora", "full", *(pytest.param(name, marks=SLOW) for name in ("pissa", "bitfit", "head_only"))]
 )
 def test_classifiers(tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]) -> None:
     run, output = write_run(tmp_path / "run", method), tmp_path / "merged.pth"

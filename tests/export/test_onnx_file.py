@@ -15,6 +15,7 @@ from onnx import AttributeProto, TensorProto, external_data_helper, helper, nump
 from mutants import mutants
 from onnx_samples import classifier, segmenter, write
 from pointlora.errors import CheckpointError, DataError, PointLoraError
+from pointlora.export import onnx_file
 from pointlora.export.description import METADATA_KEY
 from pointlora.export.onnx_file import read_onnx, sealed
 
@@ -147,6 +148,14 @@ def test_depth_is_bounded(tmp_path: Path) -> None:
         content = b"\x0a" + varint(len(node)) + node
     (tmp_path / "a.onnx").write_bytes(b"\x3a" + varint(len(content)) + content)
     assert "nested more than 64 deep" in refused(tmp_path / "a.onnx")
+
+
+def test_the_number_of_parts_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is remembered while its message is gone through."""
+    monkeypatch.setattr(onnx_file, "_MOST_FIELDS", 1000)
+    for count, words in ((1000, "it has 0 graphs"), (1001, "it has more than 1000 parts")):
+        (tmp_path / "a.onnx").write_bytes(b"\x08\x0a" * count)
+        assert words in refused(tmp_path / "a.onnx")
 
 
 def test_a_file_of_two_formats_is_refused(tmp_path: Path) -> None:

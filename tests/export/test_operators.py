@@ -54,6 +54,7 @@ CLOUDS = {
     "fewer than are wanted": random_clouds(2, 17),
     "one point again and again": torch.zeros(2, 30, 3),
     "far from the origin": random_clouds(2, 300) * 0.01 + 1000,
+    "more than are looked at": random_clouds(1, 70_001),
 }
 
 
@@ -76,9 +77,12 @@ def test_the_loop_of_exported_programs_picks_the_same(points):
 
 
 def test_points_for_evaluation_are_those_of_the_data_pipeline():
-    from pointlora.data.resampling import resample_for_evaluation
+    """Of a very large cloud once it is in the order in which prediction hands it over."""
+    from pointlora.data.resampling import resample_for_evaluation, with_drawn_spread
 
-    for points in (CLOUDS["one"], CLOUDS["fewer than are wanted"], CLOUDS["as many as are wanted"]):
+    for name in ("one", "fewer than are wanted", "as many as are wanted", "more than are looked at"):
+        clouds = CLOUDS[name].numpy()
+        points = torch.from_numpy(np.stack([with_drawn_spread(cloud, 40) for cloud in clouds]))
         index = evaluation_points(points, 40)
-        expected = resample_for_evaluation(points.numpy(), 40)
-        np.testing.assert_array_equal(points.gather(1, index[..., None].expand(-1, -1, 3)).numpy(), expected)
+        found = points.gather(1, index[..., None].expand(-1, -1, 3)).numpy()
+        np.testing.assert_array_equal(found, resample_for_evaluation(clouds, 40))

@@ -37,6 +37,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no prompts": {"prompts": "none"},
     "frozen statistics": {"tokenizer_batchnorm": "frozen"},
     "prompts from zero": {"prompt_init": "zero"},
+    "dora": {"dora": True, "scales": []},
+    "pissa": {"lora_init": "pissa", "scales": []},
 }
 
 

@@ -31,19 +31,38 @@ SIZES = {
 }
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
 # Settings that fit these sizes, where a method's own don't.
-SMALL = {"idpt": {"neighbors": 4}, "dapt": {"rank": 6}, "ppt": {"hidden": 12}}
+SMALL = {
+    "idpt": {"neighbors": 4},
+    "dapt": {"rank": 6},
+    "ppt": {"hidden": 12},
+    "vpt_deep": {"prompts": 3},
+    "stag": {"width": 12, "neighbors": 3},
+    "pointgst": {"rank": 6, "local": 4},
+}
 # PointLoRA and the methods that only choose what is trained have tests of their own.
 NAMES = sorted(set(SPECS) - {"pointlora", "tuned_parts"})
+# LoRA's other kinds are settings of PointLoRA.
+KINDS_OF_LORA = ["dora", "pissa"]
+# These are driven through everything for every change, the others through what is costly in the slow suite alone.
+OLDEST = ("dapt", "idpt", "ppt")
+FEW = ("point_mae", "recon", "uni3d_base")
 # A patch of PointGPT sees only those before it.
-NOT_CAUSAL = ("idpt", "dapt")
+NOT_CAUSAL = ("idpt", "dapt", "stag", "pointgst")
 PAIRS = [
-    pytest.param(name, model, marks=pytest.mark.slow if model in COVERED else ())
-    for name in NAMES
+    pytest.param(
+        name, model, marks=pytest.mark.slow if model in COVERED or not (name in OLDEST or model in FEW) else ()
+    )
+    for name in [*NAMES, *KINDS_OF_LORA]
     for model in list_models()
     if name not in NOT_CAUSAL or "gpt" not in model
 ]
 every_pair = pytest.mark.parametrize(("name", "model"), PAIRS)
-every_method = pytest.mark.parametrize("name", NAMES)
+every_method = pytest.mark.parametrize("name", [*NAMES, *KINDS_OF_LORA])
+every_kind = pytest.mark.parametrize("name", NAMES)
+every_method_at_length = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in OLDEST else pytest.mark.slow) for name in [*NAMES, *KINDS_OF_LORA]],
+)
 every_task = pytest.mark.parametrize("task", list(OPTIONS))
 
 
@@ -120,7 +139,7 @@ torch.save(model(random_clouds(3, 64, seed=9)).logits, sys.argv[3])
 """
 
 
-@every_method
+@every_method_at_length
 def test_a_new_process_gives_the_same_bits(tmp_path, request, name):
     model = randomized(make("point_mae", name)).eval()
     save_adapter(model, tmp_path / "adapter")
@@ -130,7 +149,7 @@ def test_a_new_process_gives_the_same_bits(tmp_path, request, name):
     assert torch.equal(torch.load(tmp_path / "logits.pt"), model(random_clouds(3, 64, seed=9)).logits)
 
 
-@every_method
+@every_method_at_length
 @pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=pytest.mark.slow)])
 def test_export_and_compile(name, task):
     model, points = randomized(make("point_mae", name, task)).eval(), random_clouds(2, 64)
@@ -144,7 +163,7 @@ def test_export_and_compile(name, task):
         torch.testing.assert_close(compiled(*given).logits, expected, atol=1e-5, rtol=0)
 
 
-@every_method
+@every_method_at_length
 def test_a_compiled_step_is_that_of_the_plain_model(name):
     steps = []
     for compiled in (False, True):
@@ -208,7 +227,7 @@ def test_threads_do_not_disturb_each_other(name):
         assert all(torch.equal(*pair) for pair in zip(expected, threads.map(classify, points), strict=True))
 
 
-@every_method
+@every_method_at_length
 def test_a_killed_run_ends_alike_and_is_shown(tmp_path, name):
     method = {"method": {"name": name, **SMALL.get(name, {})}}
     whole, killed = (tiny_recipe(tmp_path / each, checkpoint_every_steps=1) | method for each in ("whole", "killed"))
@@ -227,7 +246,7 @@ def test_a_killed_run_ends_alike_and_is_shown(tmp_path, name):
 @pytest.mark.slow
 def test_all_of_them_in_a_comparison(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    methods = {name: SMALL.get(name, {}) for name in NAMES} | {"full": {}}
+    methods = {name: SMALL.get(name, {}) for name in [*NAMES, *KINDS_OF_LORA]} | {"full": {}}
     with open("compare.yaml", "w") as file:
         file.write(write_yaml(tiny_comparison("out", methods=methods, seeds=[0], search_seeds=[0])))
     assert main(["compare", "compare.yaml"]) == 0
@@ -242,7 +261,7 @@ def test_a_net_of_one_block(name):
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
-@every_method
+@every_kind
 def test_settings_survive_plain_values(name):
     preset = PRESETS[name].config
     assert type(preset)(**preset.as_dict()) == preset

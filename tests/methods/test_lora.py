@@ -9,6 +9,7 @@ from pointlora import PointLoraConfig, apply_method, create_model, merge_lora, u
 from pointlora.errors import AdapterError
 from pointlora.methods.branches import BranchedLinear
 from pointlora.methods.lora import LoraBranch
+from pointlora.training.optimizer import learning_rate_factors
 
 TINY = {"num_classes": 4, "embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 32, "group_size": 8}
 
@@ -90,3 +91,10 @@ def test_dropout_acts_on_the_update_in_training_only():
     layer.train()
     assert not torch.equal(layer(x), layer(x))
     assert model.eval()(points).logits.isfinite().all()
+
+
+def test_lora_plus_lets_the_second_factors_learn_faster():
+    model = apply_method(create_model("point_mae_tiny", **TINY), "lora-plus")
+    factors, branch = learning_rate_factors(model), model.blocks[1].attn.qkv.branches["lora"]
+    assert (factors[id(branch.A)], factors[id(branch.B)], factors[id(model.cls_token)]) == (1, 16, 1)
+    assert {id(p) for p in model.parameters() if p.requires_grad} == set(factors)

@@ -52,6 +52,9 @@ def test_bad_parts_are_named():
         (PointLoraConfig, {"scorer": "best"}, "scorer is 'best', but it must be one of learned, random"),
         (PointLoraConfig, {"scorer": "random", "straight_through": True}, "false with a random scorer"),
         (PointLoraConfig, {"prompts": "each"}, "one of shared, per_block, none"),
+        (PointLoraConfig, {"lora_init": "svd"}, "lora_init is 'svd', but it must be one of kaiming, pissa"),
+        (PointLoraConfig, {"b_lr_factor": 0}, "b_lr_factor is 0, but it must be positive"),
+        (PointLoraConfig, {"dora": 1}, "dora is 1, but it must be true or false"),
         (PointLoraConfig, {"rank": "x"}, "^rank is 'x', but it must be an integer$"),
         (PointLoraConfig, {"rank": True}, "rank is True, but it must be an integer"),
         (PointLoraConfig, {"alpha": "x"}, "alpha is 'x', but it must be a number"),
@@ -79,7 +82,8 @@ def test_settings_that_contradict_each_other_are_named(kind, settings, message):
 
 def test_settings_of_older_files_mean_what_they_meant():
     before = {**PointLoraConfig().as_dict()}
-    del before["scorer"]
+    for name in ("scorer", "dora", "lora_init", "b_lr_factor"):
+        del before[name]
     assert PointLoraConfig(**before) == PointLoraConfig()
     assert TunedPartsConfig(parts="all", tokenizer_batchnorm="batch") == PRESETS["full"].config
 

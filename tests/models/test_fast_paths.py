@@ -15,11 +15,19 @@ from pointlora.layers.plain import plain
 
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_groups": 8, "group_size": 8, "tokenizer_dims": (16, 24, 32)}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 3}}
-SETTINGS = {"idpt": {"neighbors": 8}}  # all: which are nearest is a matter of rounding
+SETTINGS = {
+    "idpt": {"neighbors": 8},  # all: which are nearest is a matter of rounding
+    "pointgst": {"local": 4},
+}
 TASKS = list(OPTIONS)
 WAYS = ["evaluation", "evaluation with gradients", "training"]
+# These compute what others do.
+ALIKE = {"lora-plus", "stag-sl"}
 # Models of every kind with one method, all methods on one model; the full product is slow.
-FEW = {*product(set(list_models()) - COVERED, ["pointlora"]), *product(["point_mae"], list_methods())}
+FEW = {
+    *product(set(list_models()) - COVERED, ["pointlora"]),
+    *product(["point_mae"], set(list_methods()) - ALIKE),
+}
 COMBINATIONS = [
     pytest.param(name, method, task, marks=[] if (name, method) in FEW else pytest.mark.slow)
     for name, method, task in product(list_models(), list_methods(), TASKS)

@@ -19,8 +19,8 @@ def make(name, task="classification", method=None, num_features=0, **sizes):
     torch.manual_seed(0)
     model = create_model(name, task, num_features=num_features, **OPTIONS[task], **sizes)
     if method is not None:
-        settings = {"neighbors": 8} if method == "idpt" else {}
-        apply_method(model, method_config(method, **settings))
+        settings = {"idpt": {"neighbors": 8}, "pointgst": {"local": 4}}
+        apply_method(model, method_config(method, **settings.get(method, {})))
     return model
 
 

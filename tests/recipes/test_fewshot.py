@@ -68,6 +68,7 @@ def test_a_fold_is_a_data_set():
         ({"query_split": "trian"}, ["query_split 'trian'", "did you mean 'train'"]),
         ({"fold_seed": -1}, ["fold_seed", "-1"]),
         ({"data": {"label_fraction": 0.5}}, ["data.label_fraction is 0.5"]),
+        ({"data": {"labels_per_class": 5}}, ["data.labels_per_class is 5", "set shots"]),
         ({"training": {"protocol": "validation", "measure_test": False}}, ["measure_test is false", "queries"]),
         ({"data": {"name": "fewshot"}}, ["data.name is 'fewshot'"]),
         (

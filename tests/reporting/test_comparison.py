@@ -54,6 +54,42 @@ def test_of_a_comparison(tmp_path):
     assert "73.0" in render(report)
 
 
+def test_of_learning_curves(tmp_path):
+    runs = [
+        {**results(label, seed, value + 0.01 * seed, trained), "labels_per_class": labels, **counts}
+        for label, trained, values in (("full", 11_000, (0.4, 0.8)), ("lora 2", 1_200, (0.5, 0.7)))
+        for labels, value, found in ((2, values[0], 2), ("all", values[1], 30))
+        for counts in ({"train_clouds": 3 * found, "train_classes": 3, "seconds_per_cloud": 0.002},)
+        for seed in (0, 1)
+    ]
+    content = {
+        "title": "point_mae on procedural",
+        "task": "classification",
+        "reference": "full",
+        "measured_on": "test set",
+        "selected_on": "validation split",
+        "methods": [method.as_dict() for method in summarize_methods(runs, "full")],
+        "runs": runs,
+    }
+    (tmp_path / "comparison.json").write_text(json.dumps(content))
+    report = report_of(tmp_path, ReportOptions())
+    rows = report.comparison.rows
+    assert [(row.name, row.labels_per_class, row.values[0]) for row in rows] == [
+        ("full", 2, 0.4),
+        ("lora 2", 2, 0.5),
+        ("full", "all", 0.8),
+        ("lora 2", "all", 0.7),
+    ]
+    assert [row.difference for row in rows] == [None, pytest.approx(0.1), None, pytest.approx(-0.1)]
+    assert [row.labels_a_class for row in rows] == [2, 2, 30, 30]
+    assert report.comparison.runs == ["seed 0", "seed 1"]
+    page = render(report)
+    assert "labels a class" in page
+    assert "labels of each class to train on (logarithmic)" in page
+    assert "2\N{NO-BREAK SPACE}ms" in page
+    assert "Seed by seed, all labels" in page
+
+
 def test_of_few_shot_folds(tmp_path):
     folds = [
         {"fold": at, "accuracy": value, "count": 9, "trained_parameters": 77} for at, value in enumerate((0.5, 0.9))

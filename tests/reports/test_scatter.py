@@ -5,6 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from pointlora.errors import ShapeError
+from pointlora.reports import scatter
 from pointlora.reports.scatter import Box, LabelledPoint, draw_tradeoff, place_labels, short_count
 
 
@@ -32,6 +33,15 @@ def test_the_axis_is_logarithmic(tmp_path):
         columns[abs(columns - at) < 15].mean() for at in (columns.min(), np.median(columns), columns.max())
     )
     assert second - first == pytest.approx(third - second, abs=2)
+
+
+def test_the_axis_says_what_it_shows(monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(scatter, "save_png", lambda figure, path: drawn.append(figure))
+    draw_tradeoff([LabelledPoint("a", 1e5, 50.0)], tmp_path / "a.png", "t", "instance mIoU")
+    draw_tradeoff([LabelledPoint("a", 1e5, 50.0)], tmp_path / "a.png")
+    names = [figure.axes[0].get_ylabel() for figure in drawn]
+    assert names == ["instance mIoU on the test set, %", "accuracy on the test set, %"]
 
 
 def test_labels_of_equal_points_stand_apart_and_inside():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pointlora.reports.statistics import paired_difference, spread, student_quantile
+from pointlora.reports.statistics import paired_difference, share_interval, spread, student_quantile
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,12 @@ from pointlora.reports.statistics import paired_difference, spread, student_quan
 )
 def test_quantiles_are_those_of_the_tables(freedom, expected):
     assert student_quantile(0.95, freedom) == pytest.approx(expected, rel=2e-6)
+
+
+def test_the_interval_of_a_mean_share_by_hand():
+    assert share_interval(0.5, 0.1, 4) == pytest.approx((0.5 - 3.18245 * 0.05, 0.5 + 3.18245 * 0.05), abs=1e-6)
+    assert share_interval(0.99, 0.1, 4) == pytest.approx((0.99 - 3.18245 * 0.05, 1), abs=1e-6)
+    assert share_interval(0.5, None, 1) == (None, None)
 
 
 def test_other_confidences():

@@ -13,7 +13,7 @@ from pointlora.models.create import create_model
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.fit import fine_tune
-from pointlora.training.head_fitting import FIXED_PENALTY, fit_head
+from pointlora.training.head_fitting import FIXED_PENALTY, copies_for, fit_head
 from pointlora.training.logistic_regression import Rows, cross_validate, fit_rows, fold_of_groups, minimise
 from training_runs import SIZES, tiny_recipe
 
@@ -127,10 +127,15 @@ def test_the_fitted_head_is_the_probe_and_repeats(tmp_path):
         fit = pointlora.fit_head(network, plain, make_loader(data, TRANSFORM, 8, train=True, shuffle=False))
         weights.append(network.head.weight.clone())
         assert fit.accuracy > 0.9
+        assert fit.copies == 6
         with torch.no_grad():
             right = [(network(batch.points).logits.argmax(1) == batch.labels).float().mean() for batch in plain]
         assert min(right) == 1
     assert torch.equal(*weights)
+
+
+def test_the_fewer_clouds_the_more_copies():
+    assert [copies_for(clouds) for clouds in (2, 300, 301, 1000, 1001)] == [6, 6, 4, 4, 2]
 
 
 def test_few_labels_choose_nothing_and_say_so(tmp_path, capsys):

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pointlora.adapters.config_fields import shown
 from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE, method_from_dict
-from pointlora.adapters.state import adapter_state, base_state, from_file_key
+from pointlora.adapters.state import adapter_state, base_state, from_file
 from pointlora.errors import AdapterError
 from pointlora.methods.registry import apply_method
 from pointlora.models.backbone import Backbone
@@ -71,15 +71,14 @@ def adapter_model(folder: Path, config: Mapping[str, Any]) -> Backbone:
     if not path.is_file():
         raise AdapterError(f"{folder} has no {WEIGHTS_FILE}")
     weights, name = read_weights(path, shapes_only=True)
-    found = {from_file_key(key): tuple(value.shape) for key, value in weights.items()}
-    _check_depth(folder, config, found, name)
+    _check_depth(folder, config, weights, name)
     model, method = _plain_model(folder, config), method_from_dict(config["method"], folder)
     try:
         with torch.device("meta"):
             apply_method(model, method)
     except Exception as error:
         raise _no_model(folder, error) from error
-    _check_shapes(folder, model, found)
+    _check_shapes(folder, model, weights)
     _check_patches(folder, config, model)
     return model
 
@@ -114,8 +113,10 @@ def _check_depth(folder: Path, config: Mapping[str, Any], keys: Iterable[str], n
         )
 
 
-def _check_shapes(folder: Path, model: nn.Module, found: Mapping[str, tuple[int, ...]]) -> None:
-    described = {name: tuple(value.shape) for name, value in adapter_state(model).items()}
+def _check_shapes(folder: Path, model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    own = adapter_state(model)
+    described = {name: tuple(value.shape) for name, value in own.items()}
+    found = {name: tuple(value.shape) for name, value in from_file(weights, own).items()}
     for name in [*described, *found]:
         if described.get(name) != found.get(name):
             raise AdapterError(

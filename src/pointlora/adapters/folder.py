@@ -21,7 +21,7 @@ from pointlora.adapters.folder_config import (
     read_adapter_config,
     to_json,
 )
-from pointlora.adapters.state import adapter_state, base_state, from_file_key, to_file_key
+from pointlora.adapters.state import adapter_state, base_state, from_file, to_file
 from pointlora.atomic import write_atomically, write_text_atomically
 from pointlora.errors import AdapterError
 from pointlora.methods.lora import is_merged
@@ -62,7 +62,7 @@ def save_adapter(
         raise AdapterError("the model has no tuning method: call apply_method before save_adapter")
     if is_merged(model):
         raise AdapterError("LoRA is merged into the weights: call unmerge_lora before save_adapter")
-    state = {to_file_key(name): value.cpu().contiguous() for name, value in adapter_state(model).items()}
+    state = {name: value.cpu().contiguous() for name, value in to_file(adapter_state(model)).items()}
     weights = save(state, metadata={"format": "pt"})
     description = describe(model, config, class_names, preprocessing, base_checkpoint)
     description["base_model"]["fingerprint"] = fingerprint(base_state(model))
@@ -91,12 +91,13 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     folder = Path(folder)
     config = read_adapter_config(folder)
     _check_model(model, config, folder)
-    state = read_adapter_state(folder, config)
+    weights = read_adapter_weights(folder, config)
     wanted = method_from_dict(config["method"], folder)
     if applied_config(model) is None:
         apply_method(model, wanted)
     elif applied_config(model) != wanted:
         raise AdapterError(f"{folder} was made with a different method or different settings from the model's")
+    state = from_file(weights, adapter_state(model))
     _check_keys(model, state, folder)
     found = fingerprint(base_state(model))
     if found != config["base_model"]["fingerprint"]:
@@ -109,8 +110,8 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
     return model
 
 
-def read_adapter_state(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
-    """The weights of an adapter by the model's names.
+def read_adapter_weights(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of an adapter by the names of its file, see `from_file`.
 
     Raises:
         AdapterError: if they are missing or damaged.
@@ -121,7 +122,7 @@ def read_adapter_state(folder: Path, config: dict[str, Any]) -> dict[str, Tensor
     if hashlib.sha256(path.read_bytes()).hexdigest() != config["weights_sha256"]:
         raise AdapterError(f"{path} is damaged or was replaced: its SHA-256 is not the one in {CONFIG_FILE}")
     weights, _ = read_weights(path)
-    return {from_file_key(key): value for key, value in weights.items()}
+    return weights
 
 
 def _check_model(model: nn.Module, config: dict[str, Any], folder: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from torch import nn
 
 from pointlora.adapters.fingerprint import fingerprint
-from pointlora.adapters.folder import read_adapter_state
+from pointlora.adapters.folder import read_adapter_weights
 from pointlora.adapters.folder_config import method_from_dict, read_adapter_config
-from pointlora.adapters.state import adapter_state, base_state
+from pointlora.adapters.state import adapter_state, base_state, from_file
 from pointlora.errors import AdapterError
 from pointlora.methods.registry import applied_config
 from pointlora.models.backbone import FEATURE_COLUMNS
@@ -42,7 +42,8 @@ def start_from_adapter(model: nn.Module, folder: str | os.PathLike[str]) -> None
         source = config["base_model"].get("checkpoint") or "unknown"
         raise AdapterError(f"{place} belongs to another backbone (checkpoint: {source}): give it as model.checkpoint")
     own = adapter_state(model)
-    state = {name: value for name, value in read_adapter_state(place, config).items() if not _HEAD.match(name)}
+    held = from_file(read_adapter_weights(place, config), own)
+    state = {name: value for name, value in held.items() if not _HEAD.match(name)}
     for name in sorted(own.keys() | state.keys()):
         if _HEAD.match(name) or (name not in state and re.match(FEATURE_COLUMNS, name)):
             continue

@@ -57,12 +57,12 @@ def run(arguments: Sequence[str]) -> int:
         made = exporter.to_onnx(output, samples, None if data is None else _quantizing(options, data))
     else:
         made = exporter.to_torch(output, samples)
-    print(summary(made, len(samples)))
+    print(summary(made, len(samples), "" if data is None else data.held_out_note))
     return 0
 
 
-def summary(made: Export, samples: int) -> str:
-    """What is told of a file: its size, its inputs, how near it is to torch."""
+def summary(made: Export, samples: int, held_out: str = "") -> str:
+    """What is told of a file: its size, its inputs, how near it is to torch, and on which clouds int8 was measured."""
     about = made.description
     inputs = ", ".join(about.inputs)
     of_data = f" and {samples} of the run's data" if samples else "; the run's data aren't at hand"
@@ -72,14 +72,14 @@ def summary(made: Export, samples: int) -> str:
     ]
     if made.undecided:
         lines.append(
-            f"left out there: {made.undecided} clouds whose best tokens have scores too near to one another to be told "
-            "apart; programs may select different ones"
+            f"left out there: {made.undecided} clouds of which rounding decides what is selected, or which patches are "
+            "neighbours; programs may take different ones"
         )
     if about.quantization is not None:
         cost = about.quantization
         lines.append(
             f"int8 ({cost.calibration}): {cost.metric} {100 * cost.before:.2f} % before, {100 * cost.after:.2f} % "
-            f"after, on the {cost.measured_on}"
+            f"after, on the {cost.measured_on} ({held_out})"
         )
     return "\n".join(lines)
 
@@ -111,7 +111,7 @@ def _quantizing(options: Namespace, data: RunData) -> Quantizing | None:
     from pointlora.training.run_data import evenly_spread
 
     calibration = evenly_spread(data.splits.train, options.calibration or 0)
-    measure = Measure(data.metric, data.held_out_name, data.measure)
+    measure = Measure(data.metric, data.held_out_name, data.measure, data.held_out_note)
     return Quantizing(measure, [Sample(*each) for each in calibration], options.force)
 
 

@@ -11,9 +11,9 @@ from pointlora.cli.arguments import Parser, add_plugins
 from pointlora.methods.plugins import load_plugins
 
 DESCRIPTION = """\
-Say what a file or folder is: weights (whose, of what stage, which sizes), an adapter, a run, a recipe, a point cloud,
-a mesh, a data set. Nothing in a file is ever executed. A file that can't be read, or that is none of these, gives one
-line on stderr and exit code 2.
+Say what a file or folder is: weights (whose, of what stage, which sizes), an adapter, an .onnx file of `pointlora
+export`, a run, a recipe, a point cloud, a mesh, a data set. Nothing in a file is ever executed. A file that can't be
+read, or that is none of these, gives one line on stderr and exit code 2.
 
 Without a file it lists the models, tuning methods, data sets and recipes that there are.
 """
@@ -90,7 +90,7 @@ def _described(path: str) -> dict[str, Any]:
 def _shortened(key: str, value: Any) -> Any:
     if key == "bytes":
         return f"{value:,} ({value / 1e6:.2f} MB)"
-    if key in ("classes", "reads_into") and value:
+    if key in ("classes", "parts", "reads_into") and value:
         return f"{len(value)}: {', '.join(map(str, value))}"
     if key in ("bounds", "extent"):
         return _all_digits(value)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pointlora.cli.arguments import Parser, add_plugins, natural_number, positive_integer
 from pointlora.cli.errors import USER_ERROR, report
 from pointlora.errors import AdapterError, ConfigError, DataError
-from pointlora.methods.plugins import load_plugins
 
 if TYPE_CHECKING:
     from pointlora.prediction import Prediction
@@ -50,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
         raise ConfigError("give one of --adapter DIR, --model ONNX and --zero-shot NPZ")
     if given == ["model"]:
         return _run_onnx(options)
+    from pointlora.methods.plugins import load_plugins
+
     load_plugins(options.plugins)
     if given == ["zero_shot"]:
         return _classify(options, _zero_shot(options))

@@ -16,7 +16,7 @@ from typing import Any
 from pointlora.comparison.plan import Cell
 from pointlora.errors import PointLoraError
 from pointlora.parent import end_with_parent
-from pointlora.recipes.runs import TrainRecipe
+from pointlora.recipes.runs import CRITERIA, TrainRecipe
 from pointlora.training.run_folder import RunFolder
 
 Say = Callable[[str], object]
@@ -40,9 +40,12 @@ class Progress:
 
     def ends(self, cell: Cell, results: Mapping[str, Any], before: bool = False) -> None:
         self.done += 1
-        measured = "accuracy" if results["measured_on"] == "test set" else "validation accuracy"
+        figure = CRITERIA[cell.recipe.task][0]
+        measured = figure.replace("_miou", " mIoU")
+        if results["measured_on"] != "test set":
+            measured = f"validation {measured}"
         when = "finished before" if before else f"{results['training_seconds']:.0f} s"
-        self.say(f"{self._count()} {cell.name}: {measured} {100 * results['accuracy']:.2f} %, {when}")
+        self.say(f"{self._count()} {cell.name}: {measured} {100 * results[figure]:.2f} %, {when}")
 
     def _count(self) -> str:
         return f"[{self.done:>{len(str(self.total))}}/{self.total}]"

@@ -3,6 +3,7 @@
 DIR/comparison.yaml         the recipe
 DIR/<label>/search_<n>_…/   runs that choose a setting on the validation split; the test set stays closed
 DIR/<label>/seed_<n>/       runs that are measured on the test set
+DIR/<label>/labels_<k>/…    both kinds with k labels of each class, for learning curves
 DIR/comparison.{json,...}   the table, written by `pointlora.reports.comparison`
 """
 
@@ -39,7 +40,8 @@ class Comparison:
 
     Attributes:
         recipe: of the comparison.
-        runs: those that were measured on the test set, with their results, label after label, seed after seed.
+        runs: those that were measured on the test set, with their results: label after label, the fewest labels of each
+            class first, seed after seed.
         searched: those of the search, with theirs.
     """
 
@@ -53,12 +55,18 @@ class Comparison:
         return f"{self.recipe.model.name} on {self.recipe.data.name}"
 
     def measured_runs(self) -> list[dict[str, Any]]:
-        """Results of the runs that were measured, each with its `label` and the `settings` that were chosen for it."""
-        return [{**results, "label": cell.label, "settings": dict(cell.settings)} for cell, results in self.runs]
+        """Results of the runs that were measured, each with its `label`, `labels_per_class` (a number, `all`, or None
+        without learning curves) and the `settings` that were chosen for it."""
+        return [_named(cell, results) for cell, results in self.runs]
 
     def search_runs(self) -> list[dict[str, Any]]:
         """The same of the runs of the search, with the settings that each tried."""
-        return [{**results, "label": cell.label, "settings": dict(cell.settings)} for cell, results in self.searched]
+        return [_named(cell, results) for cell, results in self.searched]
+
+
+def _named(cell: Cell, results: Mapping[str, Any]) -> dict[str, Any]:
+    named = {"label": cell.label, "labels_per_class": cell.labels, "settings": dict(cell.settings)}
+    return {**results, **named}
 
 
 def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
@@ -78,17 +86,33 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
     recipe = settle_precision(recipe, say)
     check_folder(recipe)
     search = search_cells(recipe)
-    total = len(recipe.methods) * len(recipe.seeds)
-    progress = Progress(len(search) + total, say)
-    progress.say(f"comparing {len(recipe.methods)} methods, {total} runs and {len(search)} to choose settings")
-    # Every method once, as it will be run: what doesn't fit the model or the data fails before hours have gone by.
-    first = {cell.label: cell for cell in reversed(seed_cells(recipe, {})) if not _begun(cell, recipe)}
-    check_cells([first[label] for label in recipe.methods if label in first], recipe.jobs)
+    runs = seed_cells(recipe, {})
+    counts = f" with {len(recipe.labels_per_class)} numbers of labels" * bool(recipe.labels_per_class)
+    progress = Progress(len(search) + len(runs), say)
+    progress.say(
+        f"comparing {len(recipe.methods)} methods{counts}, {len(runs)} runs and {len(search)} to choose settings"
+    )
+    check_cells(first_cells(runs), recipe.jobs)
     write_recipe(recipe)
     searched = finish_cells(search, recipe.jobs, progress)
     runs = seed_cells(recipe, choose(search, searched))
     results = finish_cells(runs, recipe.jobs, progress)
     return Comparison(recipe, list(zip(runs, results, strict=True)), list(zip(search, searched, strict=True)))
+
+
+def first_cells(runs: Sequence[Cell]) -> list[Cell]:
+    """Every method once, as it will be run, and one method with every number of labels, without those that have begun.
+
+    What doesn't fit the model or the data fails before hours have gone by. The fewest labels are the hardest.
+
+    Args:
+        runs: those of `seed_cells`, the fewest labels of a method first.
+    """
+    waiting = [cell for cell in runs if not _begun(cell)]
+    methods = {cell.label: cell for cell in reversed(waiting)}
+    counts = {cell.labels: cell for cell in reversed(waiting)}
+    wanted = [id(cell) for cell in (*methods.values(), *counts.values())]
+    return [cell for cell in waiting if id(cell) in wanted]
 
 
 def settle_precision(recipe: CompareRecipe, say: Say | None = None) -> CompareRecipe:
@@ -109,18 +133,20 @@ def settle_precision(recipe: CompareRecipe, say: Say | None = None) -> CompareRe
 
 
 def choose(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """For each label the settings with the highest mean accuracy on the validation splits; the first of equals."""
+    """For each `Cell.group` the settings with the highest mean figure on the validation splits; the first of equals."""
     tried: dict[str, list[tuple[Mapping[str, Any], list[float]]]] = {}
     for cell, found in zip(cells, results, strict=True):
-        candidates = tried.setdefault(cell.label, [])
+        candidates = tried.setdefault(cell.group, [])
         if not candidates or candidates[-1][0] != cell.settings:
             candidates.append((cell.settings, []))
         candidates[-1][1].append(float(found[f"selection_{cell.recipe.criterion}"]))
-    return {label: max(found, key=lambda one: mean(one[1]))[0] for label, found in tried.items()}
+    return {group: max(found, key=lambda one: mean(one[1]))[0] for group, found in tried.items()}
 
 
 def check_folder(recipe: CompareRecipe) -> None:
-    """A comparison's folder is new, or holds the same one; methods and seeds may be added or left out. Writes nothing.
+    """A comparison's folder is new, or holds the same one. Writes nothing.
+
+    Methods, seeds and numbers of labels may be added or left out.
 
     Raises:
         ConfigError: if it holds a comparison with other settings, or other files.
@@ -168,6 +194,7 @@ def _as_settings(recipe: CompareRecipe, label: str) -> dict[str, Any]:
     return mapping
 
 
-def _begun(cell: Cell, recipe: CompareRecipe) -> bool:
-    folder = Path(recipe.output) / cell.label
+def _begun(cell: Cell) -> bool:
+    """Whether a run of the same method with as many labels has begun."""
+    folder = Path(cell.recipe.output).parent
     return any(path.is_file() for path in folder.glob("*/config.yaml"))

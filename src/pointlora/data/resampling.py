@@ -50,13 +50,33 @@ def plan_for_training(
 
 def plan_for_evaluation(clouds: Sequence[NDArray[np.float32]], num_points: int) -> Resampling:
     """The same of `resample_for_evaluation`."""
-    thinned, limit = [], max(LARGE_CLOUD, num_points)
-    for cloud in clouds:
-        if len(cloud) > limit:
-            keep = np.random.default_rng(0).permutation(len(cloud))[:limit]
-            cloud = cloud[np.sort(keep)]
-        thinned.append(cloud)
+    limit = max(LARGE_CLOUD, num_points)
+    thinned = [cloud[drawn_rows(len(cloud), limit)] if len(cloud) > limit else cloud for cloud in clouds]
     return Resampling(thinned, num_points, None)
+
+
+def drawn_rows(size: int, count: int) -> NDArray[np.int64]:
+    """A random `count` of `size` rows, the same each time, in their order."""
+    return np.sort(np.random.default_rng(0).permutation(size)[:count])
+
+
+def spread_rows(size: int, count: int) -> NDArray[np.int64]:
+    """`count` of `size` rows, evenly spread over their order: what an exported network looks at of a very large cloud,
+    for it has no generator of random numbers.
+    """
+    return np.arange(count, dtype=np.int64) * size // count
+
+
+def with_drawn_spread(cloud: NDArray[np.float32], num_points: int) -> NDArray[np.float32]:
+    """All rows of a cloud, of a very large one in an order in which those of `drawn_rows` stand at `spread_rows`."""
+    limit = max(LARGE_CLOUD, num_points)
+    if len(cloud) <= limit:
+        return cloud
+    drawn, places = (np.zeros(len(cloud), dtype=bool) for _ in range(2))
+    drawn[drawn_rows(len(cloud), limit)] = places[spread_rows(len(cloud), limit)] = True
+    ordered = np.empty_like(cloud)
+    ordered[places], ordered[~places] = cloud[drawn], cloud[~drawn]
+    return ordered
 
 
 def farthest_points(clouds: Sequence[NDArray[np.float32]], num_samples: int) -> list[NDArray[np.float32]]:

@@ -39,7 +39,7 @@ _TENSOR_DATA = (4, 5, 6, 7, 9, 10, 11)
 # Operators of the standard, and onnxruntime's own for quantized numbers. None of them reads a file.
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 _MOST_BYTES = 2**31 - 1  # of any message
-_MOST_FIELDS = 5_000_000
+_MOST_FIELDS = 1_000_000
 _MOST_DIMENSIONS = 16
 _DEEPEST = 64
 # The last entry of the model's metadata: its field 14, with a key in field 1 and a value in field 2.

@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from onnxscript import FLOAT, INT64, opset18, script
 
-from pointlora.torch_private import distance_operator
+from pointlora.data.resampling import LARGE_CLOUD
+from pointlora.export.eigenvectors import eigh
+from pointlora.torch_private import distance_operator, eigenvector_operator
 
 op: Any = opset18
 OPSET = 18
@@ -39,11 +41,16 @@ def _walk_farthest(rows: FLOAT[...], start: INT64[...], more: INT64[...]) -> INT
 
 
 @script(default_opset=opset18)
-def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...]) -> INT64[...]:
-    """Farthest points where there are more than are wanted, else all points, again and again until there are enough."""
+def _evaluation_points(rows: FLOAT[...], start: INT64[...], count: INT64[...], limit: INT64[...]) -> INT64[...]:
+    """Farthest points where there are more than are wanted, else all points, again and again until there are enough.
+
+    Where there are more than `limit`, so many are looked at, evenly spread over their order.
+    """
     available = op.Squeeze(op.Shape(rows, start=2, end=3), [0])
     if available > count:
-        picks = _walk_farthest(rows, start, count - 1)
+        seen = op.Min(available, limit)
+        places = op.Range(0, seen, 1) * available / seen
+        picks = op.Gather(places, _walk_farthest(op.Gather(rows, places, axis=2), start, count - 1))
     else:
         picks = start + op.Unsqueeze(op.Range(0, count, 1) % available, [0])
     return picks
@@ -71,7 +78,7 @@ def farthest_points(points: Any, num_samples: int, starts: Any, lengths: Any = N
 def evaluation_points(points: Any, count: int) -> Any:
     rows = op.Transpose(points, perm=[0, 2, 1])
     start = op.Expand(_int(0), op.Concat(op.Shape(points, start=0, end=1), _ints(1), axis=0))
-    return _evaluation_points(rows, start, _int(count))
+    return _evaluation_points(rows, start, _int(count), _int(max(LARGE_CLOUD, count)))
 
 
 def nearest_points(queries: Any, points: Any, k: int, lengths: Any = None) -> Any:
@@ -124,4 +131,4 @@ def translations() -> dict[Any, Callable[..., Any]]:
         "greedy_order": greedy_order,
     }
     own = {getattr(torch.ops.pointlora, name).default: made for name, made in names.items()}
-    return {**own, distance_operator(): cdist}
+    return {**own, distance_operator(): cdist, eigenvector_operator(): eigh}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.data.features import LIMIT
+from pointlora.data.resampling import LARGE_CLOUD
 from pointlora.data.transforms import TransformConfig
 from pointlora.ops import farthest_point_sampling, gather_points
 from pointlora.ops.compiling import is_traced, is_translated
@@ -13,7 +14,10 @@ from pointlora.ops.sampling import sample_in_a_loop
 
 
 def evaluation_points(points: Tensor, count: int) -> Tensor:
-    """Indices (B, count) of farthest points of (B, N, 3), or where there are no more, of all, again and again."""
+    """Indices (B, count) of farthest points of (B, N, 3), or where there are no more, of all, again and again.
+
+    Of a very large cloud only `LARGE_CLOUD` rows are looked at, see `pointlora.data.resampling.spread_rows`.
+    """
     if is_translated():
         return torch.ops.pointlora.evaluation_points(points, count)
     return _evaluation_points(points, count)
@@ -21,13 +25,16 @@ def evaluation_points(points: Tensor, count: int) -> Tensor:
 
 def _evaluation_points(points: Tensor, count: int) -> Tensor:
     batch, available, _ = points.shape
+    repeated = (torch.arange(count, device=points.device) % available).repeat(batch, 1)
+    if not is_traced() and available <= count:
+        return repeated
+    limit = max(LARGE_CLOUD, count)
+    seen = torch.sym_min(available, limit) if is_traced() else min(available, limit)
+    rows = torch.arange(seen, device=points.device) * available // seen
     if is_traced():
-        repeated = (torch.arange(count, device=points.device) % available).repeat(batch, 1)
-        enough = torch.scalar_tensor(available, device=points.device) > count
-        return torch.where(enough, sample_in_a_loop(points, count, repeated[:, 0]), repeated)
-    if available > count:
-        return farthest_point_sampling(points, count)
-    return (torch.arange(count, device=points.device) % available).repeat(batch, 1)
+        picks = rows[sample_in_a_loop(points[:, rows], count, repeated[:, 0])]
+        return torch.where(torch.scalar_tensor(available, device=points.device) > count, picks, repeated)
+    return rows[farthest_point_sampling(points[:, rows], count)]
 
 
 _whole = torch.library.custom_op(
@@ -46,8 +53,7 @@ def _(points: Tensor, count: int) -> Tensor:
 class Preparation(nn.Module):
     """Raw clouds of any number of points to what a network takes.
 
-    Coordinates and features are scaled in float64, as on the way to training. Of clouds above 65,536 points prediction
-    from files draws a random subset first; here all of them are looked at.
+    Coordinates and features are scaled in float64, as on the way to training.
 
     Args:
         config: of the transform; its augmentations count for nothing.

@@ -38,11 +38,18 @@ class Measure:
         metric: name of the figure.
         measured_on: which clouds it is of.
         of: the figure of a model, from 0 to 1.
+        note: more about these clouds, for people.
     """
 
     metric: str
     measured_on: str
     of: Callable[[nn.Module], float]
+    note: str = ""
+
+    @property
+    def clouds(self) -> str:
+        """Which clouds it is of, with the note."""
+        return f"{self.measured_on} ({self.note})" if self.note else self.measured_on
 
 
 def quantized(model: Any, calibration: Sequence[Inputs] = ()) -> bytes:
@@ -122,9 +129,9 @@ def check_loss(measure: Measure, before: float, after: float, calibrated: bool, 
     loss = 100 * (before - after)
     if loss > MOST_LOSS and not force:
         raise ConfigError(
-            f"nothing is written: int8 costs {loss:.2f} points of {measure.metric} on the {measure.measured_on} "
-            f"({100 * before:.2f} % to {100 * after:.2f} %), and {MOST_LOSS:g} are allowed: try --calibration, "
-            "or --force takes it"
+            f"nothing is written: int8 costs {loss:.2f} points of {measure.metric} ({100 * before:.2f} % to "
+            f"{100 * after:.2f} %) on the {measure.clouds}, and {MOST_LOSS:g} are allowed: try --calibration, or "
+            "--force takes it"
         )
     kind = "static" if calibrated else "dynamic"
     return Quantization(kind, measure.metric, measure.measured_on, before, after)

@@ -38,7 +38,7 @@ class Export:
         path: of it.
         description: what it says of itself.
         difference: largest difference between its logits and torch's, as float32.
-        undecided: clouds that aren't compared, since rounding decides which tokens the network selects.
+        undecided: clouds that aren't compared, since rounding decides what the network looks at.
     """
 
     path: Path

@@ -8,6 +8,7 @@ from typing import Any
 
 from pointlora.errors import DataError, PointLoraError
 
+EXPORTED_SUFFIX = ".onnx"
 WEIGHT_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".tar")
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".dat")
 _HEAD_BYTES = 512
@@ -19,7 +20,8 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Say what a file or folder is; nothing in it is executed.
 
     Args:
-        path: weights, an adapter folder, a run's folder, a cloud or mesh, a data set's file or folder, or a recipe.
+        path: weights, an exported network, an adapter folder, a run's folder, a cloud or mesh, a data set's file or
+            folder, or a recipe.
 
     Returns:
         plain values by name: `kind` first, then what is known about this kind.
@@ -63,6 +65,11 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
 
 
 def _describe_file(path: Path) -> dict[str, Any]:
+    suffix = path.suffix.lower()
+    if suffix == EXPORTED_SUFFIX:  # first: what is below loads torch
+        from pointlora.inspection.exported import describe_exported
+
+        return describe_exported(path)
     from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
     from pointlora.data.files import is_supported
     from pointlora.inspection.adapter import describe_adapter
@@ -70,7 +77,6 @@ def _describe_file(path: Path) -> dict[str, Any]:
     from pointlora.inspection.run import describe_recipe
     from pointlora.inspection.weights import describe_weights
 
-    suffix = path.suffix.lower()
     if path.name in (CONFIG_FILE, WEIGHTS_FILE) and (path.parent / CONFIG_FILE).is_file():
         return describe_adapter(path.parent)
     # Weights and KITTI's scans share a suffix; a scan has no mark of its own.
@@ -97,7 +103,8 @@ def _describe_unknown(path: Path) -> dict[str, Any]:
             return describe_weights(path)
         except PointLoraError:
             pass
-    raise DataError(f"{path}: no weights, adapter, cloud, mesh, data set or recipe that pointlora knows{_looks(path)}")
+    kinds = "weights, adapter, exported network, cloud, mesh, data set or recipe"
+    raise DataError(f"{path}: no {kinds} that pointlora knows{_looks(path)}")
 
 
 def _looks(path: Path) -> str:

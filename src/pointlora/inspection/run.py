@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pointlora.errors import ConfigError, DataError
+from pointlora.recipes.label_counts import LABELS_FOLDER
 from pointlora.recipes.protocols import OUT_OF_FOLD
+from pointlora.recipes.runs import CRITERIA
 
 
 def is_run(folder: Path) -> bool:
@@ -65,15 +67,23 @@ def describe_comparison(folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"kind": "comparison", "folder": str(folder)}
     table = folder / "comparison.json"
     described["finished"] = table.is_file()
-    described |= {key: recipe[key] for key in ("model", "data", "methods", "seeds", "epochs")}
-    described["runs_done"] = len(list(folder.glob("*/seed_*/results.json")))
+    wanted = ("task", "model", "data", "methods", "seeds", "labels_per_class", "epochs")
+    described |= {key: recipe[key] for key in wanted if key in recipe}
+    patterns = ("*/seed_*/results.json", f"*/{LABELS_FOLDER}*/seed_*/results.json")
+    described["runs_done"] = sum(len(list(folder.glob(pattern))) for pattern in patterns)
     if table.is_file():
         try:
             rows = json.loads(table.read_text(encoding="utf-8"))["methods"]
-            described["accuracy"] = {row["label"]: row["accuracy_mean"] for row in rows}
+            figure = CRITERIA[recipe["task"]][0]
+            described[figure] = {_row_name(row): row[f"{figure}_mean"] for row in rows}
         except (ValueError, LookupError, TypeError) as error:
             raise DataError(f"{table}: is damaged, it isn't the table of a comparison") from error
     return described
+
+
+def _row_name(row: dict[str, Any]) -> str:
+    labels = row.get("labels_per_class")
+    return str(row["label"]) if labels is None else f"{row['label']}, labels {labels}"
 
 
 def is_fewshot_folder(folder: Path) -> bool:
@@ -131,13 +141,14 @@ def describe_recipe(path: Path) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{path} isn't a recipe that pointlora can run: {error}") from error
     described: dict[str, Any] = {"kind": "recipe", "file": str(path), "command": f"pointlora {command}"}
-    if command == "train":
+    if command in ("train", "compare"):
         described["task"] = recipe.task
     described["model"] = recipe.model.name
     if command in ("train", "fewshot"):
         described["method"] = method["name"] if foreign else recipe.method["name"]
     if command == "compare":
         described |= {"methods": list(recipe.methods), "seeds": recipe.seeds}
+        described |= {"labels_per_class": recipe.labels_per_class} if recipe.labels_per_class else {}
     if command == "fewshot":
         described |= {key: getattr(recipe, key) for key in ("ways", "shots", "folds")}
     described["data"] = recipe.data.name

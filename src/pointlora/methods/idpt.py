@@ -37,11 +37,16 @@ _RELEASE_KEYS: tuple[tuple[str, str | None], ...] = (
 
 
 @torch.no_grad()
+def patch_distances(patches: Tensor) -> Tensor:
+    """Distances (B, G, G), float32, between patches (B, G, C) in feature space."""
+    features = patches.float()
+    return torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist").float()
+
+
+@torch.no_grad()
 def nearest_patches(patches: Tensor, count: int) -> Tensor:
     """Indices (B, G, count) of the patches (B, G, C) nearest to each in feature space, itself first."""
-    features = patches.float()
-    distances = torch.cdist(features, features, compute_mode="donot_use_mm_for_euclid_dist")
-    return nearest_of(distances.float(), count)
+    return nearest_of(patch_distances(patches), count)
 
 
 class Dgcnn(nn.Module):

@@ -51,14 +51,28 @@ class LoraBranch(BottleneckBranch):
         """The update of the weight, (out, in)."""
         return (self.B.double() @ self.A.double() * self.scaling).to(self.B.dtype)
 
+    def merge_into(self, weight: Tensor) -> None:
+        """Change the layer's weight (out, in), in place, to what layer and branch compute together."""
+        weight += self.delta()
+
+    def take_out_of(self, weight: Tensor) -> None:
+        """Undo `merge_into`, up to rounding."""
+        weight -= self.delta()
+
     def extra_repr(self) -> str:
         return f"rank={self.A.shape[0]}, scaling={self.scaling:g}, merged={self.merged}"
 
 
 def add_lora(
-    model: nn.Module, targets: tuple[str, ...], rank: int, scaling: float, dropout: float, first_block: int = 0
+    model: nn.Module,
+    targets: tuple[str, ...],
+    rank: int,
+    scaling: float,
+    dropout: float,
+    first_block: int = 0,
+    kind: type[LoraBranch] = LoraBranch,
 ) -> list[str]:
-    """Put a LoRA branch beside every linear layer of the blocks whose name ends with one of `targets`.
+    """Put a LoRA branch of a kind beside every linear layer of the blocks whose name ends with one of `targets`.
 
     Blocks before `first_block` get none: a backward pass then ends there, if nothing before it is trained.
 
@@ -79,7 +93,7 @@ def add_lora(
     for name, layer in adapted.items():
         if rank > min(layer.weight.shape):
             raise ConfigError(f"rank {rank} is larger than the width {min(layer.weight.shape)} of {name}")
-        add_branch(model, name, "lora", LoraBranch(layer, rank, scaling, dropout))
+        add_branch(model, name, "lora", kind(layer, rank, scaling, dropout))
     return list(adapted)
 
 
@@ -94,7 +108,7 @@ def merge_lora(model: nn.Module) -> nn.Module:
         AdapterError: no LoRA, or merged already.
     """
     for layer, branch in _lora_layers(model, merged=False):
-        layer.weight += branch.delta()
+        branch.merge_into(layer.weight)
         branch.merged = True
     return model
 
@@ -107,7 +121,7 @@ def unmerge_lora(model: nn.Module) -> nn.Module:
         AdapterError: no LoRA, or not merged.
     """
     for layer, branch in _lora_layers(model, merged=True):
-        layer.weight -= branch.delta()
+        branch.take_out_of(layer.weight)
         branch.merged = False
     return model
 

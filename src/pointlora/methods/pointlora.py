@@ -11,7 +11,9 @@ from torch import nn
 
 from pointlora.errors import PointLoraWarning
 from pointlora.methods.branches import BranchedLinear, add_branch, find_linears
-from pointlora.methods.lora import add_lora
+from pointlora.methods.dora import DoraBranch
+from pointlora.methods.lora import LoraBranch, add_lora
+from pointlora.methods.pissa import PissaBranch
 from pointlora.methods.prompts import PromptBranch, PromptMlp, SharedPrompts
 from pointlora.methods.selection import RandomScorer, TokenScorer, mask_loss, select_tokens
 from pointlora.methods.settings.pointlora import PROMPTED_LAYERS, PointLoraConfig
@@ -82,14 +84,21 @@ class PointLora(Method):
             model.set_readout(linear_readout(model.sizes.depth, 2 if config.readout == "scales" else 1))
         if config.rank:
             depth, targets = len(model.blocks), config.targets or model.attention_layers
-            add_lora(model, targets, config.rank, config.scaling, config.dropout, depth - config.adapted(depth))
+            kind = DoraBranch if config.dora else PissaBranch if config.lora_init == "pissa" else LoraBranch
+            add_lora(model, targets, config.rank, config.scaling, config.dropout, depth - config.adapted(depth), kind)
         for name in prompted:
             mlp = self.prompts_of(int(name.split(".")[1])).layers[name.rsplit(".", 1)[-1]]
             add_branch(model, name, "prompt", PromptBranch(cast(PromptMlp, mlp)))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
         head = ParameterGroup(self._task_parameters(model), self.config.head_lr_factor)
-        groups = [head, ParameterGroup(model.added_parameters())]
+        seconds = {id(module.B) for module in model.modules() if isinstance(module, LoraBranch)}
+        added = model.added_parameters()
+        groups = [
+            head,
+            ParameterGroup([each for each in added if id(each) not in seconds]),
+            ParameterGroup([each for each in added if id(each) in seconds], self.config.b_lr_factor),
+        ]
         return [*groups, ParameterGroup(model.embedding_parameters())] if self.config.train_embedding else groups
 
     def _task_parameters(self, model: Backbone) -> list[nn.Parameter]:
@@ -139,15 +148,20 @@ class PointLora(Method):
         config = self.config
         if not config.rank:
             return {}
+        rank, alpha = config.rank, config.rank if config.alpha is None else config.alpha
+        if config.lora_init == "pissa":  # see `pointlora.adapters.state.to_file`
+            rank = 2 * config.rank
+            alpha = config.scaling * (rank**0.5 if config.rslora else rank)
         targets = [n for n, m in model.named_modules() if isinstance(m, BranchedLinear) and "lora" in m.branches]
         return {
             "peft_type": "LORA",
             "task_type": None,
             "inference_mode": True,
-            "r": config.rank,
-            "lora_alpha": config.rank if config.alpha is None else config.alpha,
+            "r": rank,
+            "lora_alpha": alpha,
             "lora_dropout": config.dropout,
             "use_rslora": config.rslora,
+            "use_dora": config.dora,
             "bias": "none",
             "target_modules": targets,
         }

@@ -21,8 +21,9 @@ Model = TypeVar("Model", bound=nn.Module)
 def apply_method(model: Model, method: MethodConfig | str) -> Model:
     """Put a tuning method into a model, in place, and freeze what it doesn't train.
 
-    Load the backbone's weights before or after; the names of its own parameters don't change. A method that reads other
-    features than the backbone's own makes the head anew: load a tuned head after it.
+    Load the backbone's weights before or after; the names of its own parameters don't change. DoRA and PiSSA start from
+    them: for these load them before. A method that reads other features than the backbone's own makes the head anew:
+    load a tuned head after it.
 
     Args:
         model: from `create_model`, for any task but pre-training.

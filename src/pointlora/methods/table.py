@@ -9,12 +9,12 @@ from typing import Any
 
 from pointlora.errors import ConfigError, reason
 from pointlora.methods.registration import check_method, check_name, check_settings
-from pointlora.methods.settings import dapt, idpt, pointlora, ppt, tuned_parts
+from pointlora.methods.settings import dapt, idpt, pointgst, pointlora, ppt, stag, tuned_parts, vpt_deep
 from pointlora.methods.settings.base import MethodConfig, MethodSpec, Preset, check_kind
 from pointlora.names import unknown_name
 
 # A new method of this library is one more module here.
-_MODULES = (pointlora, tuned_parts, idpt, dapt, ppt)
+_MODULES = (pointlora, tuned_parts, idpt, dapt, ppt, vpt_deep, stag, pointgst)
 _OWN: tuple[MethodSpec, ...] = tuple(module.SPEC for module in _MODULES)
 
 # kind -> what is known of it

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pointlora.data.plain_sampling import farthest_points
-from pointlora.data.resampling import plan_for_evaluation
+from pointlora.data.resampling import with_drawn_spread
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import CheckpointError
 from pointlora.export.description import CLASSIFICATION, SEGMENTATION, ExportDescription
@@ -72,7 +72,7 @@ class OnnxPredictor(OnnxReader, FileClassifier):
         if not self.description.preprocess:
             return super().probabilities(clouds)
         # The file prepares them itself, of any size: each goes alone.
-        raw = [thinned(self.turned(cloud), self.description) for cloud in clouds]
+        raw = [with_drawn_spread(self.turned(cloud), self.description.num_points) for cloud in clouds]
         return np.concatenate([self.run(cloud[None]).probabilities for cloud in raw])
 
     def run(self, points: NDArray[np.float32]) -> ClassifierResult:
@@ -98,7 +98,7 @@ class OnnxPartPredictor(OnnxReader, PartLabeller):
     ) -> tuple[NDArray[np.float32], Iterator[NDArray[np.float32]]]:
         if not self.description.preprocess:
             return super().prepare(points, asked)
-        return thinned(points, self.description), self.blocks(asked)
+        return with_drawn_spread(points, self.description.num_points), self.blocks(asked)
 
     def choose_parts(
         self, seen: NDArray[np.float32], blocks: Iterable[NDArray[np.float32]], category: int
@@ -134,8 +134,3 @@ def described_transform(described: ExportDescription) -> PointTransform:
         features=described.features,
     )
     return PointTransform(config, train=False, farthest=farthest_points)
-
-
-def thinned(cloud: NDArray[np.float32], described: ExportDescription) -> NDArray[np.float32]:
-    """A raw cloud, of a very large one so many points as farthest point sampling starts from without torch too."""
-    return plan_for_evaluation([cloud], described.num_points).clouds[0]

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pointlora.checks import check_integer
+from pointlora.checks import check_choice, check_integer
 from pointlora.errors import ConfigError
 from pointlora.methods.plugins import load_plugins
 from pointlora.names import unknown_name
+from pointlora.recipes.label_counts import check_counted, check_label_counts
 from pointlora.recipes.parts import DataConfig, ModelConfig, OptimizerConfig
-from pointlora.recipes.runs import TrainingConfig
+from pointlora.recipes.runs import TASKS, TrainingConfig
 
 # What a method may have of its own, besides its own settings. Data, seeds and protocol are the same for all.
 OWN_SECTIONS = ("model", "optimizer", "training")
@@ -25,9 +26,10 @@ _FILES = re.compile(r"comparison(\.|$)", re.IGNORECASE)
 
 @dataclass
 class CompareRecipe:
-    """Compare tuning methods on one data set: one run per method and seed.
+    """Compare tuning methods on one data set: one run per method, seed and, for learning curves, number of labels.
 
     Args:
+        task: classification, or part_segmentation (a part for each point of a cloud).
         model: the backbone and its pre-trained weights; methods that train from scratch leave the weights out.
         data: the data set and what is done to it.
         optimizer: AdamW and its schedule.
@@ -35,6 +37,8 @@ class CompareRecipe:
         methods: label -> the method's settings, such as {name: lora, rank: 4}, and what differs for it in
             `optimizer`, `training`, `model` and `search`. Without a name the label is the name.
         seeds: every method runs once per seed.
+        labels_per_class: labels of each class (category) to train on, such as [1, 2, 5, 10, 20, all]: every method runs
+            with each of them and each seed. By default with all.
         reference: label of the method that the others are compared with; by default full, or the first.
         search: setting -> values to try, such as {optimizer.lr: [5e-4, 1e-3]}; each method then takes those that are
             best on the validation split on average over search_seeds. A setting that a method fixes is kept.
@@ -45,12 +49,14 @@ class CompareRecipe:
         plugins: Python files, seen from the current folder, that register tuning methods of your own. They are run.
     """
 
+    task: str = "classification"
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     methods: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    labels_per_class: list[int | str] = field(default_factory=list)
     reference: str | None = None
     search: dict[str, Any] = field(default_factory=dict)
     search_seeds: list[int] = field(default_factory=lambda: [0])
@@ -61,10 +67,12 @@ class CompareRecipe:
 
     def __post_init__(self) -> None:
         load_plugins(self.plugins)
+        check_choice("task", self.task, TASKS)
         self.methods = {label: check_method(label, settings) for label, settings in self.methods.items()}
         _check_distinct(self.methods)
         for name in ("seeds", "search_seeds"):
             _check_seeds(name, getattr(self, name))
+        self._check_labels()
         if self.reference is not None and self.methods and self.reference not in self.methods:
             raise ConfigError(unknown_name("reference", self.reference, self.methods))
         check_search(self.search, "search")
@@ -72,6 +80,14 @@ class CompareRecipe:
             check_integer("search_epochs", self.search_epochs, 1)
         check_integer("jobs", self.jobs, 1, 256)
         self._check_training()
+
+    def _check_labels(self) -> None:
+        self.labels_per_class = counts = check_label_counts(self.labels_per_class)
+        if counts and self.data.labels_per_class is not None:
+            fixed = f"data.labels_per_class {self.data.labels_per_class}"
+            raise ConfigError(f"labels_per_class is {counts}, and {fixed}: give one of them")
+        if counts:
+            check_counted("labels_per_class", counts, self.data.name, self.data.label_fraction)
 
     def _check_training(self) -> None:
         if self.training.protocol != "validation":

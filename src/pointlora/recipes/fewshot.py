@@ -56,6 +56,10 @@ class FewShotRecipe(TrainRecipe):
         check_integer("fold_seed", self.fold_seed, 0, 2**32 - 1)
         if self.data.label_fraction != 1.0:
             raise ConfigError(f"data.label_fraction is {self.data.label_fraction}, but few-shot folds count by shots")
+        if self.data.labels_per_class is not None:
+            raise ConfigError(
+                f"data.labels_per_class is {self.data.labels_per_class}, but few-shot folds count by shots: set shots"
+            )
         if not self.training.measure_test:
             raise ConfigError("training.measure_test is false, but a few-shot evaluation measures on the queries")
         if self.data.name == "fewshot_files" and self.data.options:

@@ -10,6 +10,7 @@ from pointlora.data.feature_names import AUTO, channel_names
 from pointlora.data.ranges import AXES
 from pointlora.errors import ConfigError
 from pointlora.models.readout import Readout
+from pointlora.recipes.label_counts import check_counted
 
 HEAD_INITS = ("random", "probe")
 
@@ -116,6 +117,8 @@ class DataConfig:
         ranges: of the augmentations, for example {scale_low: 0.8, scale_high: 1.25, shift: 0.1}.
         sampling: natural; balanced draws as many clouds of each class an epoch, those of rare ones several times.
         label_fraction: share of the training labels to use, stratified by class.
+        labels_per_class: clouds of each class (category) to train on, drawn by training.seed such that fewer are among
+            more; all of a class that has fewer. A validation split is taken first, and keeps at most as many.
         validation_fraction: share of the training set that chooses the best epoch (protocol validation).
     """
 
@@ -134,6 +137,7 @@ class DataConfig:
     ranges: dict[str, float] = field(default_factory=dict)
     sampling: str = "natural"
     label_fraction: float = 1.0
+    labels_per_class: int | None = None
     validation_fraction: float = 0.1
 
     RANGES = (
@@ -149,8 +153,20 @@ class DataConfig:
         "feature_drop_ratio",
     )
 
+    ELSEWHERE = (
+        "root",
+        "split",
+        "cache",
+        "label_fraction",
+        "labels_per_class",
+        "label_seed",
+        "label_name",
+        "label_column",
+        "features",
+    )
+
     def __post_init__(self) -> None:
-        for key in ("root", "split", "cache", "label_fraction", "label_seed", "label_name", "label_column", "features"):
+        for key in self.ELSEWHERE:
             if key in self.options:
                 raise ConfigError(f"data.options holds {key!r}, which belongs elsewhere: see the settings of data")
         check_labels(self.label_name, self.label_column)
@@ -168,6 +184,9 @@ class DataConfig:
         check_choice("data.sampling", self.sampling, ("natural", "balanced"))
         check_number("data.label_fraction", self.label_fraction, 0, 1, open_low=True)
         check_number("data.validation_fraction", self.validation_fraction, 0, 0.9, open_low=True)
+        if self.labels_per_class is not None:
+            check_integer("data.labels_per_class", self.labels_per_class, 1)
+            check_counted("data.labels_per_class", self.labels_per_class, self.name, self.label_fraction)
 
     @property
     def labels(self) -> dict[str, Any]:

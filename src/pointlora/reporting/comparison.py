@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointlora.recipes.protocols import describe_selection
-from pointlora.reporting.head import data_name, warning_of
+from pointlora.reporting.head import FIGURES, data_name, warning_of
 from pointlora.reporting.showing import printable
 from pointlora.reports.bootstrap import Ends
-from pointlora.reports.page.content import Comparison, ComparisonRow, Fact, Figure, Head, Report
-from pointlora.reports.statistics import student_quantile
+from pointlora.reports.page.content import Comparison, ComparisonRow, Fact, Figure, Head, Report, Task
+from pointlora.reports.statistics import share_interval
 from pointlora.version import __version__
 
 
@@ -25,11 +24,19 @@ def comparison_report(content: Mapping[str, Any], recipe: Mapping[str, Any], com
     """
     methods, runs = content["methods"], content["runs"]
     labels = _share_of_labels(recipe)
-    seeds = [run["seed"] for run in runs if run["label"] == content["reference"]]
-    rows = [_method_row(method, runs, seeds, content["reference"], labels) for method in methods]
+    seeds = list(dict.fromkeys(run["seed"] for run in runs if run["label"] == content["reference"]))
+    counts = list(dict.fromkeys(method.get("labels_per_class") for method in methods))
+    task: Task = content.get("task", "classification")
+    counted_by = "category" if task == "part_segmentation" else "class"
+    figures = FIGURES[task]
+    rows = [_method_row(method, runs, seeds, content["reference"], labels, list(figures)) for method in methods]
     device = any(method.get("peak_device_memory_mib") is not None for method in methods)
     data = recipe.get("data", {})
     several = len(seeds) > 1
+    counted = (
+        f"Labels are those of each {counted_by} to train on; the validation split has at most as many besides, with "
+        "all of them all that it has. Differences are between methods with as many labels. "
+    ) * (counts != [None])
     interval = (
         f"Intervals are 95 % of Student's t over {len(seeds)} seeds; differences are paired by seed. "
         if several
@@ -37,7 +44,7 @@ def comparison_report(content: Mapping[str, Any], recipe: Mapping[str, Any], com
     )
     head = Head(
         title=content["title"],
-        task="classification",
+        task=task,
         data=f"{printable(data_name(data.get('name', ''), data.get('root')))}, {content['measured_on']}",
         backbone=recipe.get("model", {}).get("name", ""),
         protocol=describe_selection(content["selected_on"]),
@@ -45,18 +52,20 @@ def comparison_report(content: Mapping[str, Any], recipe: Mapping[str, Any], com
         command=command,
         memory_of="GPU" if device else "process",
         more=[
-            Fact("methods", f"{len(methods)}"),
+            Fact("methods", f"{len({method['label'] for method in methods})}"),
+            *([Fact(f"labels a {counted_by}", ", ".join(map(str, counts)))] if counts != [None] else []),
             Fact("seeds", ", ".join(map(str, seeds))),
             Fact("reference", str(content["reference"])),
         ],
     )
     comparison = Comparison(
-        figure="overall accuracy",
+        figure=next(iter(figures.values())),
         runs=[f"seed {seed}" for seed in seeds],
         rows=rows,
         reference=content["reference"],
-        columns=("class mean accuracy", "learning rate"),
-        caption=f"Test set. {interval}Best epoch and settings were chosen on the validation split.",
+        columns=(list(figures.values())[1], "learning rate"),
+        counted_by=counted_by,
+        caption=f"Test set. {counted}{interval}Best epoch and settings were chosen on the validation split.",
     )
     return Report("compare", head, comparison=comparison, made_with=f"pointlora {__version__}")
 
@@ -67,14 +76,17 @@ def _method_row(
     seeds: Sequence[int],
     reference: str,
     labels: float | None,
+    figures: Sequence[str],
 ) -> ComparisonRow:
-    own = {run["seed"]: run["accuracy"] for run in runs if run["label"] == method["label"]}
+    first, second, *_ = figures
+    named = (method["label"], method.get("labels_per_class"))
+    own = {run["seed"]: run[first] for run in runs if (run["label"], run.get("labels_per_class")) == named}
     values = [own[seed] for seed in seeds]
-    mean, std = method["accuracy_mean"], method["accuracy_std"]
+    mean, std = method[f"{first}_mean"], method[f"{first}_std"]
     low, high = mean_ends(mean, std, len(values))
     is_reference = method["label"] == reference
     device = method.get("peak_device_memory_mib")
-    spread = "" if method["class_mean_accuracy_std"] is None else f" ± {100 * method['class_mean_accuracy_std']:.2f}"
+    spread = "" if method[f"{second}_std"] is None else f" ± {100 * method[f'{second}_std']:.2f}"
     return ComparisonRow(
         name=method["label"],
         values=values,
@@ -90,7 +102,10 @@ def _method_row(
         seconds=method["training_seconds"],
         memory_mib=method.get("peak_memory_mib") if device is None else device,
         labels=labels,
-        cells=(f"{100 * method['class_mean_accuracy_mean']:.2f}{spread} %", f"{method['lr']:g}"),
+        labels_per_class=method.get("labels_per_class"),
+        labels_a_class=method.get("labels_a_class"),
+        seconds_per_cloud=method.get("seconds_per_cloud"),
+        cells=(f"{100 * method[f'{second}_mean']:.2f}{spread} %", f"{method['lr']:g}"),
     )
 
 
@@ -140,10 +155,7 @@ def fewshot_report(content: Mapping[str, Any], command: str) -> Report:
 
 def mean_ends(mean: float, std: float | None, count: int) -> Ends:
     """The 95 % interval of a mean of shares by Student's t, within [0, 1]; None for a single value."""
-    if std is None or count < 2:
-        return Ends(None, None)
-    half = student_quantile(0.95, count - 1) * std / math.sqrt(count)
-    return Ends(max(mean - half, 0.0), min(mean + half, 1.0))
+    return Ends(*share_interval(mean, std, count))
 
 
 def _share_of_labels(recipe: Mapping[str, Any]) -> float | None:

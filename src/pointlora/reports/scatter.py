@@ -21,7 +21,7 @@ _LINE, _LETTER, _GAP = 0.048, 0.0118, 0.018
 
 @dataclass(frozen=True)
 class LabelledPoint:
-    """A method: `x` trained parameters (above 0), `y` accuracy in percent, `error` its standard deviation."""
+    """A method: `x` trained parameters (above 0), `y` the figure in percent, `error` its standard deviation."""
 
     label: str
     x: float
@@ -44,13 +44,16 @@ class Box(NamedTuple):
         return max(width, 0.0) * max(height, 0.0)
 
 
-def draw_tradeoff(points: Sequence[LabelledPoint], path: str | os.PathLike[str], title: str = "") -> Path:
-    """Write a PNG: accuracy against trained parameters on a logarithmic axis.
+def draw_tradeoff(
+    points: Sequence[LabelledPoint], path: str | os.PathLike[str], title: str = "", figure: str = "accuracy"
+) -> Path:
+    """Write a PNG: accuracy, or another figure, against trained parameters on a logarithmic axis.
 
     Args:
         points: at least one.
         path: where to; its folder is made.
         title: above the picture.
+        figure: what `y` is.
 
     Raises:
         ShapeError: no point, or one without trained parameters.
@@ -58,8 +61,8 @@ def draw_tradeoff(points: Sequence[LabelledPoint], path: str | os.PathLike[str],
     """
     if not points or min(point.x for point in points) <= 0:
         raise ShapeError("a picture of methods needs at least one, each with trained parameters")
-    figure = new_figure(8, 4.8)
-    axes = figure.add_axes((0.09, 0.12, 0.88, 0.79))
+    drawn = new_figure(8, 4.8)
+    axes = drawn.add_axes((0.105, 0.12, 0.865, 0.79))
     x, y, error = (np.array([getattr(point, name) for point in points]) for name in ("x", "y", "error"))
     axes.errorbar(x, y, error, fmt="o", markersize=7, color=COLOR, ecolor=_GRAY, elinewidth=1.2, capsize=3)
     # Room for the labels.
@@ -69,7 +72,7 @@ def draw_tradeoff(points: Sequence[LabelledPoint], path: str | os.PathLike[str],
     axes.set_xscale("log")
     axes.set_xlim(x.min() / wide, x.max() * wide)
     axes.set_ylim(low - margin, high + margin)
-    _decorate(axes, title)
+    _decorate(axes, title, figure)
     to_picture = axes.transAxes.inverted()
 
     def place(values: Any) -> Any:
@@ -91,7 +94,7 @@ def draw_tradeoff(points: Sequence[LabelledPoint], path: str | os.PathLike[str],
             fontsize=9,
             arrowprops={"arrowstyle": "-", "color": _GRAY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4},
         )
-    return save_png(figure, path)
+    return save_png(drawn, path)
 
 
 def place_labels(places: Sequence[tuple[float, float]], labels: Sequence[str], marks: Sequence[Box]) -> list[Box]:
@@ -125,7 +128,7 @@ def short_count(value: float) -> str:
     return f"{value:g}"
 
 
-def _decorate(axes: Any, title: str) -> None:
+def _decorate(axes: Any, title: str, figure: str) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -135,5 +138,5 @@ def _decorate(axes: Any, title: str) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("trained parameters")
-    axes.set_ylabel("accuracy on the test set, %")
+    axes.set_ylabel(f"{figure} on the test set, %")
     axes.set_title(title, fontsize=11)

@@ -51,6 +51,14 @@ def paired_difference(values: Sequence[float], reference: Sequence[float], confi
     return Interval(mean, mean - half, mean + half)
 
 
+def share_interval(mean: float, std: float | None, count: int) -> tuple[float | None, float | None]:
+    """The 95 % interval of a mean of shares by Student's t, within [0, 1]; None for a single value."""
+    if std is None or count < 2:
+        return None, None
+    half = student_quantile(0.95, count - 1) * std / math.sqrt(count)
+    return max(mean - half, 0.0), min(mean + half, 1.0)
+
+
 def student_quantile(confidence: float, freedom: int) -> float:
     """The t with P(|T| < t) = `confidence`, for Student's distribution with `freedom` degrees of freedom.
 

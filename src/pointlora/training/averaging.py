@@ -81,11 +81,12 @@ def interpolated(start: Mapping[str, Tensor], end: Mapping[str, Tensor], factor:
     """A trained state on the way from the start to the end (Wortsman et al., "Robust fine-tuning", CVPR 2022).
 
     LoRA's update B A is scaled by the factor, as is the change of everything else: B starts at zero, and A is that of
-    the end.
+    the end. PiSSA's factors, neither of which starts at zero, go from start to end both.
     """
     found = {}
     for name, value in end.items():
-        kept = name.endswith(".branches.lora.A") or not value.is_floating_point()
+        scaled = name.endswith(".branches.lora.A") and f"{name[:-1]}start_A" not in end
+        kept = scaled or not value.is_floating_point()
         found[name] = value if kept else torch.lerp(start[name], value, factor)
     return found
 

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor, nn
 
 from pointlora.training.base_module import TrainedModule
+from pointlora.training.memory import peak_memory
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.trained_state import trained_state
 
@@ -73,11 +74,18 @@ class History(Callback):
         folder: of the run.
         best: the best epoch's keeper; None where no epoch is chosen.
         lines: print a line an epoch.
+
+    Attributes:
+        rows: a mapping an epoch.
+        before_epochs: seconds that fitting the head took.
+        memory: the highest of processes that were interrupted, as `peak_memory` tells it.
     """
 
     def __init__(self, folder: RunFolder, best: BestEpoch | None, lines: bool = True) -> None:
         self.folder, self.best, self.lines = folder, best, lines
         self.rows: list[dict[str, Any]] = []
+        self.before_epochs, self.memory = 0.0, dict[str, float | None]()
+        self._of_epoch = 0.0
         self._clock = self._begin = self._end = time.perf_counter()
 
     @property
@@ -94,14 +102,16 @@ class History(Callback):
 
     @property
     def seconds(self) -> float:
-        """Time of all epochs, of those before an interruption too."""
-        return float(sum(row["seconds"] for row in self.rows))
+        """Time of fitting the head and of all epochs, of those before an interruption too."""
+        return self.before_epochs + float(sum(row["seconds"] for row in self.rows))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._clock = time.perf_counter()
+        # Lightning goes on within an epoch without a word of its start.
+        self._clock = self._begin = time.perf_counter() - self._of_epoch
+        self._end = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._begin, self._end = time.perf_counter(), 0.0
+        self._begin, self._end = time.perf_counter() - self._of_epoch, 0.0
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if pl_module.device.type == "cuda":  # whose steps may still be running
@@ -113,7 +123,7 @@ class History(Callback):
         losses, steps = pl_module.take_mean_losses()
         row: dict[str, Any] = {"epoch": trainer.current_epoch + 1, "lr": pl_module.epoch_lr, **losses}
         row |= {f"selection_{name}": value for name, value in pl_module.selection.items()}
-        before, self._clock = self._clock, time.perf_counter()
+        before, self._clock, self._of_epoch = self._clock, time.perf_counter(), 0.0
         training = (self._end or self._clock) - self._begin
         row |= {"steps": steps, "seconds": round(self._clock - before, 3), "train_seconds": round(training, 4)}
         self.rows.append(row)
@@ -134,10 +144,15 @@ class History(Callback):
         return "  ".join([*parts, f"{row['seconds']:.1f} s"])
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        seconds = {"epoch": time.perf_counter() - self._clock, "before": self.before_epochs}
+        return {"rows": self.rows, "seconds": seconds, "memory": peak_memory(self.memory)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = state_dict["rows"]
+        # Checkpoints of earlier releases have the rows alone.
+        seconds = state_dict.get("seconds", {})
+        self._of_epoch, self.before_epochs = seconds.get("epoch", 0.0), seconds.get("before", 0.0)
+        self.memory = state_dict.get("memory", {})
 
 
 class LastCheckpoint(Checkpoint):

@@ -21,6 +21,7 @@ from pointlora.recipes.parts import DataConfig
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.training.devices.world import current_world
 from pointlora.training.folds import fold_split
+from pointlora.training.label_counts import counted_labels, counted_selection
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def open_splits(recipe: TrainRecipe) -> Splits:
     selection = test if recipe.training.protocol == "paper" else None
     if recipe.training.protocol == "validation":
         train, selection = train_validation_split(train, data.validation_fraction, seed)
-    elif recipe.training.protocol == "k_fold":
+        selection = counted_selection(selection, data, seed)
+    train = counted_labels(train, data, seed)
+    if recipe.training.protocol == "k_fold":
         train, selection = fold_split(train, recipe.training.folds, recipe.training.fold, seed)
     check_training_split(train)
     check_classes(train)

@@ -23,10 +23,11 @@ from pointlora.training.data import Splits, transform_config
 from pointlora.training.devices.choice import check_device, evaluation_device
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
+from pointlora.training.inference_time import TimedModel
 from pointlora.training.k_fold import best_epochs, held_out_curve, out_of_fold
 from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
-from pointlora.training.run_outputs import summarize, write_outputs
+from pointlora.training.run_outputs import count_clouds, summarize, write_outputs
 from pointlora.training.tasks import Task, get_task
 from pointlora.training.tuning import tune
 
@@ -87,8 +88,15 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
     if not first:
         return {}
     model.to(evaluation_device(recipe.training.accelerator))
-    metrics = task.evaluate(model, splits.reported, transform, recipe.training)
-    results = {**summarize(recipe, metrics, tuned, model, time.perf_counter() - started), **tuned.more, **held}
+    timed = TimedModel(model)
+    metrics = task.evaluate(timed, splits.reported, transform, recipe.training)
+    results = {
+        **summarize(recipe, metrics, tuned, model, time.perf_counter() - started),
+        **count_clouds(splits),
+        "seconds_per_cloud": timed.seconds_per_cloud,
+        **tuned.more,
+        **held,
+    }
     write_outputs(model.cpu(), task, recipe, splits, folder, results)
     return results
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,8 +11,11 @@ import torch
 _MIB = 2**20
 
 
-def peak_memory() -> dict[str, float | None]:
+def peak_memory(earlier: Mapping[str, float | None] | None = None) -> dict[str, float | None]:
     """Highest memory of this process so far, in MiB.
+
+    Args:
+        earlier: what this returned in the processes before an interruption, if it was higher.
 
     Returns:
         `peak_memory_mib`, resident in main memory (None where the system doesn't say), and where CUDA was used
@@ -21,6 +25,9 @@ def peak_memory() -> dict[str, float | None]:
     found = {"peak_memory_mib": None if resident is None else round(resident / _MIB, 1)}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         found["peak_device_memory_mib"] = round(torch.cuda.max_memory_allocated() / _MIB, 1)
+    for name, before in (earlier or {}).items():
+        known = [value for value in (before, found.get(name)) if value is not None]
+        found[name] = max(known, default=None)
     return found
 
 

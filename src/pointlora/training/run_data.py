@@ -42,7 +42,17 @@ class RunData:
     def held_out_name(self) -> str:
         """What they are called."""
         chosen = self.splits.selection
-        return "test set" if chosen is None or chosen.split == "test" else "validation split"
+        if chosen is None or chosen.split == "test":
+            return "test set"
+        return "validation split" if self.recipe.training.fold is None else "held-out fold"
+
+    @property
+    def held_out_note(self) -> str:
+        """How many they are, and why it is these where the epoch was chosen on others or on none."""
+        count = f"{len(self.held_out)} clouds"
+        if self.splits.selection is not None:
+            return count
+        return f"{count}; with the protocol {self.recipe.training.protocol} all others were trained on"
 
     @property
     def metric(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from pointlora.adapters.folder import save_adapter
@@ -27,9 +28,10 @@ def summarize(
     model: nn.Module,
     seconds: float,
 ) -> dict[str, Any]:
-    """The content of results.json; figures are in [0, 1], times in seconds, memory in MiB of this process.
+    """The content of results.json; figures are in [0, 1], times in seconds, memory in MiB.
 
-    With the protocol last there is no figure of selection.
+    Memory and the time of training are those of the whole run, of what came before an interruption too. With the
+    protocol last there is no figure of selection.
     """
     counts, history = count_parameters(model), tuned.history
     return {
@@ -47,8 +49,20 @@ def summarize(
         "seconds_per_step": history.seconds_per_step,
         "median_seconds_per_step": history.median_seconds_per_step,
         "training_seconds": round(history.seconds, 3),
-        **peak_memory(),
+        **peak_memory(history.memory),
         "recipe": to_mapping(recipe),
+    }
+
+
+def count_clouds(splits: Splits) -> dict[str, int]:
+    """What a run learned from: clouds that it trained on, classes (categories) among them, and clouds that chose.
+
+    With the papers' protocol the last are those of the test set.
+    """
+    return {
+        "train_clouds": len(splits.train),
+        "train_classes": int(np.count_nonzero(splits.train.class_counts())),
+        "selection_clouds": 0 if splits.selection is None else len(splits.selection),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -68,7 +69,9 @@ def tune(
         module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
     held = None if run.fold is None else HeldOutAnswers()
     if recipe.probes and not folder.last.exists():
+        begin = time.perf_counter()
         found = start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
+        history.before_epochs = time.perf_counter() - begin
         if held is not None:
             held.steps[0] = found
     more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}

@@ -10,6 +10,7 @@ from pointlora.data.datasets.splits import (
     apportion,
     hashed_choice,
     keep_label_fraction,
+    keep_labels_per_class,
     stratified_choice,
     train_validation_split,
 )
@@ -103,6 +104,27 @@ def test_label_fraction() -> None:
             keep_label_fraction(dataset, fraction)
     with pytest.raises(DataError, match="needs labels"):
         keep_label_fraction(MemoryDataset(clouds(4, 4), [-1] * 4), 0.5)
+
+
+def test_labels_per_class() -> None:
+    dataset = labelled([9, 5, 1])
+    kept = {count: keep_labels_per_class(dataset, count) for count in (1, 2, 5, 100)}
+    assert [found.class_counts().tolist() for found in kept.values()] == [[1, 1, 1], [2, 2, 1], [5, 5, 1], [9, 5, 1]]
+    order = {source: number for number, source in enumerate(dataset.sources)}
+    for count, found in kept.items():
+        places = [order[source] for source in found.sources]
+        assert places == sorted(places)
+        assert set(found.sources) <= set(kept[100].sources)
+        assert list(keep_labels_per_class(dataset, count).sources) == list(found.sources)
+    assert set(kept[1].sources) < set(kept[2].sources) < set(kept[5].sources)
+    # Other classes decide nothing: the labels are the class's own.
+    alone = keep_labels_per_class(dataset.subset(np.flatnonzero(dataset.labels == 0)), 2)
+    assert list(alone.sources) == [kept[2].sources[i] for i in np.flatnonzero(kept[2].labels == 0)]
+    assert list(keep_labels_per_class(dataset, 2, seed=1).sources) != list(kept[2].sources)
+    with pytest.raises(ConfigError, match="labels_per_class is 0"):
+        keep_labels_per_class(dataset, 0)
+    with pytest.raises(DataError, match="needs labels"):
+        keep_labels_per_class(MemoryDataset(clouds(4, 4), [-1] * 4), 1)
 
 
 def test_choice_within_a_class_doesnt_depend_on_other_classes() -> None:

@@ -83,10 +83,10 @@ def test_points_come_in_random_order():
 
 
 def test_kinds_are_told_apart_better_than_by_chance_and_vary_within():
-    train = np.stack([[moments(generate_freeform(k, s, 300)) for s in range(8)] for k in KINDS])
-    test = np.stack([[moments(generate_freeform(k, s, 300)) for s in range(50, 53)] for k in KINDS])
+    train = np.stack([[moments(generate_freeform(k, s, 300)) for s in range(6)] for k in KINDS])
+    test = np.stack([[moments(generate_freeform(k, s, 300)) for s in range(50, 52)] for k in KINDS])
     gaps = ((test[:, :, None] - train.reshape(-1, train.shape[-1])) ** 2).sum(axis=-1)
-    accuracy = float((gaps.argmin(axis=-1) // 8 == np.arange(len(KINDS))[:, None]).mean())
+    accuracy = float((gaps.argmin(axis=-1) // 6 == np.arange(len(KINDS))[:, None]).mean())
     assert 5.0 / len(KINDS) < accuracy < 0.6  # chance is 1 in 47
     assert train.std(axis=1).mean(axis=1).min() > 0.02  # each kind varies
 

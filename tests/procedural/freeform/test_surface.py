@@ -121,3 +121,10 @@ def test_where_nothing_is_left_there_are_points_all_the_same():
     points = carved([box(1, 1, 1)], [box(2, 2, 2)]).sample(np.random.default_rng(0), 300)
     assert points.shape == (300, 3)
     assert np.isfinite(points).all()
+
+
+def test_the_little_that_is_left_is_repeated():
+    """All but a thousandth of a cube's height is cut off."""
+    points = carved([box(1, 1, 1)], [box(30, 30, 30).at(0.0, 0.0, 14.501)]).sample(np.random.default_rng(0), 3000)
+    assert points[:, 2].max() <= -0.499 + 1e-9
+    assert len(np.unique(points, axis=0)) < 3000

@@ -34,5 +34,12 @@ def test_sizes() -> None:
 
 
 def test_times() -> None:
+    assert [plain(formats.short_duration(seconds)) for seconds in (0.00431, 0.0999, 0.9996, 1.234)] == [
+        "4.31 ms",
+        "99.9 ms",
+        "1 s",
+        "1.23 s",
+    ]
+    assert formats.short_duration(None) == "–"
     written = [plain(formats.duration(seconds)) for seconds in (4.24, 59.96, 312.4, 3599.6, 7530)]
     assert written == ["4.2 s", "1 min 00 s", "5 min 12 s", "1 h 00 min", "2 h 06 min"]

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from pointlora.checks import check_number
+from pointlora.checks import check_integer, check_number
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.sampling import sample_generator
 from pointlora.errors import DataError
@@ -111,3 +111,24 @@ def keep_label_fraction(dataset: PointCloudDataset, fraction: float, seed: int =
         raise DataError(f"{dataset.name}: label_fraction={fraction} needs labels, and this data set has none")
     mask = stratified_choice(dataset.labels, fraction, seed, "label fraction", minimum=1)
     return dataset.subset(np.flatnonzero(mask))
+
+
+def keep_labels_per_class(dataset: PointCloudDataset, count: int, seed: int = 0) -> PointCloudDataset:
+    """So many clouds of each class, all of a class that has fewer; fewer of them are always among more of them.
+
+    The draw of a class is a function of the seed and of that class's clouds only. The data set's order is kept.
+
+    Raises:
+        ConfigError: for a count below 1.
+        DataError: if the data set has no labels.
+    """
+    check_integer("labels_per_class", count, 1)
+    if not dataset.labelled:
+        raise DataError(f"{dataset.name}: labels_per_class={count} needs labels, and this data set has none")
+    chosen = [
+        sample_generator(seed, 0, int(label) + 1, "labels per class").permutation(
+            np.flatnonzero(dataset.labels == label)
+        )[:count]
+        for label in np.unique(dataset.labels)
+    ]
+    return dataset.subset(np.sort(np.concatenate(chosen)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pointlora.errors import ConfigError
@@ -12,6 +12,7 @@ MASK_LOSSES = ("release", "polarize", "none")
 SCORERS = ("learned", "random")
 PROMPTS = ("shared", "per_block", "none")
 PROMPT_INITS = ("release", "zero")
+LORA_INITS = ("kaiming", "pissa")
 # A linear layer's input carries the tokens themselves in these two, so that shared prompts make sense there.
 PROMPTED_LAYERS = ("attn.qkv", "attn.proj")
 
@@ -75,6 +76,13 @@ class PointLoraConfig(MethodConfig):
             which starts as a probe, where the model doesn't say otherwise; `scales` has it read a second, coarser
             grouping of the cloud as well, without selected tokens and prompts.
         head_lr_factor: of the learning rate of the head and the class token.
+        dora: DoRA (Liu et al., ICML 2024): what is adapted by the low-rank update is the direction of each row of a
+            weight, whose length is trained beside it.
+        lora_init: `kaiming` starts the low-rank update at zero; `pissa` (Meng et al., NeurIPS 2024) trains the part of
+            each weight with its `rank` largest singular values instead, and the adapter's file holds the change as an
+            update of twice the rank. Weight decay then pulls that part itself to zero: set it to 0, as its authors do.
+        b_lr_factor: of the learning rate of B, the second factor of the low-rank update (LoRA+, Hayou et al., ICML
+            2024, who advise 16).
     """
 
     rank: int = 8
@@ -95,6 +103,9 @@ class PointLoraConfig(MethodConfig):
     train_embedding: bool = True
     readout: str = "published"
     head_lr_factor: float = 1.0
+    dora: bool = False
+    lora_init: str = "kaiming"
+    b_lr_factor: float = 1.0
 
     @property
     def head_init(self) -> str:
@@ -112,16 +123,19 @@ class PointLoraConfig(MethodConfig):
         check(0 <= self.dropout < 1, "dropout", self.dropout, "in [0, 1)")
         check(0 < self.upper_share <= 1, "upper_share", self.upper_share, "in (0, 1]")
         check(self.prompt_dim >= 1, "prompt_dim", self.prompt_dim, "a positive integer")
-        check(self.head_lr_factor > 0, "head_lr_factor", self.head_lr_factor, "positive")
+        for name in ("head_lr_factor", "b_lr_factor"):
+            check(getattr(self, name) > 0, name, getattr(self, name), "positive")
         check(self.mask_loss_weight >= 0, "mask_loss_weight", self.mask_loss_weight, "0 or more")
         for name, allowed in (
             ("scorer", SCORERS),
             ("mask_loss", MASK_LOSSES),
             ("prompts", PROMPTS),
             ("prompt_init", PROMPT_INITS),
+            ("lora_init", LORA_INITS),
             ("readout", READOUTS),
         ):
             check(getattr(self, name) in allowed, name, getattr(self, name), f"one of {', '.join(allowed)}")
+        check(not self.dora or self.lora_init == "kaiming", "lora_init", self.lora_init, "kaiming with dora")
         learned = self.scorer == "learned"
         check(learned or not self.straight_through, "straight_through", True, "false with a random scorer")
 
@@ -159,6 +173,7 @@ def _as_scale(value: Any) -> SelectionScale:
     raise ConfigError(f"scale {value!r} must be [num_groups, group_size, keep] with an optional loss weight")
 
 
+_LORA = PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen")
 SPEC = MethodSpec(
     kind="pointlora",
     settings=PointLoraConfig,
@@ -176,10 +191,12 @@ SPEC = MethodSpec(
             ),
             "LoRA, and a linear head on two scales that starts as the probe: for few labels and for many",
         ),
-        "lora": Preset(
-            PointLoraConfig(scales=(), prompts="none", train_embedding=False, tokenizer_batchnorm="frozen"),
-            "LoRA on qkv and proj, and the head",
+        "lora": Preset(_LORA, "LoRA on qkv and proj, and the head"),
+        "dora": Preset(replace(_LORA, dora=True), "DoRA on qkv and proj, and the head"),
+        "lora-plus": Preset(
+            replace(_LORA, b_lr_factor=16.0), "LoRA+: LoRA whose second factor learns 16 times as fast"
         ),
+        "pissa": Preset(replace(_LORA, lora_init="pissa"), "LoRA of the largest singular values, and the head"),
         "token_selection": Preset(
             PointLoraConfig(rank=0, prompts="none", train_embedding=False), "selected tokens and the head, no LoRA"
         ),

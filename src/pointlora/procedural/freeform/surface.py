@@ -18,17 +18,6 @@ from pointlora.procedural.freeform.solids import Solid
 _ROUNDS = 12
 _MOST_TRIANGLES = 5000
 
-# Corners of the four quarters of a triangle in its own corners, and the whole one.
-_QUARTERS = np.array(
-    [
-        [[1, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5]],
-        [[0.5, 0.5, 0], [0, 1, 0], [0, 0.5, 0.5]],
-        [[0.5, 0, 0.5], [0, 0.5, 0.5], [0, 0, 1]],
-        [[0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]],
-        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-    ]
-)
-
 
 @dataclass(frozen=True)
 class _Group:
@@ -74,11 +63,14 @@ class Surface:
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and the highest (3,) corner, of everything that was added."""
-        corners, added = _corner_rows(self.settled().triangles), np.ones(len(self.triangles), dtype=bool)
-        for group in self.groups:
-            added[group.start : group.stop] = group.owners < len(group.added)
-        corners = corners[:, added].reshape(3, 3, -1)
-        return corners.min(axis=(0, 2)), corners.max(axis=(0, 2))
+        corners = _corner_rows(self.settled().triangles)
+        if self.groups:
+            added = np.ones(len(self.triangles), dtype=bool)
+            for group in self.groups:
+                added[group.start : group.stop] = group.owners < len(group.added)
+            corners = corners[:, added]
+        low, high = corners.min(axis=1), corners.max(axis=1)  # along rows, which is fast
+        return low.reshape(3, 3).min(axis=0), high.reshape(3, 3).max(axis=0)
 
     def moved(self, matrix: np.ndarray, offset: np.ndarray | Sequence[float] = (0.0, 0.0, 0.0)) -> Surface:
         """All points p as matrix p + offset."""
@@ -109,17 +101,14 @@ class Surface:
         return surface
 
     def _quartered(self, which: np.ndarray) -> Surface:
-        pieces = np.where(which, 4, 1)
-        parent = np.repeat(np.arange(len(pieces)), pieces)
-        first = np.concatenate([[0], np.cumsum(pieces)])
-        corners = _QUARTERS[np.where(which[parent], np.arange(len(parent)) - first[parent], 4)]
+        first = np.concatenate([[0], np.cumsum(np.where(which, 4, 1))])
         groups = []
         for group in self.groups:
-            start, stop = int(first[group.start]), int(first[group.stop])
-            own = parent[start:stop] - group.start
-            rest = None if group.rest is None else corners[start:stop] @ group.rest[own]
-            groups.append(replace(group, start=start, stop=stop, rest=rest, owners=group.owners[own]))
-        return Surface(corners @ self.triangles[parent], tuple(groups))
+            own, start, stop = slice(group.start, group.stop), int(first[group.start]), int(first[group.stop])
+            rest = None if group.rest is None else _quarters(group.rest, which[own])
+            owners = np.repeat(group.owners, np.where(which[own], 4, 1))
+            groups.append(replace(group, start=start, stop=stop, rest=rest, owners=owners))
+        return Surface(_quarters(self.triangles, which), tuple(groups))
 
     def sample(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Return (count, 3) float64 points, uniform by area."""
@@ -139,8 +128,10 @@ class Surface:
             if not missing:
                 break
             wanted = int(min(1.3 * missing * wanted / max(found, 1), 8 * count)) + 16
-        else:  # hardly anything is left of the bodies: what has been cut away fills up
-            kept.append(_drawn(corners, cumulative, rng, missing)[0])
+        else:  # hardly anything is left of the bodies: it is repeated, or what has been cut away is shown
+            left = np.concatenate(kept, axis=1)
+            left = left if left.size else _drawn(corners, cumulative, rng, missing)[0]
+            kept.append(left[:, np.arange(missing) % left.shape[1]])
         rows = np.concatenate(kept, axis=1)
         return np.ascontiguousarray((rows if self.rotation is None else self.rotation @ rows).T)
 
@@ -171,6 +162,20 @@ def joined(surfaces: Sequence[Surface]) -> Surface:
         groups += [replace(group, start=group.start + start, stop=group.stop + start) for group in surface.groups]
         start += len(surface.triangles)
     return Surface(np.concatenate([surface.triangles for surface in surfaces]), tuple(groups))
+
+
+def _quarters(triangles: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Triangles (T, 3, 3), the chosen ones cut into four at the middles of their edges, all in the same order."""
+    first = np.cumsum(np.where(which, 4, 1)) - np.where(which, 4, 1)
+    result = np.empty((len(triangles) + 3 * int(which.sum()), 3, 3))
+    result[first[~which]] = triangles[~which]
+    cut, at = triangles[which], first[which]
+    middles = 0.5 * (cut + cut[:, [1, 2, 0]])
+    (a, b, c), (ab, bc, ca) = np.moveaxis(cut, 1, 0), np.moveaxis(middles, 1, 0)
+    for number, corners in enumerate(((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))):
+        for k in range(3):
+            result[at + number, k] = corners[k]
+    return result
 
 
 def _corner_rows(triangles: np.ndarray) -> np.ndarray:

@@ -81,6 +81,10 @@ class ComparisonRow:
             reference itself (difference) or a single pair (ends).
         trained_parameters, adapter_bytes, seconds, memory_mib: means over the runs; None where unknown.
         labels: share of the training labels that it was given; None where unknown.
+        labels_per_class: labels of each class that it was to train on, a number or `all`; None where the comparison has
+            one number only.
+        labels_a_class: mean over the classes of those that there were; None where unknown.
+        seconds_per_cloud: that the finished model takes for a cloud; None where unknown.
         cells: of the table as texts, one for each of `Comparison.columns`.
     """
 
@@ -98,6 +102,9 @@ class ComparisonRow:
     seconds: float | None = None
     memory_mib: float | None = None
     labels: float | None = None
+    labels_per_class: int | str | None = None
+    labels_a_class: float | None = None
+    seconds_per_cloud: float | None = None
     cells: Sequence[str] = ()
 
 
@@ -108,10 +115,11 @@ class Comparison:
     Attributes:
         figure: name of the headline figure, for people.
         runs: name of each run, such as `seed 0`.
-        rows: a method each.
+        rows: a method each; with several numbers of labels a method and a number, the largest last.
         reference: name of the method that others are compared with; empty without one.
         columns: heads of further columns, whose texts are the rows' `cells`.
         caption: how it was measured.
+        counted_by: what labels are counted by: `class` or `category`.
     """
 
     figure: str
@@ -120,6 +128,23 @@ class Comparison:
     reference: str = ""
     columns: Sequence[str] = ()
     caption: str = ""
+    counted_by: str = "class"
+
+    @property
+    def names(self) -> list[str]:
+        """The methods, each once; a method's place says its colour."""
+        return list(dict.fromkeys(row.name for row in self.rows))
+
+    @property
+    def with_most_labels(self) -> Sequence[ComparisonRow]:
+        """A row of each method."""
+        return [row for row in self.rows if row.labels_per_class == self.rows[-1].labels_per_class]
+
+    @property
+    def most_labels(self) -> str:
+        """With how many labels these are, for people; empty where there is one number only."""
+        most = self.rows[-1].labels_per_class if self.rows else None
+        return "" if most is None else "all labels" if most == "all" else f"{most} labels a {self.counted_by}"
 
 
 @dataclass(frozen=True)

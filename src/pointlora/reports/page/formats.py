@@ -46,6 +46,13 @@ def mebibytes(size: float | None) -> str:
     return f"{size:,.0f}{SPACE}MiB" if size < 10_000 else f"{size / 1024:,.1f}{SPACE}GiB"
 
 
+def short_duration(seconds: float | None) -> str:
+    """`4.31 ms`, or seconds from a whole one on; a dash for None."""
+    if seconds is None:
+        return "–"
+    return f"{1000 * seconds:.3g}{SPACE}ms" if seconds < 0.9995 else f"{seconds:.3g}{SPACE}s"
+
+
 def duration(seconds: float | None) -> str:
     """`4.2 s`, `5 min 12 s` or `2 h 05 min`; a dash for None."""
     if seconds is None:

@@ -13,6 +13,7 @@ from pointlora.reports.page.charts.calibration import calibration_chart, verdict
 from pointlora.reports.page.charts.comparison import cost_charts, run_chart
 from pointlora.reports.page.charts.confusion import confusion_view
 from pointlora.reports.page.charts.embedding import map_chart
+from pointlora.reports.page.charts.labels import label_chart
 from pointlora.reports.page.charts.learning import learning_charts
 from pointlora.reports.page.content import Report
 from pointlora.reports.page.payload import payload
@@ -64,6 +65,7 @@ def render(report: Report) -> str:
             map=chart,
             costs=cost_charts(report.comparison) if report.comparison else [],
             runs=run_chart(report.comparison) if report.comparison else None,
+            labels=label_chart(report.comparison) if report.comparison else None,
             data=payload(report, chart),
             styles=styles(),
             scripts=scripts(),
@@ -118,6 +120,6 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "count", "short_count", "megabytes", "mebibytes", "duration"):
+    for name in ("percent", "points", "count", "short_count", "megabytes", "mebibytes", "duration", "short_duration"):
         environment.filters[name] = getattr(formats, name)
     return environment

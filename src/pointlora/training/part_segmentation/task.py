@@ -33,6 +33,7 @@ from pointlora.training.data import (
     train_loader,
 )
 from pointlora.training.folds import fold_split
+from pointlora.training.label_counts import counted_labels, counted_selection
 from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
@@ -149,7 +150,9 @@ def open_part_splits(recipe: TrainRecipe) -> Splits:
             selection = opened("validation", names)
         else:
             train, selection = train_validation_split(train, data.validation_fraction, seed)
-    elif protocol == "k_fold":
+        selection = counted_selection(selection, data, seed)
+    train = counted_labels(train, data, seed)
+    if protocol == "k_fold":
         train, selection = fold_split(train, recipe.training.folds, recipe.training.fold, seed)
     check_training_split(train)
     reported = selection if test is None else test

@@ -55,7 +55,7 @@ def save_bank(path: str | os.PathLike[str], points: np.ndarray, labels: np.ndarr
         parts = [np.ascontiguousarray(labels, dtype="<i2"), np.ascontiguousarray(points, dtype="<f2")]
         sums = []
         for part in parts:
-            view = memoryview(part).cast("B")
+            view = part.data.cast("B")
             file.write(view)
             sums.append(crc32(view))
         header = {

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from pointlora.data.batches import ClassificationLoaderDataset
 from pointlora.data.sampling import Key
-from pointlora.models.two_views import SecondView
+from pointlora.models.two_views import OwnView, SecondView
 from pointlora.training.pretraining.views import second_views
 from pointlora.training.randomness import patch_masks
 
@@ -44,7 +44,7 @@ class PretrainingBatch(NamedTuple):
     labels: Tensor
     index: Tensor  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     mask: Tensor
-    view: SecondView | None
+    view: SecondView | OwnView | None
 
 
 class PretrainingLoaderDataset(Dataset[PretrainingBatch]):

@@ -77,17 +77,18 @@ _COSTS = (
 
 
 def cost_charts(comparison: Comparison) -> list[CostChart]:
-    """Over each cost that is known of all methods and differs between them."""
+    """Over each cost that is known of all methods and differs between them; with several numbers of labels, of the
+    largest."""
     charts = []
     for title, field, write in _COSTS:
-        costs = [getattr(row, field) for row in comparison.rows]
+        costs = [getattr(row, field) for row in comparison.with_most_labels]
         if len(costs) > 1 and all(cost is not None and cost > 0 for cost in costs) and len(set(costs)) > 1:
             charts.append(_cost_chart(comparison, title, costs, write))
     return charts
 
 
 def _cost_chart(comparison: Comparison, title: str, costs: Sequence[float], write: Callable[[float], str]) -> CostChart:
-    rows = comparison.rows
+    rows = comparison.with_most_labels
     ends = [end for row in rows for end in (row.mean, row.low, row.high) if end is not None]
     x = _in_units(log_axis(costs, LEFT, WIDTH - RIGHT, title), title)
     y = share_axis(ends, HEIGHT - BOTTOM, TOP, comparison.figure)
@@ -115,8 +116,8 @@ def _in_units(axis: Axis, title: str) -> Axis:
 
 
 def run_chart(comparison: Comparison) -> RunChart | None:
-    """None if no method has more than one run."""
-    rows = comparison.rows
+    """None if no method has more than one run; with several numbers of labels, of the largest."""
+    rows = comparison.with_most_labels
     if not rows or max(len(row.values) for row in rows) < 2:
         return None
     values = [value for row in rows for value in (*row.values, row.low, row.high) if value is not None]
