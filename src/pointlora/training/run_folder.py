@@ -5,7 +5,7 @@ metrics.csv            a row an epoch
 checkpoints/last.ckpt  what an unfinished run resumes from
 adapter/               the best epoch (fine-tuning)
 model.safetensors      the weights (pre-training)
-out_of_fold.csv        what each training cloud was held to be by a model that had not seen it (protocol k_fold)
+out_of_fold.csv        what a model that had not seen it took each training cloud for (protocol k_fold)
 fold_0/ and so on      the run that held out this fold
 held_out.safetensors   in these, what was found of each held-out cloud after each epoch
 results.json           written last: a folder that has it holds a finished run
