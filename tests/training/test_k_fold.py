@@ -86,7 +86,7 @@ def test_k_fold_chooses_epochs_and_trains_on_all_labels(run, results):
     assert "36 clouds" in run[2]
     assert len(results["held_out_curve"]) == EPOCHS + 1
     assert results["best_epoch"] == best_epochs(results["held_out_curve"])
-    assert 0 < results["best_epoch"]
+    assert results["best_epoch"] > 0
     assert max(results["held_out_curve"]) < 1
     assert results["selected_on"] == "held-out folds of the training set"
     assert results["selection_accuracy"] is None
