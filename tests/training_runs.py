@@ -39,6 +39,19 @@ def tiny_recipe(output: Path, **training: Any) -> dict[str, Any]:
     }
 
 
+def plus_recipe(folder: Path, name: str = "run", **training: Any) -> dict[str, Any]:
+    """Fine-tuning that starts as a probe of weights in the folder, in its subfolder `name`; `training` overrides."""
+    from pointlora.models.create import create_model
+
+    weights = folder / "weights.pth"
+    if not weights.exists():
+        torch.manual_seed(0)
+        torch.save(create_model("point_mae", num_classes=3, **SIZES).state_dict(), weights)
+    recipe = tiny_recipe(folder / name, **training)
+    recipe["model"]["checkpoint"] = str(weights)
+    return recipe | {"method": {"name": "pointlora-plus", "rank": 2}}
+
+
 def tiny_parts(output: Path, **training: Any) -> dict[str, Any]:
     """Part segmentation in 3 epochs of 4 steps; `training` overrides."""
     return tiny_recipe(output, **training) | {"task": "part_segmentation"}

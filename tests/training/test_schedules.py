@@ -1,31 +1,17 @@
-"""Schedules for few labels: steps, patience, averages, interpolation, k folds."""
+"""Schedules for few labels: steps, patience, averages, interpolation."""
 
 import csv
 
 import pytest
 import torch
 
-from pointlora.data.datasets import open_dataset
-from pointlora.errors import ConfigError, DataError
-from pointlora.models.create import create_model
+from pointlora.errors import ConfigError
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainingConfig, TrainRecipe
 from pointlora.training.averaging import best_factor, interpolated
-from pointlora.training.data import fold_split
 from pointlora.training.fit import fine_tune
-from pointlora.training.k_fold import best_epochs, mean_curve
 from pointlora.training.trained_state import load_trained_state, trained_state
-from training_runs import OPTIONS, SIZES, differences, run_process, tiny_recipe
-
-
-def plus_recipe(tmp_path, name="run", **training):
-    weights = tmp_path / "weights.pth"
-    if not weights.exists():
-        torch.manual_seed(0)
-        torch.save(create_model("point_mae", num_classes=3, **SIZES).state_dict(), weights)
-    recipe = tiny_recipe(tmp_path / name, **training)
-    recipe["model"]["checkpoint"] = str(weights)
-    return recipe | {"method": {"name": "pointlora-plus", "rank": 2}}
+from training_runs import differences, plus_recipe, run_process, tiny_recipe
 
 
 def train(recipe):
@@ -104,46 +90,6 @@ def test_the_best_factor_is_kept_and_the_furthest_of_equals():
     assert best_factor(model, start, end, measure) == (0.5, 0.6)
     torch.testing.assert_close(model.weight.detach(), start["weight"] + 0.5)
     load_trained_state(model, start)
-
-
-def test_curves_of_folds_are_joined():
-    curve = mean_curve([[None, 0.5, 0.7], [None, 0.6]], [10, 30])
-    assert curve[0] is None
-    assert curve[1:] == pytest.approx([0.575, 0.625])
-    assert best_epochs(curve) == 2
-    assert best_epochs([0.5, 0.5, 0.4]) == 0
-
-
-def test_each_cloud_is_held_out_once_and_classes_are_spread():
-    data = open_dataset("procedural", None, "train", **OPTIONS)
-    held = [fold_split(data, 4, fold, seed=1)[1] for fold in range(4)]
-    assert sorted(index for part in held for index in part.indices) == list(range(36))
-    assert all(sorted(part.labels.tolist()) == [0] * 3 + [1] * 3 + [2] * 3 for part in held)
-    assert fold_split(data, 4, None, seed=1) == (data, None)
-    with pytest.raises(DataError, match="36 clouds can't be cut into 40 folds"):
-        fold_split(data, 40, 0, seed=1)
-
-
-def test_k_fold_chooses_epochs_and_trains_on_all_labels(tmp_path, capsys):
-    results = train(plus_recipe(tmp_path, protocol="k_fold", folds=3, epochs=2))
-    said = capsys.readouterr().err
-    assert "24 clouds" in said
-    assert "36 clouds" in said
-    assert len(results["held_out_curve"]) == 3
-    assert results["best_epoch"] == best_epochs(results["held_out_curve"])
-    assert results["selected_on"] == "held-out folds of the training set"
-    assert results["selection_accuracy"] is None
-    assert results["count"] == 12
-
-
-@pytest.mark.slow
-def test_k_fold_killed_ends_alike(tmp_path):
-    whole, killed = (plus_recipe(tmp_path, name, protocol="k_fold", folds=2, epochs=2) for name in ("whole", "killed"))
-    assert run_process(whole) == 0
-    assert run_process(killed, kill_at=3) == -9
-    assert run_process(killed) == 0
-    results = [(tmp_path / name / "adapter/adapter_model.safetensors").read_bytes() for name in ("whole", "killed")]
-    assert results[0] == results[1]
 
 
 def test_plus_killed_with_everything_on_ends_alike(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from pointlora.errors import ConfigError, DataError
 from pointlora.recipes.label_counts import LABELS_FOLDER
+from pointlora.recipes.protocols import OUT_OF_FOLD
 from pointlora.recipes.runs import CRITERIA
 
 
@@ -39,6 +40,7 @@ def describe_run(folder: Path) -> dict[str, Any]:
             "class_miou",
             "measured_on",
             "selected_on",
+            *OUT_OF_FOLD,
             "train_loss",
             "seconds",
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pointlora.recipes.protocols import PROTOCOLS, describe_selection
+from pointlora.recipes.protocols import PROTOCOLS, describe_protocol
 from pointlora.reporting.showing import printable
 from pointlora.reports.bootstrap import Ends, classifier_intervals
 from pointlora.reports.page.content import (
@@ -67,7 +67,7 @@ def head_of_run(results: Mapping[str, Any], command: str, intervals: Mapping[str
         data=f"{what}, {results['measured_on']}",
         method=method,
         backbone=recipe["model"]["name"],
-        protocol=describe_selection(results["selected_on"]),
+        protocol=describe_protocol(results),
         warning=warning_of(results["selected_on"]),
         figures=figures_of(results, task, intervals),
         probe=_probe(results),

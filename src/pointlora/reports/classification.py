@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointlora.reports.tables import csv_text
@@ -37,3 +37,18 @@ def confusion_csv(figures: Mapping[str, Any]) -> str:
     names = figures["class_names"]
     rows = ([name, *row] for name, row in zip(names, figures["confusion_matrix"], strict=True))
     return csv_text(["true \\ predicted", *names], rows)
+
+
+def predictions_csv(
+    sources: Sequence[str],
+    truth: Sequence[int],
+    predicted: Sequence[int],
+    probabilities: Sequence[float],
+    class_names: Sequence[str],
+) -> str:
+    """Predictions as CSV text: a row a cloud, with its class, the predicted one and the probability of that."""
+    rows = (
+        [source, class_names[true], class_names[found], f"{probability:.6f}"]
+        for source, true, found, probability in zip(sources, truth, predicted, probabilities, strict=True)
+    )
+    return csv_text(["cloud", "true", "predicted", "probability"], rows)

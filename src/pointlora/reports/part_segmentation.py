@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pointlora.reports.tables import csv_text
@@ -35,6 +35,12 @@ def part_csv(figures: Mapping[str, Any]) -> str:
         for part, iou in parts.items()
     )
     return csv_text(["category", "part", "iou", "shapes"], rows)
+
+
+def cloud_csv(sources: Sequence[str], categories: Sequence[str], mious: Sequence[float]) -> str:
+    """CSV text: a row a cloud with its category and its instance mIoU."""
+    rows = ([*names, f"{miou:.6f}"] for *names, miou in zip(sources, categories, mious, strict=True))
+    return csv_text(["cloud", "category", "instance_miou"], rows)
 
 
 def _short(part: str, category: str) -> str:

@@ -30,6 +30,7 @@ class TrainedModule(LightningModule):
     Attributes:
         auxiliary_weight: weight of the tuning method's own loss.
         selection: figures of the selection split after the last epoch, in [0, 1].
+        answers: what was found of each of its clouds then, in its order: name -> (n,) on the CPU.
         recalibration: of the running statistics, before the selection split is measured; None for none.
     """
 
@@ -42,6 +43,7 @@ class TrainedModule(LightningModule):
         self.loss_sums: dict[str, Tensor] = {}
         self.loss_count = 0
         self.selection: dict[str, float] = {}
+        self.answers: dict[str, Tensor] = {}
         self.recalibration: Recalibration | None = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

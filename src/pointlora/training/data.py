@@ -15,12 +15,12 @@ from pointlora.data.feature_names import AUTO, channel_names
 from pointlora.data.features import FeatureScaling, fit_scaling
 from pointlora.data.loading import ClassificationLoaderDataset, PointLoader, make_loader
 from pointlora.data.notices import say
-from pointlora.data.sampling import sample_generator
 from pointlora.data.transforms import PointTransform, TransformConfig
 from pointlora.errors import ConfigError, DataError
 from pointlora.recipes.parts import DataConfig
 from pointlora.recipes.runs import RunConfig, TrainRecipe
 from pointlora.training.devices.world import current_world
+from pointlora.training.folds import fold_split
 from pointlora.training.label_counts import counted_labels, counted_selection
 
 
@@ -119,29 +119,6 @@ def find_features(data: DataConfig, open_training: Callable[[], PointCloudDatase
     shown = f"features are {', '.join(names)}" if names else "no colour, normal, intensity or return in all of them"
     say(f"{data.root or data.name}: {shown} ({len(dataset)} training clouds)")
     return names
-
-
-def fold_split(
-    train: PointCloudDataset, folds: int, fold: int | None, seed: int
-) -> tuple[PointCloudDataset, PointCloudDataset | None]:
-    """A training set without one of its folds, and the fold; all of it and nothing without a `fold`.
-
-    Folds are a function of the seed, and have equal parts of each class.
-
-    Raises:
-        DataError: if there are fewer clouds than folds.
-    """
-    if len(train) < folds:
-        raise DataError(
-            f"data set {train.name}: {len(train)} clouds can't be cut into {folds} folds: set training.folds"
-        )
-    if fold is None:
-        return train, None
-    order = sample_generator(seed, 0, 0, "folds").permutation(len(train))
-    order = order[np.argsort(train.labels[order], kind="stable")]
-    held = np.zeros(len(train), dtype=bool)
-    held[order[fold::folds]] = True
-    return train.subset(np.flatnonzero(~held), "train"), train.subset(np.flatnonzero(held), "validation")
 
 
 def check_training_split(train: PointCloudDataset) -> None:

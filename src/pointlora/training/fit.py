@@ -24,7 +24,7 @@ from pointlora.training.devices.choice import check_device, evaluation_device
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.inference_time import TimedModel
-from pointlora.training.k_fold import best_epochs, held_out_curve
+from pointlora.training.k_fold import best_epochs, held_out_curve, out_of_fold
 from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.run_outputs import count_clouds, summarize, write_outputs
@@ -78,10 +78,12 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
     )
     if first:
         say_imbalance(recipe, splits.train)
-    epochs = None
+    epochs, held = None, {}
     if recipe.training.protocol == "k_fold" and recipe.training.fold is None:
         curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights))
         epochs = best_epochs(curve)
+        answers = out_of_fold(recipe, splits.train, epochs)
+        held = {"held_out_curve": curve, **task.write_out_of_fold(folder, splits.train, answers)}
     tuned = tune(recipe, task, splits, transform, model, folder, epochs)
     if not first:
         return {}
@@ -93,9 +95,8 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         **count_clouds(splits),
         "seconds_per_cloud": timed.seconds_per_cloud,
         **tuned.more,
+        **held,
     }
-    if epochs is not None:
-        results["held_out_curve"] = curve
     write_outputs(model.cpu(), task, recipe, splits, folder, results)
     return results
 

@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from pointlora.data.datasets import PointCloudDataset
 from pointlora.recipes.runs import TrainRecipe
+from pointlora.training.folds import fold_members
+from pointlora.training.held_out import read_answers
 from pointlora.training.run_folder import RunFolder
 
 
@@ -22,7 +28,7 @@ def held_out_curve(recipe: TrainRecipe, train: Callable[[TrainRecipe], dict[str,
     curves, sizes = [], []
     for number in range(recipe.training.folds):
         training = replace(recipe.training, fold=number, measure_test=False)
-        fold = replace(recipe, training=training, output=str(Path(recipe.output) / f"fold_{number}"))
+        fold = replace(recipe, training=training, output=str(_path(recipe, number)))
         folder = RunFolder(fold)
         results = folder.finished() or train(fold)
         folder.last.unlink(missing_ok=True)
@@ -46,6 +52,33 @@ def best_epochs(curve: Sequence[float | None]) -> int:
     """After how many epochs a curve is highest, 0 for its start; the first of equals."""
     known = {number: value for number, value in enumerate(curve) if value is not None}
     return max(known, key=lambda number: (known[number], -number))
+
+
+def out_of_fold(recipe: TrainRecipe, train: PointCloudDataset, epochs: int) -> dict[str, Tensor]:
+    """What was found of each training cloud by the model that had not seen it, after so many epochs.
+
+    Args:
+        recipe: of the whole run, whose folds are finished.
+        train: all training clouds.
+        epochs: 0 for the start; a fold that ended early gives what it found last.
+
+    Returns:
+        name -> (n,), as `TrainedModule.answers`.
+
+    Raises:
+        ConfigError: if a fold has left no answers.
+    """
+    joined: dict[str, Tensor] = {}
+    for number in range(recipe.training.folds):
+        members = torch.from_numpy(fold_members(train, recipe.training.folds, number, recipe.training.seed))
+        path = RunFolder(replace(recipe, output=str(_path(recipe, number)))).held_out
+        for name, values in read_answers(path, epochs, len(members)).items():
+            joined.setdefault(name, values.new_empty(len(train)))[members] = values
+    return joined
+
+
+def _path(recipe: TrainRecipe, fold: int) -> Path:
+    return Path(recipe.output) / f"fold_{fold}"
 
 
 def _history(path: Path, column: str) -> list[float]:

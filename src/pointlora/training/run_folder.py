@@ -5,6 +5,9 @@ metrics.csv            a row an epoch
 checkpoints/last.ckpt  what an unfinished run resumes from
 adapter/               the best epoch (fine-tuning)
 model.safetensors      the weights (pre-training)
+out_of_fold.csv        what a model that had not seen it took each training cloud for (protocol k_fold)
+fold_0/ and so on      the run that held out this fold
+held_out.safetensors   in these, what was found of each held-out cloud after each epoch
 results.json           written last: a folder that has it holds a finished run
 """
 
@@ -33,6 +36,10 @@ FREE_TO_CHANGE = (
 )
 
 
+# A row a training cloud (protocol k_fold).
+OUT_OF_FOLD = "out_of_fold.csv"
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -51,6 +58,7 @@ class RunFolder:
         self.results = self.path / "results.json"
         self.last = self.path / "checkpoints" / "last.ckpt"
         self.adapter = self.path / "adapter"
+        self.held_out = self.path / "held_out.safetensors"
         self.weights = self.path / "model.safetensors"
 
     def check(self, resume: bool = False) -> bool:

@@ -12,7 +12,7 @@ from pointlora.adapters.folder_config import CONFIG_FILE, WEIGHTS_FILE
 from pointlora.data.density import usual_density
 from pointlora.models.parameters import count_parameters, head_parameters
 from pointlora.recipes.files import to_mapping
-from pointlora.recipes.protocols import MEASURED_ON, PROTOCOLS, describe_selection
+from pointlora.recipes.protocols import MEASURED_ON, PROTOCOLS, describe_protocol
 from pointlora.recipes.runs import TrainRecipe
 from pointlora.training.data import Splits, transform_config
 from pointlora.training.memory import peak_memory
@@ -102,5 +102,5 @@ def preprocessing(recipe: TrainRecipe, splits: Splits) -> dict[str, Any]:
 def results_table(results: dict[str, Any]) -> str:
     """The table that ends a run, with the protocol in its caption."""
     task = get_task(results["recipe"]["task"])
-    where = f"on the {results['measured_on']}; {describe_selection(results['selected_on'])}"
+    where = f"on the {results['measured_on']}; {describe_protocol(results)}"
     return task.table(results, where)

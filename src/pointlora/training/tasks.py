@@ -89,10 +89,16 @@ class Task(ABC):
         """This process's part of training clouds in random order, without augmentation."""
 
     @abstractmethod
+    def evaluate_each(
+        self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
+    ) -> tuple[Metrics, dict[str, Tensor]]:
+        """The figures of a trained model, and of each cloud what `TrainedModule.answers` holds."""
+
     def evaluate(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
     ) -> Metrics:
         """The figures of a trained model."""
+        return self.evaluate_each(model, dataset, transform, run)[0]
 
     @abstractmethod
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
@@ -101,6 +107,12 @@ class Task(ABC):
     @abstractmethod
     def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
         """Files of figures beside results.json."""
+
+    @abstractmethod
+    def write_out_of_fold(
+        self, folder: RunFolder, train: PointCloudDataset, answers: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        """out_of_fold.csv, a row a training cloud in their order, from what was answered for each; its figures."""
 
     @abstractmethod
     def table(self, results: Mapping[str, Any], where: str) -> str:

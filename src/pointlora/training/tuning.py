@@ -19,6 +19,7 @@ from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.head_fitting import fit_head
+from pointlora.training.held_out import HeldOutAnswers
 from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
@@ -66,13 +67,16 @@ def tune(
     module = task.make_module(model, recipe, splits)
     if run.recalibrates:
         module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
+    held = None if run.fold is None else HeldOutAnswers()
     if recipe.probes and not folder.last.exists():
         begin = time.perf_counter()
-        start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
+        found = start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
         history.before_epochs = time.perf_counter() - begin
+        if held is not None:
+            held.steps[0] = found
     more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
     start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
-    callbacks = [best, history, start, MovingAverage(run.ema) if run.ema else None]
+    callbacks = [best, history, start, held, MovingAverage(run.ema) if run.ema else None]
     most = run.epochs if model.method.trains else 0
     wanted = most if epochs is None else min(epochs, most)
     if wanted:
@@ -80,6 +84,8 @@ def tune(
         seconds = run_training(module, *loaders, folder, run, recipe.optimizer, present, wanted)
         if run.compile:
             more["compile_seconds"] = round(seconds, 3)
+    if held is not None:
+        held.write(folder.held_out)
     if best is None:
         return Tuned(history, most, wanted, None, more)
     if not current_world().first:
@@ -134,14 +140,20 @@ def start_as_probe(
     transform: TransformConfig,
     best: BestEpoch | None,
     class_weights: Tensor | None = None,
-) -> None:
-    """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe."""
+) -> dict[str, Tensor]:
+    """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe.
+
+    Returns:
+        what it answers for each cloud of the selection split; nothing without one.
+    """
     run = recipe.training
     model.to(evaluation_device(run.accelerator))
     loaders = task.probe_loaders(splits, transform, run)
     fitted = fit_head(model, *loaders, seed=run.seed, class_weights=class_weights)
     found = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
     current_world().say(f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{found}")
-    if best is not None and splits.selection is not None:
-        figures = task.evaluate(model, splits.selection, transform, run).as_dict()
-        best.offer(figures[recipe.criterion], -1, model)
+    if best is None or splits.selection is None:
+        return {}
+    figures, answers = task.evaluate_each(model, splits.selection, transform, run)
+    best.offer(figures.as_dict()[recipe.criterion], -1, model)
+    return answers

@@ -49,7 +49,7 @@ class ClassificationModule(TrainedModule):
         self.generation_weight = float(getattr(model, "generation_weight", 0.0))
         alone = current_world().size == 1 and not (run.compile or run.gradient_checkpointing)
         self.step_model = GraphedClassifier(model, run.cuda_graphs and alone, run.precision == "bf16")
-        self._found: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._found: list[tuple[Tensor, ...]] = []
 
     def training_step(self, batch: ClassificationBatch, batch_idx: int) -> Tensor:
         logits, auxiliary_loss, generation_loss = self.step_model(batch.points)
@@ -67,10 +67,13 @@ class ClassificationModule(TrainedModule):
         self._found = []
 
     def validation_step(self, batch: ClassificationBatch, batch_idx: int) -> None:
-        self._found.append((batch.index, batch.labels, self.model(batch.points).logits.argmax(-1)))
+        logits = self.model(batch.points).logits
+        predicted = logits.argmax(-1)
+        probability = logits.double().softmax(-1).gather(1, predicted[:, None])[:, 0]
+        self._found.append((batch.index, batch.labels, predicted, probability))
 
     def on_validation_epoch_end(self) -> None:
-        index, labels, predictions = (torch.cat(parts) for parts in zip(*self._found, strict=True))
-        truth, predicted = gather_samples(index, labels, predictions)
+        truth, predicted, probability = gather_samples(*map(torch.cat, zip(*self._found, strict=True)))
         metrics = metrics_from(truth.numpy(), predicted.numpy(), self.class_names)
         self.selection = {"accuracy": metrics.accuracy, "class_mean_accuracy": metrics.class_mean_accuracy}
+        self.answers = {"predicted": predicted, "probability": probability}

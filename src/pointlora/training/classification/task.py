@@ -14,15 +14,15 @@ from pointlora.data.loading import PointLoader, make_loader
 from pointlora.data.transforms import TransformConfig
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.runs import RunConfig, TrainRecipe
-from pointlora.reports.classification import confusion_csv, metrics_table
-from pointlora.training.classification.evaluation import evaluate
-from pointlora.training.classification.metrics import ClassificationMetrics
+from pointlora.reports.classification import confusion_csv, metrics_table, predictions_csv
+from pointlora.training.classification.evaluation import voted
+from pointlora.training.classification.metrics import ClassificationMetrics, metrics_from
 from pointlora.training.classification.module import ClassificationModule
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, probe_loaders, train_loader
 from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_classifier
-from pointlora.training.run_folder import RunFolder
+from pointlora.training.run_folder import OUT_OF_FOLD, RunFolder
 from pointlora.training.tasks import Task
 
 
@@ -66,16 +66,33 @@ class Classification(Task):
     def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
         return train_loader(splits.train, transform, run, augmented=False)
 
-    def evaluate(
+    def evaluate_each(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
-    ) -> ClassificationMetrics:
-        return evaluate(model, dataset, transform, batch_size=run.batch_size, workers=run.workers)
+    ) -> tuple[ClassificationMetrics, dict[str, Tensor]]:
+        chances = voted(model, dataset, transform, batch_size=run.batch_size, workers=run.workers)
+        predicted = chances.argmax(1)
+        answers = {"predicted": predicted, "probability": chances.gather(1, predicted[:, None])[:, 0]}
+        return metrics_from(dataset.labels, predicted.numpy(), dataset.class_names), answers
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"class_names": splits.train.class_names}
 
     def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
         write_text_atomically(folder.path / "confusion_matrix.csv", confusion_csv(results))
+
+    def write_out_of_fold(
+        self, folder: RunFolder, train: PointCloudDataset, answers: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        predicted = answers["predicted"].numpy()
+        text = predictions_csv(
+            train.sources, train.labels.tolist(), predicted.tolist(), answers["probability"].tolist(), train.class_names
+        )
+        write_text_atomically(folder.path / OUT_OF_FOLD, text)
+        figures = metrics_from(train.labels, predicted, train.class_names)
+        return {
+            "out_of_fold_accuracy": figures.accuracy,
+            "out_of_fold_class_mean_accuracy": figures.class_mean_accuracy,
+        }
 
     def table(self, results: Mapping[str, Any], where: str) -> str:
         return metrics_table(results, f"accuracy {where}")

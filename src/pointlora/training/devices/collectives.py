@@ -25,12 +25,12 @@ def gather_samples(index: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
 
     Args:
         index: (m,) int64, the samples of this process, equally many in each; some may occur more than once.
-        values: (m,) int64 each.
+        values: (m,) int64 or float64 each.
 
     Returns:
         the values, (n,) each, on the CPU.
     """
-    rows = torch.stack([index, *values])
+    rows = torch.stack([index, *(value.view(torch.int64) for value in values)])
     if several_processes():
         parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
         distributed.all_gather(parts, rows)
@@ -40,4 +40,4 @@ def gather_samples(index: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
     rows = rows[:, order]
     new = torch.ones(rows.shape[1], dtype=torch.bool)
     new[1:] = rows[0, 1:] != rows[0, :-1]
-    return tuple(row[new] for row in rows[1:])
+    return tuple(row[new].view(value.dtype) for row, value in zip(rows[1:], values, strict=True))

@@ -23,23 +23,23 @@ from pointlora.data.transforms import TransformConfig
 from pointlora.errors import DataError
 from pointlora.models.backbone import Backbone
 from pointlora.recipes.runs import RunConfig, TrainRecipe
-from pointlora.reports.part_segmentation import part_csv, part_table
+from pointlora.reports.part_segmentation import cloud_csv, part_csv, part_table
 from pointlora.training.data import (
     Splits,
     check_training_split,
     evaluation_loader,
     find_features,
-    fold_split,
     probe_loaders,
     train_loader,
 )
+from pointlora.training.folds import fold_split
 from pointlora.training.label_counts import counted_labels, counted_selection
 from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
 from pointlora.training.part_segmentation.module import PartModule
-from pointlora.training.run_folder import RunFolder
+from pointlora.training.run_folder import OUT_OF_FOLD, RunFolder
 from pointlora.training.tasks import Task
 
 # Clouds that are looked at to know how often each part occurs.
@@ -89,16 +89,26 @@ class PartSegmentation(Task):
     def recalibration_loader(self, splits: Splits, transform: TransformConfig, run: RunConfig) -> PointLoader:
         return train_loader(splits.train, transform, run, _make_seen_loader, augmented=False)
 
-    def evaluate(
+    def evaluate_each(
         self, model: nn.Module, dataset: PointCloudDataset, transform: TransformConfig, run: RunConfig
-    ) -> PartMetrics:
-        return evaluate_parts(model, _parts(dataset), transform, batch_size=run.batch_size, workers=run.workers)
+    ) -> tuple[PartMetrics, dict[str, Tensor]]:
+        parts = _parts(dataset)
+        figures = evaluate_parts(model, parts, transform, batch_size=run.batch_size, workers=run.workers)
+        return figures, {"instance_miou": torch.from_numpy(figures.shape_ious)}
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"parts": _parts(splits.train).space.as_dict()}
 
     def write_tables(self, folder: RunFolder, results: Mapping[str, Any]) -> None:
         write_text_atomically(folder.path / "part_iou.csv", part_csv(results))
+
+    def write_out_of_fold(
+        self, folder: RunFolder, train: PointCloudDataset, answers: Mapping[str, Tensor]
+    ) -> dict[str, Any]:
+        mious = answers["instance_miou"].tolist()
+        text = cloud_csv(train.sources, [train.class_names[label] for label in train.labels], mious)
+        write_text_atomically(folder.path / OUT_OF_FOLD, text)
+        return {"out_of_fold_instance_miou": float(np.mean(mious))}
 
     def table(self, results: Mapping[str, Any], where: str) -> str:
         return part_table(results, f"parts, every point labelled, {where}")
