@@ -43,7 +43,7 @@ def test_evaluation_equals_the_release(name):
     assert output.auxiliary_loss.item() == pytest.approx(golden["mask_loss"].item(), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["pointlora_small", "pointlora_full"])
+@pytest.mark.parametrize("name", ["pointlora_small", pytest.param("pointlora_full", marks=pytest.mark.slow)])
 def test_training_step_equals_the_release(name, monkeypatch):
     golden = load_golden(name)
     model = release(golden).train()

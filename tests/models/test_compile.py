@@ -28,11 +28,13 @@ OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_part
 every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
 # Every model with one method, and one model without; the whole product is slow.
+# The others take seconds each.
+USUAL = ("point_mae", "point_gpt_s")
 every_model_and_method = pytest.mark.parametrize(
     ("name", "method"),
     [
-        *(pytest.param(name, "pointlora", marks=slow if name in FEWER else ()) for name in list_models()),
-        *((name, None) if name == "point_mae" else pytest.param(name, None, marks=slow) for name in list_models()),
+        *(pytest.param(name, "pointlora", marks=() if name in USUAL else slow) for name in list_models()),
+        *(pytest.param(name, None, marks=slow) for name in list_models()),
     ],
 )
 
@@ -128,13 +130,15 @@ def test_one_graph_in_each_mode_and_equal_numbers(name, method, task):
     assert not any("argmax" in target or "topk" in target for target in targets) or method == "pointlora"
 
 
+@slow
 def test_a_part_segmenter_is_one_graph():
     graphs = Graphs()
     compare("point_mae", "pointlora", graphs, "part_segmentation")
     assert len(graphs) == 2
 
 
-@pytest.mark.parametrize("method", ["pointlora-plus", pytest.param("pointlora", marks=slow)])
+@slow
+@pytest.mark.parametrize("method", ["pointlora-plus", "pointlora"])
 @every_task
 def test_features_are_part_of_the_graph(method, task):
     graphs = Graphs()

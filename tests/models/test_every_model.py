@@ -37,6 +37,16 @@ every_model_and_method = pytest.mark.parametrize(
     ],
 )
 
+# Of those that take seconds each.
+USUAL = ("point_mae_tiny", "point_gpt_s", "recon")
+exported = pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        *(pytest.param(name, "pointlora", marks=() if name in USUAL else slow) for name in list_models()),
+        *(pytest.param(name, None, marks=slow) for name in list_models()),
+    ],
+)
+
 
 def make(name, method=None, seed=0, task="classification"):
     torch.manual_seed(seed)
@@ -134,7 +144,7 @@ def test_merging_keeps_the_logits(name, task):
         torch.testing.assert_close(forward(merge_lora(model), points).logits, before, atol=1e-5, rtol=0)
 
 
-@every_model_and_method
+@exported
 @parts_when_slow
 def test_export(name, method, task):
     model = randomize(make(name, method, task=task)).eval()
