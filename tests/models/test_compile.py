@@ -8,7 +8,6 @@ import torch._inductor.config
 from torch.nn import functional
 
 from clouds import random_clouds
-from model_names import COVERED
 from pointlora import apply_method, create_model, list_models
 from pointlora.layers.drop_path import DropPath
 from pointlora.models.tokenless import TokenlessClassifier
@@ -22,13 +21,10 @@ SIZES = {
     "tokenizer_dims": (16, 24, 32),
 }
 slow = pytest.mark.slow
-# Their networks differ from others' in nothing that tracing sees; the slow suite compiles them too.
-FEWER = COVERED | {"point_jepa", "point_mae_tiny", "act", "point_bert", "point_gpt_b", "point_gpt_l", "recon_plain"}
 OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_parts": 6, "num_categories": 4}}
 every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
-# Every model with one method, and one model without; the whole product is slow.
-# The others take seconds each.
+# Every model takes seconds; the slow suite compiles the others too.
 USUAL = ("point_mae", "point_gpt_s")
 every_model_and_method = pytest.mark.parametrize(
     ("name", "method"),
