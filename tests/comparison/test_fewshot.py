@@ -152,7 +152,8 @@ def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_left(tmp_path, c
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("kills", [(4,), pytest.param((2, 2, 4), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [(4,), (2, 2, 4)])
 def test_killed_evaluations_end_alike(tmp_path, whole, checkpoint, kills):
     """Nine steps in all: within a fold, at the start of the next one, and several times."""
     recipe = evaluation(tmp_path / "run", checkpoint)

@@ -65,6 +65,7 @@ def check(network, sizes=(700, 2048, 5000)):
         assert np.ptp(expected) > 0.01
 
 
+@pytest.mark.slow
 def test_a_part_segmenter_with_features_takes_queries_and_categories():
     model = make("point_mae", "part_segmentation", "lora", num_features=2)
     network = exported_network(model)

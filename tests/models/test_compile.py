@@ -25,7 +25,7 @@ OPTIONS = {"classification": {"num_classes": 5}, "part_segmentation": {"num_part
 every_task = pytest.mark.parametrize("task", ["classification", pytest.param("part_segmentation", marks=slow)])
 with_and_without = pytest.mark.parametrize("method", [None, "pointlora"])
 # Every model takes seconds; the slow suite compiles the others too.
-USUAL = ("point_mae", "point_gpt_s")
+USUAL = ("point_mae",)
 every_model_and_method = pytest.mark.parametrize(
     ("name", "method"),
     [
@@ -158,6 +158,7 @@ def test_pretraining_is_one_graph():
     assert len(graphs) == 1
 
 
+@slow
 @every_task
 def test_other_sizes_of_batch_and_cloud_need_no_more_than_one_more_graph(task):
     model, graphs = make("point_mae", "pointlora", task).eval(), Graphs()

@@ -64,6 +64,7 @@ def test_a_failure_to_compile_is_named():
         torch.compile(lambda x: x + 1, backend=fails)(torch.ones(2))
 
 
+@pytest.mark.slow
 def test_a_compiled_run_has_the_losses_of_a_plain_one(tmp_path):
     """With a backend that keeps the operations and their random numbers as they are."""
     results, losses = {}, {}

@@ -138,6 +138,7 @@ def test_names_that_no_file_has(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_parts_that_differ_by_colour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data").mkdir()
 
