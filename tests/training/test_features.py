@@ -103,6 +103,7 @@ def test_from_sixty_files_with_auto_to_predictions_on_others(
                 write_sensed(tmp_path / root / kind / f"{number}{suffix}", value)
     train = ["train", *SMALL, *PRETRAINED, *RUN, "--data.root", str(tmp_path / "data")]
     train[train.index("lora")] = "pointlora-plus"
+    train[train.index("0.003")] = "3e-4"  # as where a command names no rate
     settings = ["--data.features", "auto", "--training.epochs", "1", "--output", str(tmp_path / "run")]
     assert call([*train, *settings]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "features are" in line]

@@ -206,3 +206,22 @@ def test_parts_start_as_a_probe(tmp_path):
     recipe = probe_recipe(tmp_path) | {"task": "part_segmentation"}
     results = fine_tune(from_mapping(TrainRecipe, recipe))
     assert results["instance_miou"] > 0.3
+
+
+def test_a_gain_lowers_the_penalty_of_its_column():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(40) % 2
+    noise = torch.randn(40, 300, generator=generator)
+    rows = Rows(torch.cat([noise, labels[:, None] + 0.1 * torch.randn(40, 1, generator=generator)], 1), labels, labels)
+    gains = torch.ones(301)
+    gains[-1] = 10.0
+    plain, raised = (fit_rows(rows, 2, [1e-2], gains=each)[0] for each in (None, gains))
+    fresh = torch.cat([torch.randn(400, 300, generator=generator), (torch.arange(400) % 2)[:, None].float()], 1)
+    right = [
+        float(((fresh @ fit.weight.T + fit.bias).argmax(1) == torch.arange(400) % 2).float().mean())
+        for fit in (plain, raised)
+    ]
+    assert right[0] < 0.9
+    assert right[1] > 0.98
+    ones = fit_rows(rows, 2, [1e-2], gains=torch.ones(301))[0]
+    torch.testing.assert_close(ones.weight, plain.weight)

@@ -29,6 +29,8 @@ COPIES = ((300, 6), (1000, 4))
 # With fewer labels a class, on average (with weights: of the rarest class), nothing is chosen.
 FEWEST_LABELS = 5
 _FOLDS = 3
+# Of the summaries of features: a hundredth of the penalty.
+_LARGEST_GAIN = 10.0
 # Rows of all copies together, and points of part segmentation: more take minutes and change little.
 _MOST_ROWS = 20_000
 _MOST_PART_ROWS = 4_096
@@ -84,9 +86,10 @@ def fit_head(
         none = augmented is None or isinstance(model, PartSegmenter)
         count = 0 if none else min(copies_for(len(plain.labels)), most)
         copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(count)]
-        chosen = _choose(plain, copies, classes, seed, class_weights)
+        gains = _gains(model, plain.features.shape[1])
+        chosen = _choose(plain, copies, classes, seed, class_weights, gains)
         learned = joined([plain, *copies])
-        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights)[0])
+        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], 100, class_weights, gains)[0])
     return chosen
 
 
@@ -95,7 +98,21 @@ def copies_for(clouds: int) -> int:
     return next((copies for most, copies in COPIES if clouds <= most), TRIED_COPIES)
 
 
-def _choose(plain: Rows, copies: list[Rows], classes: int, seed: int, class_weights: Tensor | None) -> HeadFit:
+def _gains(model: Backbone, width: int) -> Tensor | None:
+    """Of the summaries of what points have beside x, y, z, which come last of so many features: these few shall not
+    drown in the many of the shape. None where there are none, and in part segmentation.
+    """
+    own = 2 * model.sizes.num_features
+    if not own or isinstance(model, PartSegmenter):
+        return None
+    gains = torch.ones(width)
+    gains[-own:] = min(((width - own) / own) ** 0.5, _LARGEST_GAIN)
+    return gains
+
+
+def _choose(
+    plain: Rows, copies: list[Rows], classes: int, seed: int, class_weights: Tensor | None, gains: Tensor | None
+) -> HeadFit:
     labels = torch.unique(torch.stack([plain.labels, plain.groups]), dim=1)[0]
     counts = labels.unique(return_counts=True)[1]
     # Where rare classes count as much as others, the clouds of the rarest decide the choice.
@@ -108,7 +125,7 @@ def _choose(plain: Rows, copies: list[Rows], classes: int, seed: int, class_weig
             file=sys.stderr,
         )
         return HeadFit(FIXED_PENALTY, len(copies), None)
-    found = cross_validate(plain, copies[:TRIED_COPIES], classes, PENALTIES, _FOLDS, seed, class_weights)
+    found = cross_validate(plain, copies[:TRIED_COPIES], classes, PENALTIES, _FOLDS, seed, class_weights, gains)
     # Answers of few clouds say less than their likelihoods: these decide between equals.
     (accuracy, _), penalty = max(zip(found, PENALTIES, strict=True))
     return HeadFit(penalty, len(copies), accuracy)

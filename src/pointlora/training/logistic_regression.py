@@ -78,10 +78,20 @@ def minimise(
 
 
 def fit_rows(
-    rows: Rows, classes: int, penalties: Sequence[float], steps: int = 100, class_weights: Tensor | None = None
+    rows: Rows,
+    classes: int,
+    penalties: Sequence[float],
+    steps: int = 100,
+    class_weights: Tensor | None = None,
+    gains: Tensor | None = None,
 ) -> list[Fit]:
-    """A classifier for each penalty, from the largest on; the standardisation is folded into its weights."""
+    """A classifier for each penalty, from the largest on; the standardisation is folded into its weights.
+
+    `gains` (D,) multiply the standardised features: a coefficient of one with gain g is penalised 1 / g^2 as much.
+    """
     mean, deviation = rows.features.mean(0), rows.features.std(0, correction=0).clamp(min=1e-6)
+    if gains is not None:
+        deviation = deviation / gains
     features = (rows.features - mean) / deviation
     found, last = [], None
     for penalty in penalties:
@@ -109,6 +119,7 @@ def cross_validate(
     folds: int,
     seed: int,
     class_weights: Tensor | None = None,
+    gains: Tensor | None = None,
 ) -> list[tuple[float, float]]:
     """For each penalty the share of right answers and the mean log-likelihood on rows that were held out.
 
@@ -120,6 +131,7 @@ def cross_validate(
         folds: number of parts, each held out once.
         seed: chooses them.
         class_weights: (classes,) by which rows count, in the fits and in both figures; None counts all alike.
+        gains: see `fit_rows`.
     """
     weights = plain.features.new_ones(classes) if class_weights is None else class_weights
     counts = weights[plain.labels]
@@ -128,7 +140,7 @@ def cross_validate(
     for number in range(folds):
         kept, held = fold != number, fold == number
         learned = joined([Rows(*(part[kept] for part in rows)) for rows in (plain, *copies)])
-        for index, fit in enumerate(fit_rows(learned, classes, penalties, class_weights=class_weights)):
+        for index, fit in enumerate(fit_rows(learned, classes, penalties, 100, class_weights, gains)):
             scores = plain.features[held] @ fit.weight.T + fit.bias
             right[index] += float(counts[held][scores.argmax(1) == plain.labels[held]].sum())
             likelihood[index] -= float(functional.cross_entropy(scores, plain.labels[held], weights, reduction="sum"))
