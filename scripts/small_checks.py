@@ -99,9 +99,8 @@ def run(each: Run) -> dict[str, Any]:
     with contextlib.redirect_stderr(io.StringIO()):
         results = fine_tune(from_mapping(TrainRecipe, recipe))
         if thin is not None:
-            results["thin"] = evaluate_adapter(out / "adapter", data_name="npz", root=str(thin), cache="off")[
-                0
-            ].accuracy
+            measured, *_ = evaluate_adapter(out / "adapter", data_name="npz", root=str(thin), cache="off")
+            results["thin"] = measured.accuracy
     return results
 
 

@@ -149,7 +149,7 @@ class TwoViewAutoencoder(MaskedAutoencoder):
     def _compare_clouds(self, points: Tensor, mask: Tensor, second: OwnView, num_masked: int | None) -> TwoViewOutput:
         both = self.group(torch.cat([points, second.points]))
         count = len(points)
-        patches, others = (Patches(both.centers[part], both.neighborhoods[part]) for part in _halves(count))
+        patches, others = map(Patches, both.centers.chunk(2), both.neighborhoods.chunk(2))
         shape = patches.centers.shape[:2]
         hidden = check_mask(mask, shape, num_masked)
         first, masked = split_patches(patches, mask, hidden)
@@ -178,10 +178,6 @@ class TwoViewAutoencoder(MaskedAutoencoder):
             latent = functional.smooth_l1_loss(self.predict_latent(decoded).float(), wanted)
         embeddings, logits = (_per_view(head, summaries) for head in (self.contrast_head, self.category_head))
         return TwoViewOutput(loss, embeddings, logits, latent)
-
-
-def _halves(count: int) -> tuple[slice, slice]:
-    return slice(count), slice(count, None)
 
 
 def _joined(first: Patches, second: Patches) -> Patches:

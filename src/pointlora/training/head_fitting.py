@@ -89,7 +89,7 @@ def fit_head(
         gains = _gains(model, plain.features.shape[1])
         chosen = _choose(plain, copies, classes, seed, class_weights, gains)
         learned = joined([plain, *copies])
-        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], 100, class_weights, gains)[0])
+        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights, gains=gains)[0])
     return chosen
 
 

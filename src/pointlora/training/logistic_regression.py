@@ -140,7 +140,7 @@ def cross_validate(
     for number in range(folds):
         kept, held = fold != number, fold == number
         learned = joined([Rows(*(part[kept] for part in rows)) for rows in (plain, *copies)])
-        for index, fit in enumerate(fit_rows(learned, classes, penalties, 100, class_weights, gains)):
+        for index, fit in enumerate(fit_rows(learned, classes, penalties, class_weights=class_weights, gains=gains)):
             scores = plain.features[held] @ fit.weight.T + fit.bias
             right[index] += float(counts[held][scores.argmax(1) == plain.labels[held]].sum())
             likelihood[index] -= float(functional.cross_entropy(scores, plain.labels[held], weights, reduction="sum"))

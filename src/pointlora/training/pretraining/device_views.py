@@ -5,10 +5,12 @@ All of a batch is drawn from one generator, so that a view is a function of (see
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 # Depth buffer of a view from one side: cells per axis, and how far behind the nearest point of its cell, in units of
 # the radius, a point is still seen.
@@ -16,6 +18,9 @@ CELLS = 16
 THICKNESS = 0.2
 # A view that would show less than this share of the points shows all.
 LEAST_SEEN = 0.15
+# The thinnest view has this share of the points that are seen, and no view fewer different points than this.
+THINNEST = 1 / 8
+FEWEST_POINTS = 64
 # As in the augmentation of the published recipes.
 SCALES = (2 / 3, 3 / 2)
 SHIFT = 0.2
@@ -70,15 +75,15 @@ def make_views(clouds: Tensor, count: int, up: int, ranges: ViewRanges, generato
 
     angle = uniform(1) * (uniform(1) < ranges.turned)
     turned = clouds @ _turns(angle, ranges.tilt * normal(2), up)
-    direction = torch.nn.functional.normalize(normal(3), dim=1)
+    direction = functional.normalize(normal(3), dim=1)
     seen = (uniform(1) >= ranges.one_sided) | seen_from(turned, direction)
-    plane = torch.nn.functional.normalize(normal(3), dim=1)
+    plane = functional.normalize(normal(3), dim=1)
     seen &= (uniform(1) >= ranges.cut) | _beyond(turned, plane, 0.5 * uniform(1))
     left = seen.sum(1, keepdim=True)
     seen |= left < LEAST_SEEN * points
     left = seen.sum(1, keepdim=True)
-    thinner = torch.where(uniform(1) < ranges.thinned, torch.exp(uniform(1) * -2.0794), 1.0)
-    left = (left * thinner).long().clamp(min=min(64, points))
+    thinner = torch.where(uniform(1) < ranges.thinned, torch.exp(uniform(1) * math.log(THINNEST)), 1.0)
+    left = (left * thinner).long().clamp(min=min(FEWEST_POINTS, points))
     # What is seen comes first, in random order.
     order = (uniform(points) + (~seen).float()).argsort(1)
     places = torch.arange(count, device=clouds.device)[None] % left
@@ -97,8 +102,8 @@ def seen_from(clouds: Tensor, direction: Tensor) -> Tensor:
     """
     depth = (clouds @ direction[:, :, None]).squeeze(2)
     # Two axes across the direction: the one least along it, made orthogonal.
-    least = torch.nn.functional.one_hot(direction.abs().argmin(1), 3).to(clouds.dtype)
-    first = torch.nn.functional.normalize(torch.linalg.cross(direction, least), dim=1)
+    least = functional.one_hot(direction.abs().argmin(1), 3).to(clouds.dtype)
+    first = functional.normalize(torch.linalg.cross(direction, least), dim=1)
     across = clouds @ torch.stack([first, torch.linalg.cross(direction, first)], 2)
     place = ((across + 1) * (CELLS / 2)).long().clamp(0, CELLS - 1)
     cell = place[..., 0] * CELLS + place[..., 1]

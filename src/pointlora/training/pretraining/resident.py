@@ -17,7 +17,7 @@ from pointlora.randomness import derive_seed
 from pointlora.training.devices.world import current_world
 from pointlora.training.pretraining.batches import PretrainingBatch
 from pointlora.training.pretraining.data import StreamSampler
-from pointlora.training.pretraining.device_views import FIRST, SECOND, ViewRanges, make_views
+from pointlora.training.pretraining.device_views import FIRST, SECOND, make_views
 
 
 class NumberedBatch(NamedTuple):
@@ -45,7 +45,6 @@ class ResidentClouds:
         hidden: how many patches the first and the second view hide.
         up_axis: x, y or z.
         seed: of the run.
-        ranges: of the first and of the second view.
     """
 
     def __init__(
@@ -59,14 +58,13 @@ class ResidentClouds:
         hidden: tuple[int, int],
         up_axis: str,
         seed: int,
-        ranges: tuple[ViewRanges, ViewRanges] = (FIRST, SECOND),
     ) -> None:
         self.clouds = torch.from_numpy(np.ascontiguousarray(clouds))
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.corpus = None if corpus is None else torch.from_numpy(np.ascontiguousarray(corpus))
         self.share = 0.0 if corpus is None else share
         self.num_points, self.num_groups, self.hidden = num_points, num_groups, hidden
-        self.up, self.seed, self.ranges = "xyz".index(up_axis), seed, ranges
+        self.up, self.seed = "xyz".index(up_axis), seed
 
     def __len__(self) -> int:
         return len(self.clouds)
@@ -90,7 +88,7 @@ class ResidentClouds:
             points = torch.cat([self.corpus[drawn], points[count:]])
             labels = torch.cat([labels.new_full((count,), -1), labels[count:]])
         points = points.float()
-        first, second = (make_views(points, self.num_points, self.up, each, generator) for each in self.ranges)
+        first, second = (make_views(points, self.num_points, self.up, each, generator) for each in (FIRST, SECOND))
         order = torch.rand(2 * len(index), self.num_groups, device=device, generator=generator).argsort(1)
         ranks, others = order.chunk(2)
         view = OwnView(second, others < self.hidden[1], self.hidden[1])
@@ -118,7 +116,7 @@ def resident_loader(clouds: ResidentClouds, samples_per_epoch: int, batch_size: 
 
 
 class _Numbers:
-    """Batches by number: nothing is read."""
+    """Batches by number: nothing is read, so there is nothing to count either."""
 
     def __len__(self) -> int:
         return 0
