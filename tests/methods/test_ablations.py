@@ -6,17 +6,9 @@ import pytest
 import torch
 
 from clouds import random_clouds
+from model_names import TINY
 from pointlora import PointLoraConfig, apply_method, create_model, load_adapter, merge_lora, save_adapter
 
-TINY: dict[str, Any] = {
-    "num_classes": 4,
-    "embed_dim": 24,
-    "depth": 2,
-    "num_heads": 3,
-    "num_groups": 16,
-    "group_size": 8,
-    "tokenizer_dims": (8, 8, 16),
-}
 FIRST, SECOND = [16, 8, 4], [8, 16, 2, 0.25]
 ABLATIONS: dict[str, dict[str, Any]] = {
     "rank 0": {"rank": 0},

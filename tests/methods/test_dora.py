@@ -1,26 +1,15 @@
 """DoRA: its formula, its start, its gradients, merging."""
 
-from typing import Any
-
 import pytest
 import torch
 from torch import nn
 
 from clouds import random_clouds
+from model_names import TINY
 from pointlora import apply_method, create_model, merge_lora, method_config, unmerge_lora
 from pointlora.errors import ConfigError
 from pointlora.methods.branches import BranchedLinear
 from pointlora.methods.dora import DoraBranch
-
-TINY: dict[str, Any] = {
-    "num_classes": 4,
-    "embed_dim": 24,
-    "depth": 2,
-    "num_heads": 3,
-    "num_groups": 16,
-    "group_size": 8,
-    "tokenizer_dims": (8, 8, 16),
-}
 
 
 def branched(bias=True):

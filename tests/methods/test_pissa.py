@@ -1,27 +1,17 @@
 """PiSSA: the singular values it trains, the backbone's weights that stay, the file of twice the rank."""
 
-from typing import Any
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from clouds import random_clouds
+from model_names import TINY
 from pointlora import apply_method, create_model, load_adapter, merge_lora, method_config, save_adapter, unmerge_lora
 from pointlora.adapters.state import adapter_state, base_state
 from pointlora.errors import AdapterError
 from pointlora.methods.pissa import principal_part
 from pointlora.training.averaging import interpolated
 
-TINY: dict[str, Any] = {
-    "num_classes": 4,
-    "embed_dim": 24,
-    "depth": 2,
-    "num_heads": 3,
-    "num_groups": 16,
-    "group_size": 8,
-    "tokenizer_dims": (8, 8, 16),
-}
 QKV = "blocks.0.attn.qkv"
 
 

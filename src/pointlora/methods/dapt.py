@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.errors import ConfigError
 from pointlora.layers.linear import Linear, linear_gelu
 from pointlora.methods.branches import Branch, Scale, add_branch
 from pointlora.methods.settings.dapt import DaptConfig
@@ -87,11 +86,7 @@ class Dapt(Method):
 
     def __init__(self, config: DaptConfig, model: Backbone) -> None:
         super().__init__(config, model)
-        if model.causal:
-            raise ConfigError(
-                f"method dapt makes tokens of all patches that each patch then sees, but a patch of {model.name} must "
-                "see only those before it: choose another method or model"
-            )
+        model.check_not_causal("dapt", "tokens of all patches")
         sizes = model.sizes
         self.patches = Scale(sizes.embed_dim)
         self.prompts = nn.ModuleList(Scale(sizes.embed_dim) for _ in range(sizes.depth))

@@ -90,11 +90,7 @@ class Idpt(Method):
     def __init__(self, config: IdptConfig, model: Backbone) -> None:
         super().__init__(config, model)
         sizes = model.sizes
-        if model.causal:
-            raise ConfigError(
-                f"method idpt makes a token of all patches that each patch then sees, but a patch of {model.name} must "
-                "see only those before it: choose another method or model"
-            )
+        model.check_not_causal("idpt", "a token of all patches")
         if config.neighbors > sizes.num_groups:
             raise ConfigError(f"neighbors is {config.neighbors}, but the model has only {sizes.num_groups} patches")
         self.last = sizes.depth - 1

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pointlora.errors import ConfigError
 from pointlora.layers.linear import Linear
 from pointlora.methods.branches import Tap, add_branch
 from pointlora.methods.settings.pointgst import PointGstConfig
@@ -106,11 +105,7 @@ class PointGst(Method):
     def __init__(self, config: PointGstConfig, model: Backbone) -> None:
         super().__init__(config, model)
         sizes = model.sizes
-        if model.causal:
-            raise ConfigError(
-                f"method pointgst makes spectra of all patches that each patch then sees, but a patch of {model.name} "
-                "must see only those before it: choose another method or model"
-            )
+        model.check_not_causal("pointgst", "spectra of all patches")
         self.adapters = nn.ModuleList(SpectralAdapter(sizes.embed_dim, config.rank) for _ in range(sizes.depth))
         self._taps = tuple(Tap() for _ in range(sizes.depth))
 

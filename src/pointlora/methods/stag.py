@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pointlora.errors import ConfigError
 from pointlora.layers.linear import Linear
 from pointlora.layers.max_pool import max_over_points
 from pointlora.methods.settings.stag import StagConfig
@@ -89,11 +88,7 @@ class Stag(Method):
 
     def __init__(self, config: StagConfig, model: Backbone) -> None:
         super().__init__(config, model)
-        if model.causal:
-            raise ConfigError(
-                f"method stag makes something of neighbouring patches that each patch then sees, but a patch of "
-                f"{model.name} must see only those before it: choose another method or model"
-            )
+        model.check_not_causal("stag", "something of neighbouring patches")
         depth, dim = model.sizes.depth, model.sizes.embed_dim
         self.first, self.sharing = config.first_adapted(depth), config.sharing(depth)
         self.down = nn.ModuleList(Linear(dim, config.width) for _ in range(-(-depth // self.sharing)))

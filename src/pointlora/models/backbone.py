@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pointlora.errors import ShapeError
+from pointlora.errors import ConfigError, ShapeError
 from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
 from pointlora.models.method import ADDED_PARTS, Method, TokenSequence, TokenSet
@@ -202,6 +202,22 @@ class Backbone(nn.Module):
         """The tokens (B, T, C) that leave a block."""
         tokens: Tensor = block(sequence.tokens)
         return tokens
+
+    def check_not_causal(self, method: str, makes: str) -> None:
+        """Refuse a method after which a patch would see those behind it, where it must not.
+
+        Args:
+            method: its name.
+            makes: what it makes, for the message: `a token of all patches`.
+
+        Raises:
+            ConfigError: if the backbone is causal.
+        """
+        if self.causal:
+            raise ConfigError(
+                f"method {method} makes {makes} that each patch then sees, but a patch of {self.name} must see only "
+                "those before it: choose another method or model"
+            )
 
     def task_parameters(self) -> list[nn.Parameter]:
         """Parameters that every task makes anew."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,14 +87,29 @@ def category_index(category: int | str) -> int:
     Raises:
         ConfigError: if there is no such category; the message names the nearest one.
     """
-    if isinstance(category, str):
-        if category in PART_NAMES:
-            return CATEGORIES.index(category)
-        near = difflib.get_close_matches(category.lower(), CATEGORIES, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(CATEGORIES)}"
-        raise ConfigError(f"unknown procedural category {category!r}: {hint}")
-    check_integer("category", category, 0, len(CATEGORIES) - 1)
-    return int(category)
+    return index_of("category", "procedural category", category, CATEGORIES)
+
+
+def index_of(setting: str, what: str, value: int | str, names: Sequence[str]) -> int:
+    """The index of one of several things given by name or index.
+
+    Args:
+        setting: what the value is called.
+        what: what the names are names of.
+        value: a name or an index.
+        names: all of them.
+
+    Raises:
+        ConfigError: if there is no such one; the message names the nearest ones.
+    """
+    if isinstance(value, str):
+        if value in names:
+            return names.index(value)
+        near = difflib.get_close_matches(value.lower(), names, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(names)}"
+        raise ConfigError(f"unknown {what} {value!r}: {hint}")
+    check_integer(setting, value, 0, len(names) - 1)
+    return int(value)
 
 
 def generator(name: str, *seeds: int) -> np.random.Generator:

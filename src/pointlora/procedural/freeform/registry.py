@@ -7,12 +7,11 @@ mixtures take others of the list.
 
 from __future__ import annotations
 
-import difflib
+import math
 
 import numpy as np
 
 from pointlora.checks import check_integer
-from pointlora.errors import ConfigError
 from pointlora.procedural import registry as named
 from pointlora.procedural.assembly import Draw, turn
 from pointlora.procedural.freeform import carving, fittings, lattices, machine, sheets, sweeps, turning, unions
@@ -113,19 +112,12 @@ def kind_index(kind: int | str) -> int:
     Raises:
         ConfigError: if there is no such kind; the message names the nearest one.
     """
-    if isinstance(kind, str):
-        if kind in _BUILDERS:
-            return KINDS.index(kind)
-        near = difflib.get_close_matches(kind.lower(), KINDS, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(near)}?" if near else f"choose from {', '.join(KINDS)}"
-        raise ConfigError(f"unknown freeform kind {kind!r}: {hint}")
-    check_integer("kind", kind, 0, len(KINDS) - 1)
-    return int(kind)
+    return named.index_of("kind", "freeform kind", kind, KINDS)
 
 
 def _posed(build: Build, draw: Draw) -> Surface:
     """A shape as built, or lying on another face, or turned about z by any angle."""
     pose = draw.pick(*TURNS[1:]) if draw.chance(_LYING) else np.eye(3)
     if draw.chance(0.5):
-        pose = turn("z", draw(0.0, 6.283185)) @ pose
+        pose = turn("z", draw(0.0, 2 * math.pi)) @ pose
     return build(draw).turned(pose)
