@@ -15,7 +15,7 @@ CORE := tests/layers tests/models tests/methods tests/ops
 .PHONY: help setup demo test test-slow test-torch lint format bench clean
 
 help:
-	@echo "make demo        up to four minutes: adapt to scans in three ways, draw predictions (runs/demo)"
+	@echo "make demo        up to five minutes: adapt to scans in three ways, draw predictions (runs/demo)"
 	@echo "make test        format, lint, types and the fast tests, on all cores (seven to fourteen minutes on two)"
 	@echo "make test-slow   the tests that take minutes: full products, emulated processors, random kills"
 	@echo "make test-torch  the core tests on a different torch: make test-torch TORCH=2.6.0 (in .venv-torch-2.6.0)"
