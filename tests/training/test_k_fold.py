@@ -16,6 +16,7 @@ from pointlora.errors import ConfigError, DataError
 from pointlora.inspection.run import describe_run
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainRecipe
+from pointlora.training import head_fitting
 from pointlora.training.fit import fine_tune
 from pointlora.training.folds import fold_members, fold_split
 from pointlora.training.k_fold import best_epochs, mean_curve, out_of_fold
@@ -32,9 +33,10 @@ def train(recipe):
 
 def hard_recipe(folder, name="run", **training):
     """Of shapes that are much alike: some clouds are taken for others, at each step different ones."""
-    recipe = plus_recipe(folder, name, protocol="k_fold", folds=FOLDS, epochs=EPOCHS, **training)
+    settings = {"protocol": "k_fold", "folds": FOLDS, "epochs": EPOCHS, "least_gain": 0.0, "seed": 2} | training
+    recipe = plus_recipe(folder, name, **settings)
     recipe["data"] |= {"num_points": 32, "options": dict(SHAPES)}
-    recipe["optimizer"]["lr"] = 0.01
+    recipe["optimizer"]["lr"] = 0.02
     return recipe
 
 
@@ -148,6 +150,46 @@ def test_a_fold_without_its_answers_is_named(run, training_set, tmp_path, damage
     number = 0 if damage.startswith("no") else 1
     with pytest.raises(ConfigError, match=rf"(?s)held_out.safetensors .*{damage}.*: delete .*fold_{number} to run it"):
         out_of_fold(recipe, training_set, 2)
+
+
+def test_without_a_clear_gain_the_folds_choose_the_probe(run, results, tmp_path, capsys):
+    """Folds that are there already are kept; the gain is that of the clouds while they were held out."""
+    shutil.copytree(run[0], tmp_path / "run")
+    for file in ("results.json", "checkpoints/last.ckpt"):
+        (tmp_path / "run" / file).unlink()
+    recipe = run[1] | {"output": str(tmp_path / "run"), "training": run[1]["training"] | {"least_gain": 10.0}}
+    for config in (tmp_path / "run").rglob("config.yaml"):
+        config.write_text(config.read_text().replace("least_gain: 0.0", "least_gain: 10.0"))
+    found = train(recipe)
+    curve = results["held_out_curve"]
+    assert found["held_out_curve"] == curve
+    assert found["best_epoch"] == 0
+    assert found["gain"] == pytest.approx(curve[results["best_epoch"]] - curve[0])
+    assert found["out_of_fold_accuracy"] == pytest.approx(curve[0])
+    assert "is kept (training.least_gain)" in capsys.readouterr().err
+
+
+def test_folds_share_the_features_that_their_heads_are_fitted_to(run, tmp_path, monkeypatch):
+    """A head of a fold is that of a run of its own, but for the random numbers of its copies; there are none here."""
+    passes = []
+    features = head_fitting._rows
+
+    def counted(model, loader):
+        passes.append(len(loader.dataset))
+        return features(model, loader)
+
+    monkeypatch.setattr(head_fitting, "_rows", counted)
+    monkeypatch.setattr(head_fitting, "COPIES", ())
+    monkeypatch.setattr(head_fitting, "TRIED_COPIES", 0)
+    recipe = hard_recipe(tmp_path)
+    results = train(recipe)
+    assert passes == [36]
+    own = hard_recipe(tmp_path, "own", fold=1, measure_test=False)
+    fold = train(own)
+    assert passes == [36, 18]
+    assert fold["start"] == json.loads((tmp_path / "run/fold_1/results.json").read_text())["start"]
+    assert 0 < fold["start"] < 1
+    assert len(results["held_out_curve"]) == EPOCHS + 1
 
 
 @pytest.mark.slow

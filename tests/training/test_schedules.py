@@ -114,6 +114,7 @@ def test_plus_killed_with_everything_on_ends_alike(tmp_path):
         ({"fold": 0}, "training.fold needs"),
         ({"ema": 1.0}, "training.ema is 1.0"),
         ({"steps": 0}, "training.steps is 0"),
+        ({"least_gain": -1.0}, "training.least_gain is -1.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(settings, words):

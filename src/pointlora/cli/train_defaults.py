@@ -14,8 +14,9 @@ from pointlora.recipes.runs import TrainRecipe
 
 Say = Callable[[str], object]
 
-# Below so many labels none is kept back for validation.
+# Below so many labels none is kept back for validation; a fold ends after so many epochs that gain nothing.
 FEW_LABELS = 200
+_PATIENCE = 3
 _METHOD = {"method.name": "pointlora-plus"}
 _BACKBONE = {
     "model.name": "point_mae_tiny",
@@ -89,7 +90,8 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         f"{len(train)} labels are few: holding out each of {folds} folds once (training.protocol k_fold), then "
         "training on all of them"
     )
-    return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds))
+    patience = recipe.training.patience if "training.patience" in given else _PATIENCE
+    return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds, patience=patience))
 
 
 def _method_name(words: Sequence[str]) -> str | None:

@@ -98,6 +98,9 @@ class TrainingConfig(RunConfig):
         ema: share that each step keeps of a moving average of what is trained, such as 0.99; 0 for none.
         interpolate: scale what tuning changed by the factor, from 0 to 1, that is best on the validation split; by
             default where the head starts as a probe.
+        least_gain: where the head starts as a probe, by how many standard errors of the paired difference on the
+            selection split (with k_fold, on the held-out clouds) tuning must be better than that start to be kept; 0
+            keeps whatever is better.
         label_smoothing: of the cross-entropy, in [0, 1).
         recalibrate: before a selection split is measured and before an adapter is written, compute the running
             statistics of BatchNorm anew from training clouds. Protocol paper leaves them as they are, as the
@@ -119,6 +122,7 @@ class TrainingConfig(RunConfig):
     patience: int | None = None
     ema: float = 0.0
     interpolate: bool | None = None
+    least_gain: float = 1.0
     class_weights: list[float] | str = "none"
     focal_gamma: float = 0.0
     criterion: str | None = None
@@ -157,6 +161,7 @@ class TrainingConfig(RunConfig):
                 f"training.patience is {self.patience}, but training.protocol last measures nothing after an epoch: "
                 "use validation or k_fold"
             )
+        check_number("training.least_gain", self.least_gain, 0, 10)
         check_number("training.ema", self.ema, 0, 1, open_high=True)
         if self.protocol != "validation" and self.interpolate:
             raise ConfigError(
@@ -201,6 +206,11 @@ class TrainRecipe:
         """Whether a point between start and end of tuning is chosen."""
         wanted = self.training.interpolate
         return self.training.protocol == "validation" and (self.probes if wanted is None else wanted)
+
+    @property
+    def least_gain(self) -> float:
+        """By how many standard errors tuning must be better than its start; 0 where it needn't be."""
+        return self.training.least_gain if self.probes and self.training.protocol in ("validation", "k_fold") else 0.0
 
     @property
     def probes(self) -> bool:

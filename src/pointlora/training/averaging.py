@@ -65,16 +65,18 @@ class Start(Callback):
     Args:
         model: before the first step.
         figure: of the selection split then, where it was measured.
+        answers: of each of its clouds then, `TrainedModule.answers`.
     """
 
-    def __init__(self, model: nn.Module, figure: float | None = None) -> None:
-        self.weights, self.figure = trained_state(model), figure
+    def __init__(self, model: nn.Module, figure: float | None = None, answers: dict[str, Tensor] | None = None) -> None:
+        self.weights, self.figure, self.answers = trained_state(model), figure, answers or {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"weights": self.weights, "figure": self.figure}
+        return {"weights": self.weights, "figure": self.figure, "answers": self.answers}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.weights, self.figure = state_dict["weights"], state_dict["figure"]
+        self.answers = state_dict.get("answers", {})
 
 
 def interpolated(start: Mapping[str, Tensor], end: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:

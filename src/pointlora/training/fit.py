@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,13 +23,14 @@ from pointlora.training.data import Splits, transform_config
 from pointlora.training.devices.choice import check_device, evaluation_device
 from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
+from pointlora.training.gains import paired_gain
 from pointlora.training.inference_time import TimedModel
-from pointlora.training.k_fold import best_epochs, held_out_curve, out_of_fold
+from pointlora.training.k_fold import SharedRows, best_epochs, held_out_curve, out_of_fold
 from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.run_outputs import count_clouds, summarize, write_outputs
 from pointlora.training.tasks import Task, get_task
-from pointlora.training.tuning import tune
+from pointlora.training.tuning import keeps_tuning, probe_rows, tune
 
 # How many times as often as another a class may occur without a word.
 _UNBALANCED = 3
@@ -61,7 +62,9 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
     return on_every_device(partial(_fine_tune, weights=weights), settle_precision(recipe), resume)
 
 
-def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None) -> dict[str, Any]:
+def _fine_tune(
+    recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] | None, shared: SharedRows | None = None
+) -> dict[str, Any]:
     started, world = time.perf_counter(), current_world()
     first = world.first
     load_plugins(recipe.plugins)  # a recipe that came from another process brings only their names
@@ -80,11 +83,13 @@ def _fine_tune(recipe: TrainRecipe, resume: bool, weights: Mapping[str, Tensor] 
         say_imbalance(recipe, splits.train)
     epochs, held = None, {}
     if recipe.training.protocol == "k_fold" and recipe.training.fold is None:
-        curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights))
-        epochs = best_epochs(curve)
-        answers = out_of_fold(recipe, splits.train, epochs)
-        held = {"held_out_curve": curve, **task.write_out_of_fold(folder, splits.train, answers)}
-    tuned = tune(recipe, task, splits, transform, model, folder, epochs)
+        if recipe.probes and splits.features is None:  # the scales of features are fitted to each fold's clouds
+            shared = SharedRows(partial(probe_rows, recipe, task, splits, transform, model), splits.train)
+        curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights, shared=shared))
+        epochs, answers, gain = chosen_epochs(recipe, task, splits.train, curve)
+        held = {"held_out_curve": curve, **gain, **task.write_out_of_fold(folder, splits.train, answers)}
+    rows = None if shared is None else partial(shared, recipe.training)
+    tuned = tune(recipe, task, splits, transform, model, folder, epochs, rows)
     if not first:
         return {}
     model.to(evaluation_device(recipe.training.accelerator))
@@ -122,6 +127,24 @@ def prepare(
     check_clouds(splits.all, model.sizes.group_size)
     try_first_clouds(task, model, splits, transform)
     return splits, transform, model
+
+
+def chosen_epochs(
+    recipe: TrainRecipe, task: Task, train: PointCloudDataset, curve: Sequence[float | None]
+) -> tuple[int, Mapping[str, Tensor], dict[str, float]]:
+    """The number of epochs that the held-out folds choose, and with it what they answer, and what tuning gains.
+
+    Without a gain that is clear enough it is 0: the start.
+    """
+    epochs, gain = best_epochs(curve), {}
+    answers = out_of_fold(recipe, train, epochs)
+    if recipe.least_gain and epochs:
+        first = out_of_fold(recipe, train, 0)
+        found = paired_gain(*(task.scores(each, train, recipe.criterion) for each in (first, answers)))
+        gain = {"gain": found.mean, "gain_error": found.error}
+        if not keeps_tuning(found, recipe.least_gain, train):
+            epochs, answers = 0, first
+    return epochs, answers, gain
 
 
 def say_imbalance(recipe: TrainRecipe, train: PointCloudDataset) -> None:

@@ -36,6 +36,27 @@ _MOST_ROWS = 20_000
 _MOST_PART_ROWS = 4_096
 
 
+class HeadRows(NamedTuple):
+    """What a head is fitted to: features of the backbone as it is.
+
+    Attributes:
+        plain: of the clouds as they are.
+        copies: of augmented copies of them, row by row as `plain`.
+    """
+
+    plain: Rows
+    copies: list[Rows]
+
+    def of(self, members: Tensor) -> HeadRows:
+        """Those of some clouds, given by their numbers, ascending; these are numbered anew from 0 on."""
+        kept = torch.isin(self.plain.groups, members)
+
+        def chosen(rows: Rows) -> Rows:
+            return Rows(rows.features[kept], rows.labels[kept], torch.searchsorted(members, rows.groups[kept]))
+
+        return HeadRows(chosen(self.plain), [chosen(copy) for copy in self.copies])
+
+
 class HeadFit(NamedTuple):
     """How a head was fitted.
 
@@ -50,7 +71,6 @@ class HeadFit(NamedTuple):
     accuracy: float | None
 
 
-@torch.no_grad()
 def fit_head(
     model: nn.Module,
     loader: Iterable[Any],
@@ -74,23 +94,40 @@ def fit_head(
     Raises:
         ConfigError: for another head than a linear one, or fewer than two labels.
     """
+    return fit_head_to(model, head_rows(model, loader, augmented, seed), seed, class_weights)
+
+
+@torch.no_grad()
+def head_rows(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | None = None, seed: int = 0) -> HeadRows:
+    """The features that `fit_head` would learn from; its arguments and errors. The model is left in evaluation mode."""
     if not isinstance(model, Backbone) or getattr(model, "head_kind", None) != "linear":
         raise ConfigError("only a linear head can start as a probe: create the model with head='linear'")
     model.eval()
     with isolated_randomness("probe", seed):  # a DataLoader draws from torch's global generator
         plain = _rows(model, loader)
-        classes = int(cast(Tensor, _bias(model)).shape[0])
         if len(torch.unique(plain.labels)) < 2:
             raise ConfigError("a head is fitted to labels, and there are fewer than two different ones")
-        most = max(_MOST_ROWS // len(plain.labels) - 1, 0)
         none = augmented is None or isinstance(model, PartSegmenter)
-        count = 0 if none else min(copies_for(len(plain.labels)), most)
-        copies = [_rows(model, _epoch(cast(PointLoader, augmented), 1 + number)) for number in range(count)]
+        count = 0 if none else _count_for(plain)
+        return HeadRows(plain, [_rows(model, _epoch(cast(PointLoader, augmented), 1 + n)) for n in range(count)])
+
+
+@torch.no_grad()
+def fit_head_to(model: nn.Module, rows: HeadRows, seed: int = 0, class_weights: Tensor | None = None) -> HeadFit:
+    """`fit_head` with features that are there already: those of `head_rows`, or of some of its clouds."""
+    model = cast(Backbone, model.eval())
+    plain, copies = rows.plain, rows.copies[: _count_for(rows.plain)]
+    with isolated_randomness("probe", seed):
+        classes = int(cast(Tensor, _bias(model)).shape[0])
         gains = _gains(model, plain.features.shape[1])
         chosen = _choose(plain, copies, classes, seed, class_weights, gains)
         learned = joined([plain, *copies])
         _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights, gains=gains)[0])
     return chosen
+
+
+def _count_for(plain: Rows) -> int:
+    return min(copies_for(len(plain.labels)), max(_MOST_ROWS // len(plain.labels) - 1, 0))
 
 
 def copies_for(clouds: int) -> int:

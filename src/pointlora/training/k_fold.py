@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pointlora.data.datasets import PointCloudDataset
-from pointlora.recipes.runs import TrainRecipe
+from pointlora.recipes.runs import TrainingConfig, TrainRecipe
 from pointlora.training.folds import fold_members
+from pointlora.training.head_fitting import HeadRows
 from pointlora.training.held_out import read_answers
 from pointlora.training.run_folder import RunFolder
 
@@ -75,6 +77,28 @@ def out_of_fold(recipe: TrainRecipe, train: PointCloudDataset, epochs: int) -> d
         for name, values in read_answers(path, epochs, len(members)).items():
             joined.setdefault(name, values.new_empty(len(train)))[members] = values
     return joined
+
+
+class SharedRows:
+    """Features that the heads of all folds are fitted to, of one pass through the backbone.
+
+    Args:
+        make: computes those of all training clouds, when they are needed first.
+        train: the training clouds.
+    """
+
+    def __init__(self, make: Callable[[], HeadRows], train: PointCloudDataset) -> None:
+        self._make, self._train = make, train
+        self._rows: HeadRows | None = None
+
+    def __call__(self, run: TrainingConfig) -> HeadRows:
+        """Those of the clouds that a run trains on: all, or all but its fold."""
+        if self._rows is None:
+            self._rows = self._make()
+        if run.fold is None:
+            return self._rows
+        held = fold_members(self._train, run.folds, run.fold, run.seed)
+        return self._rows.of(torch.from_numpy(np.setdiff1d(np.arange(len(self._train)), held)))
 
 
 def _path(recipe: TrainRecipe, fold: int) -> Path:

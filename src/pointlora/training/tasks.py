@@ -101,6 +101,16 @@ class Task(ABC):
         return self.evaluate_each(model, dataset, transform, run)[0]
 
     @abstractmethod
+    def scores(self, answers: Mapping[str, Tensor], dataset: PointCloudDataset, criterion: str) -> Tensor:
+        """(n,) float64: of each cloud a score, whose mean is the criterion.
+
+        Args:
+            answers: what `evaluate_each` gives for the data set.
+            dataset: the clouds that were answered.
+            criterion: one of `pointlora.recipes.runs.CRITERIA`.
+        """
+
+    @abstractmethod
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         """Arguments of `save_adapter` that say what the outputs mean."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sized
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ from pointlora.training.data import Splits
 from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
-from pointlora.training.head_fitting import fit_head
+from pointlora.training.gains import Gain, paired_gain
+from pointlora.training.head_fitting import HeadRows, fit_head_to, head_rows
 from pointlora.training.held_out import HeldOutAnswers
 from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
@@ -52,12 +54,14 @@ def tune(
     model: Backbone,
     folder: RunFolder,
     epochs: int | None = None,
+    rows: Callable[[], HeadRows] | None = None,
 ) -> Tuned:
     """Train the model and leave it with the weights that are chosen.
 
     Args:
         recipe, task, splits, transform, model, folder: of the run.
         epochs: end after so many; the schedule stays that of the recipe.
+        rows: gives the features to fit the head to, where several runs share them.
     """
     loaders = task.loaders(splits, transform, recipe.training)
     recipe = with_epochs(recipe, len(loaders[0]))
@@ -68,14 +72,15 @@ def tune(
     if run.recalibrates:
         module.recalibration = Recalibration(task.recalibration_loader(splits, transform, run), module.forward)
     held = None if run.fold is None else HeldOutAnswers()
+    found: dict[str, Tensor] = {}
     if recipe.probes and not folder.last.exists():
         begin = time.perf_counter()
-        found = start_as_probe(model, task, recipe, splits, transform, best, task.label_weights(recipe, splits))
+        found = start_as_probe(model, task, recipe, splits, transform, best, rows)
         history.before_epochs = time.perf_counter() - begin
         if held is not None:
             held.steps[0] = found
     more: dict[str, Any] = {"start": None if best is None or best.epoch >= 0 or best.value < 0 else best.value}
-    start = Start(model, more["start"]) if recipe.interpolates or recipe.probes else None
+    start = Start(model, more["start"], found) if recipe.interpolates or recipe.probes else None
     callbacks = [best, history, start, held, MovingAverage(run.ema) if run.ema else None]
     most = run.epochs if model.method.trains else 0
     wanted = most if epochs is None else min(epochs, most)
@@ -91,12 +96,40 @@ def tune(
     if not current_world().first:
         return Tuned(history, most, best.epoch + 1, best.value, more)
     load_trained_state(model, best.weights)
-    selection = best.value
+    epoch: int = best.epoch
+    selection: float | None = best.value
     if start is not None:
         more["start"] = start.figure
-        if recipe.interpolates and best.epoch >= 0:
+        if recipe.interpolates and epoch >= 0:
             more["interpolation"], selection = interpolate(module, task, splits, transform, run, start, best)
-    return Tuned(history, most, best.epoch + 1, selection, more)
+        if run.fold is None and recipe.least_gain and start.answers and epoch >= 0:
+            gain = gained(task, recipe, splits, transform, model, start)
+            more |= {"gain": gain.mean, "gain_error": gain.error}
+            if not keeps_tuning(gain, recipe.least_gain, splits.selection):
+                load_trained_state(model, start.weights)
+                epoch, selection = -1, start.figure
+    return Tuned(history, most, epoch + 1, selection, more)
+
+
+def gained(
+    task: Task, recipe: TrainRecipe, splits: Splits, transform: TransformConfig, model: Backbone, start: Start
+) -> Gain:
+    """How much better the model is than its start, on the clouds that choose."""
+    chosen = splits.selection
+    assert chosen is not None
+    model.to(evaluation_device(recipe.training.accelerator))
+    answers = task.evaluate_each(model, chosen, transform, recipe.training)[1]
+    return paired_gain(*(task.scores(found, chosen, recipe.criterion) for found in (start.answers, answers)))
+
+
+def keeps_tuning(gain: Gain, errors: float, clouds: Sized | None) -> bool:
+    """Whether tuning is kept, for so large a gain on so many clouds; where it isn't, a line says so."""
+    kept = gain.exceeds(errors)
+    if not kept and clouds is not None:
+        current_world().say(
+            f"tuning gains {gain} on {len(clouds)} clouds that it hasn't seen: the probe is kept (training.least_gain)"
+        )
+    return kept
 
 
 def with_epochs(recipe: TrainRecipe, batches: int) -> TrainRecipe:
@@ -132,6 +165,14 @@ def interpolate(
     return factor, figure
 
 
+def probe_rows(
+    recipe: TrainRecipe, task: Task, splits: Splits, transform: TransformConfig, model: Backbone
+) -> HeadRows:
+    """The features that the head is fitted to when it starts as a probe."""
+    model.to(evaluation_device(recipe.training.accelerator))
+    return head_rows(model, *task.probe_loaders(splits, transform, recipe.training), recipe.training.seed)
+
+
 def start_as_probe(
     model: Backbone,
     task: Task,
@@ -139,7 +180,7 @@ def start_as_probe(
     splits: Splits,
     transform: TransformConfig,
     best: BestEpoch | None,
-    class_weights: Tensor | None = None,
+    rows: Callable[[], HeadRows] | None = None,
 ) -> dict[str, Tensor]:
     """Fit the head; where an epoch is chosen, the start is a candidate: tuning must be better than the probe.
 
@@ -148,10 +189,10 @@ def start_as_probe(
     """
     run = recipe.training
     model.to(evaluation_device(run.accelerator))
-    loaders = task.probe_loaders(splits, transform, run)
-    fitted = fit_head(model, *loaders, seed=run.seed, class_weights=class_weights)
-    found = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
-    current_world().say(f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{found}")
+    found = rows() if rows else probe_rows(recipe, task, splits, transform, model)
+    fitted = fit_head_to(model, found, run.seed, task.label_weights(recipe, splits))
+    more = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
+    current_world().say(f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{more}")
     if best is None or splits.selection is None:
         return {}
     figures, answers = task.evaluate_each(model, splits.selection, transform, run)

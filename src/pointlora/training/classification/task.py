@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pointlora.atomic import write_text_atomically
@@ -20,6 +21,7 @@ from pointlora.training.classification.metrics import ClassificationMetrics, met
 from pointlora.training.classification.module import ClassificationModule
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, probe_loaders, train_loader
 from pointlora.training.devices.choice import evaluation_device
+from pointlora.training.gains import class_shares
 from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.run_folder import OUT_OF_FOLD, RunFolder
@@ -73,6 +75,10 @@ class Classification(Task):
         predicted = chances.argmax(1)
         answers = {"predicted": predicted, "probability": chances.gather(1, predicted[:, None])[:, 0]}
         return metrics_from(dataset.labels, predicted.numpy(), dataset.class_names), answers
+
+    def scores(self, answers: Mapping[str, Tensor], dataset: PointCloudDataset, criterion: str) -> Tensor:
+        hits = (answers["predicted"] == torch.from_numpy(dataset.labels)).double()
+        return hits * torch.from_numpy(class_shares(dataset.labels)) if criterion == "class_mean_accuracy" else hits
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"class_names": splits.train.class_names}

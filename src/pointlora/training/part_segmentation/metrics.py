@@ -51,6 +51,12 @@ class PartMetrics:
         return np.nanmean(self.part_ious, axis=1) if len(self.category) else np.zeros(0)
 
     @property
+    def of_each(self) -> dict[str, Tensor]:
+        """(n,) of each shape its figure, its points labelled rightly, and all of its points."""
+        found = {"instance_miou": self.shape_ious, "correct": self.correct, "points": self.points}
+        return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in found.items()}
+
+    @property
     def instance_miou(self) -> float:
         """Mean over shapes."""
         return float(self.shape_ious.mean()) if len(self.shape_ious) else 0.0

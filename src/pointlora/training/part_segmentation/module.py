@@ -73,7 +73,7 @@ class PartModule(TrainedModule):
             "class_miou": metrics.class_miou,
             "accuracy": metrics.accuracy,
         }
-        self.answers = {"instance_miou": torch.from_numpy(metrics.shape_ious)}
+        self.answers = metrics.of_each
 
 
 def model_category(batch: PartBatch, space: PartSpace) -> Tensor | None:

@@ -33,6 +33,7 @@ from pointlora.training.data import (
     train_loader,
 )
 from pointlora.training.folds import fold_split
+from pointlora.training.gains import class_shares
 from pointlora.training.label_counts import counted_labels, counted_selection
 from pointlora.training.losses import shown_weights
 from pointlora.training.model_factory import build_part_segmenter
@@ -94,7 +95,13 @@ class PartSegmentation(Task):
     ) -> tuple[PartMetrics, dict[str, Tensor]]:
         parts = _parts(dataset)
         figures = evaluate_parts(model, parts, transform, batch_size=run.batch_size, workers=run.workers)
-        return figures, {"instance_miou": torch.from_numpy(figures.shape_ious)}
+        return figures, figures.of_each
+
+    def scores(self, answers: Mapping[str, Tensor], dataset: PointCloudDataset, criterion: str) -> Tensor:
+        if criterion == "accuracy":
+            return answers["correct"].double() / answers["points"].double().mean()
+        mious = answers["instance_miou"].double()
+        return mious * torch.from_numpy(class_shares(dataset.labels)) if criterion == "class_miou" else mious
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"parts": _parts(splits.train).space.as_dict()}

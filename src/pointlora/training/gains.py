@@ -1,0 +1,42 @@
+"""Whether tuning is better than what it began with by more than chance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+
+class Gain(NamedTuple):
+    """What tuning gained on clouds that it hasn't seen.
+
+    Attributes:
+        mean: of the paired differences between end and start, in [-1, 1].
+        error: standard error of that mean; 0 for a single cloud.
+    """
+
+    mean: float
+    error: float
+
+    def exceeds(self, errors: float) -> bool:
+        """Whether it is above so many standard errors: with 1, the rule of Breiman et al., "Classification and
+        Regression Trees" (1984), by which the simpler of two models is kept unless the other is clearly better."""
+        return self.mean > errors * self.error
+
+    def __str__(self) -> str:
+        return f"{100 * self.mean:+.2f} points, standard error {100 * self.error:.2f}"
+
+
+def paired_gain(before: Tensor, after: Tensor) -> Gain:
+    """The gain in scores (n,) of the same clouds."""
+    difference = (after.double() - before.double()).numpy()
+    count = len(difference)
+    error = float(difference.std(ddof=1) / np.sqrt(count)) if count > 1 else 0.0
+    return Gain(float(difference.mean()), error)
+
+
+def class_shares(labels: np.ndarray) -> np.ndarray:
+    """(n,) factors that make the mean over clouds the mean over the classes that occur of the means over theirs."""
+    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return len(labels) / (len(counts) * counts[inverse].astype(np.float64))
