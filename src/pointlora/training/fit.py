@@ -30,7 +30,7 @@ from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.run_outputs import count_clouds, summarize, write_outputs
 from pointlora.training.tasks import Task, get_task
-from pointlora.training.tuning import keeps_tuning, probe_rows, tune
+from pointlora.training.tuning import keeps_tuning, shared_rows, tune
 
 # How many times as often as another a class may occur without a word.
 _UNBALANCED = 3
@@ -84,7 +84,7 @@ def _fine_tune(
     epochs, held = None, {}
     if recipe.training.protocol == "k_fold" and recipe.training.fold is None:
         if recipe.probes and splits.features is None:  # the scales of features are fitted to each fold's clouds
-            shared = SharedRows(partial(probe_rows, recipe, task, splits, transform, model), splits.train)
+            shared = SharedRows(partial(shared_rows, recipe, task, splits, transform, model), splits.train)
         curve = held_out_curve(recipe, partial(_fine_tune, resume=False, weights=weights, shared=shared))
         epochs, answers, gain = chosen_epochs(recipe, task, splits.train, curve)
         held = {"held_out_curve": curve, **gain, **task.write_out_of_fold(folder, splits.train, answers)}

@@ -36,27 +36,6 @@ _MOST_ROWS = 20_000
 _MOST_PART_ROWS = 4_096
 
 
-class HeadRows(NamedTuple):
-    """What a head is fitted to: features of the backbone as it is.
-
-    Attributes:
-        plain: of the clouds as they are.
-        copies: of augmented copies of them, row by row as `plain`.
-    """
-
-    plain: Rows
-    copies: list[Rows]
-
-    def of(self, members: Tensor) -> HeadRows:
-        """Those of some clouds, given by their numbers, ascending; these are numbered anew from 0 on."""
-        kept = torch.isin(self.plain.groups, members)
-
-        def chosen(rows: Rows) -> Rows:
-            return Rows(rows.features[kept], rows.labels[kept], torch.searchsorted(members, rows.groups[kept]))
-
-        return HeadRows(chosen(self.plain), [chosen(copy) for copy in self.copies])
-
-
 class HeadFit(NamedTuple):
     """How a head was fitted.
 
@@ -69,6 +48,29 @@ class HeadFit(NamedTuple):
     penalty: float
     copies: int
     accuracy: float | None
+
+
+class HeadRows(NamedTuple):
+    """What a head is fitted to: features of the backbone as it is.
+
+    Attributes:
+        plain: of the clouds as they are.
+        copies: of augmented copies of them, row by row as `plain`.
+        chosen: the fit that was chosen for these and others; None leaves the choice to each fit.
+    """
+
+    plain: Rows
+    copies: list[Rows]
+    chosen: HeadFit | None = None
+
+    def of(self, members: Tensor) -> HeadRows:
+        """Those of some clouds, given by their numbers, ascending; these are numbered anew from 0 on."""
+        kept = torch.isin(self.plain.groups, members)
+
+        def chosen(rows: Rows) -> Rows:
+            return Rows(rows.features[kept], rows.labels[kept], torch.searchsorted(members, rows.groups[kept]))
+
+        return HeadRows(chosen(self.plain), [chosen(copy) for copy in self.copies], self.chosen)
 
 
 def fit_head(
@@ -116,14 +118,21 @@ def head_rows(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | 
 def fit_head_to(model: nn.Module, rows: HeadRows, seed: int = 0, class_weights: Tensor | None = None) -> HeadFit:
     """`fit_head` with features that are there already: those of `head_rows`, or of some of its clouds."""
     model = cast(Backbone, model.eval())
-    plain, copies = rows.plain, rows.copies[: _count_for(rows.plain)]
+    chosen = rows.chosen or choose_fit(model, rows, seed, class_weights)
+    learned, gains = joined([rows.plain, *rows.copies[: chosen.copies]]), _gains(model, rows.plain.features.shape[1])
+    classes = int(cast(Tensor, _bias(model)).shape[0])
     with isolated_randomness("probe", seed):
-        classes = int(cast(Tensor, _bias(model)).shape[0])
-        gains = _gains(model, plain.features.shape[1])
-        chosen = _choose(plain, copies, classes, seed, class_weights, gains)
-        learned = joined([plain, *copies])
         _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights, gains=gains)[0])
     return chosen
+
+
+def choose_fit(model: nn.Module, rows: HeadRows, seed: int = 0, class_weights: Tensor | None = None) -> HeadFit:
+    """The penalty and the number of copies with which `fit_head` would fit the head; it stays as it is."""
+    model = cast(Backbone, model)
+    plain, copies = rows.plain, rows.copies[: _count_for(rows.plain)]
+    classes, gains = int(cast(Tensor, _bias(model)).shape[0]), _gains(model, plain.features.shape[1])
+    with isolated_randomness("probe", seed):
+        return _choose(plain, copies, classes, seed, class_weights, gains)
 
 
 def _count_for(plain: Rows) -> int:

@@ -20,7 +20,7 @@ from pointlora.training.devices.choice import evaluation_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.gains import Gain, paired_gain
-from pointlora.training.head_fitting import HeadRows, fit_head_to, head_rows
+from pointlora.training.head_fitting import HeadRows, choose_fit, fit_head_to, head_rows
 from pointlora.training.held_out import HeldOutAnswers
 from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
@@ -171,6 +171,18 @@ def probe_rows(
     """The features that the head is fitted to when it starts as a probe."""
     model.to(evaluation_device(recipe.training.accelerator))
     return head_rows(model, *task.probe_loaders(splits, transform, recipe.training), recipe.training.seed)
+
+
+def shared_rows(
+    recipe: TrainRecipe, task: Task, splits: Splits, transform: TransformConfig, model: Backbone
+) -> HeadRows:
+    """The same for all folds of a training set.
+
+    Penalty and copies are chosen here: what the folds find out of tuning from their heads holds for that of all labels.
+    """
+    rows = probe_rows(recipe, task, splits, transform, model)
+    chosen = choose_fit(model, rows, recipe.training.seed, task.label_weights(recipe, splits))
+    return rows._replace(chosen=chosen)
 
 
 def start_as_probe(
