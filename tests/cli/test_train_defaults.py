@@ -65,6 +65,23 @@ def write_scans(folder, classes=4, each=10):
             np.savetxt(folder / f"class_{label}" / f"{number}.xyz", points, fmt="%.3f")
 
 
+def test_few_labels_are_cut_into_folds(tmp_path):
+    """A fold of a head that starts as a probe ends early: it can do no worse than that."""
+    write_scans(tmp_path, classes=2, each=4)
+    made = {
+        "data": {"name": "folder", "root": str(tmp_path)},
+        "model": {"name": "point_mae_tiny", "checkpoint": "pretrained"},
+    }
+    said = []
+    found = {
+        name: for_few_labels(from_mapping(TrainRecipe, made | {"method": {"name": name}}), words, said.append).training
+        for name, words in (("pointlora-plus", []), ("probe", ["--training.patience", "null"]), ("lora", []))
+    }
+    assert {one.protocol for one in found.values()} == {"k_fold"}
+    assert {name: one.patience for name, one in found.items()} == {"pointlora-plus": 3, "probe": None, "lora": None}
+    assert said[0].startswith("8 labels are few") or said[0].startswith("6 labels are few")
+
+
 @pytest.mark.slow
 def test_forty_scans(tmp_path, capsys):
     write_scans(tmp_path / "scans")

@@ -14,7 +14,8 @@ from pointlora.recipes.runs import TrainRecipe
 
 Say = Callable[[str], object]
 
-# Below so many labels none is kept back for validation; a fold ends after so many epochs that gain nothing.
+# Below so many labels none is kept back for validation. Where the head starts as a probe, a fold ends after so many
+# epochs that gain nothing.
 FEW_LABELS = 200
 _PATIENCE = 3
 _METHOD = {"method.name": "pointlora-plus"}
@@ -90,7 +91,8 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         f"{len(train)} labels are few: holding out each of {folds} folds once (training.protocol k_fold), then "
         "training on all of them"
     )
-    patience = recipe.training.patience if "training.patience" in given else _PATIENCE
+    given_patience = "training.patience" in given or not recipe.probes
+    patience = recipe.training.patience if given_patience else _PATIENCE
     return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds, patience=patience))
 
 
