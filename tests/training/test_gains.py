@@ -27,14 +27,18 @@ def test_a_gain_and_its_error():
     assert gain.error == pytest.approx((0.8 / 5) ** 0.5)
     assert gain.exceeds(0.9)
     assert not gain.exceeds(1.1)
+    # The best of 8 equals is expected up to 2.04 standard errors above their mean.
+    assert Gain(0.205, 0.1).exceeds(1, 8)
+    assert not Gain(0.203, 0.1).exceeds(1, 8)
     assert paired_gain(torch.zeros(1), torch.ones(1)) == Gain(1.0, 0.0)
 
 
 def test_equals_are_no_gain(capsys):
     assert not paired_gain(torch.ones(4), torch.ones(4)).exceeds(0)
-    assert not keeps_tuning(Gain(0.02, 0.03), 1.0, [0] * 47)
-    assert "tuning gains +2.00 points, standard error 3.00 on 47 clouds" in capsys.readouterr().err
-    assert keeps_tuning(Gain(0.04, 0.03), 1.0, [0] * 47)
+    assert not keeps_tuning(Gain(0.04, 0.03), 1.0, 16, 47)
+    said = capsys.readouterr().err
+    assert "the best of 16 epochs gains +4.00 points, standard error 3.00, on 47 clouds" in said
+    assert keeps_tuning(Gain(0.04, 0.03), 1.0, 1, 47)
     assert capsys.readouterr().err == ""
 
 

@@ -98,9 +98,9 @@ class TrainingConfig(RunConfig):
         ema: share that each step keeps of a moving average of what is trained, such as 0.99; 0 for none.
         interpolate: scale what tuning changed by the factor, from 0 to 1, that is best on the validation split; by
             default where the head starts as a probe.
-        least_gain: where the head starts as a probe, by how many standard errors of the paired difference on the
-            selection split (with k_fold, on the held-out clouds) tuning must be better than that start to be kept; 0
-            keeps whatever is better.
+        least_gain: where the head starts as a probe, tuning is kept if it is better than that start by more than so
+            many times what the best of the epochs would have by luck, on the selection split or, with k_fold, on the
+            held-out clouds; 0 keeps whatever is better.
         label_smoothing: of the cross-entropy, in [0, 1).
         recalibrate: before a selection split is measured and before an adapter is written, compute the running
             statistics of BatchNorm anew from training clouds. Protocol paper leaves them as they are, as the
@@ -209,7 +209,7 @@ class TrainRecipe:
 
     @property
     def least_gain(self) -> float:
-        """By how many standard errors tuning must be better than its start; 0 where it needn't be."""
+        """By how many times luck tuning must be better than its start; 0 where it needn't be."""
         return self.training.least_gain if self.probes and self.training.protocol in ("validation", "k_fold") else 0.0
 
     @property

@@ -142,7 +142,7 @@ def chosen_epochs(
         first = out_of_fold(recipe, train, 0)
         found = paired_gain(*(task.scores(each, train, recipe.criterion) for each in (first, answers)))
         gain = {"gain": found.mean, "gain_error": found.error}
-        if not keeps_tuning(found, recipe.least_gain, train):
+        if not keeps_tuning(found, recipe.least_gain, len(curve) - 1, len(train)):
             epochs, answers = 0, first
     return epochs, answers, gain
 

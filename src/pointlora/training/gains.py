@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +20,18 @@ class Gain(NamedTuple):
     mean: float
     error: float
 
-    def exceeds(self, errors: float) -> bool:
-        """Whether it is above so many standard errors: with 1, the rule of Breiman et al., "Classification and
-        Regression Trees" (1984), by which the simpler of two models is kept unless the other is clearly better."""
-        return self.mean > errors * self.error
+    def exceeds(self, errors: float, tried: int = 1) -> bool:
+        """Whether it is above so many standard errors, or rather above what the best of several has by luck.
+
+        With 1 and 1 this is the rule of Breiman et al., "Classification and Regression Trees" (1984): the simpler of
+        two models is kept unless the other is clearly better. Of m equals, the best is expected up to sqrt(2 ln m)
+        standard errors above the mean.
+
+        Args:
+            errors: by how many times that.
+            tried: the number of models, such as epochs, of which this one was best.
+        """
+        return self.mean > errors * max(1.0, sqrt(2 * log(max(tried, 1)))) * self.error
 
     def __str__(self) -> str:
         return f"{100 * self.mean:+.2f} points, standard error {100 * self.error:.2f}"

@@ -23,9 +23,9 @@ from pointlora.training.recalibration import batch_on
 
 # Augmented copies beside which cross-validation chooses the penalty.
 TRIED_COPIES = 2
-# Up to so many clouds -> copies in the final fit. Of few clouds each copy more helped on validation splits
-# (docs/results.md); of many they cost time.
-COPIES = ((300, 6), (1000, 4))
+# Up to so many clouds -> copies in the final fit. Each copy more helped on validation splits (docs/results.md); of many
+# clouds they cost time.
+COPIES = ((2000, 6),)
 # With fewer labels a class, on average (with weights: of the rarest class), nothing is chosen.
 FEWEST_LABELS = 5
 _FOLDS = 3
@@ -84,7 +84,7 @@ def fit_head(
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty is chosen by
     cross-validation over the clouds; with fewer than 5 labels a class, on average, or of the rarest class where classes
-    are weighted, it is fixed. The fewer clouds, the more augmented copies of each are learned from: 6, 4 or 2.
+    are weighted, it is fixed. Of up to 2,000 clouds six augmented copies are learned from, of more two.
 
     Args:
         model: with a linear head; left in evaluation mode.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -105,7 +105,7 @@ def tune(
         if run.fold is None and recipe.least_gain and start.answers and epoch >= 0:
             gain = gained(task, recipe, splits, transform, model, start)
             more |= {"gain": gain.mean, "gain_error": gain.error}
-            if not keeps_tuning(gain, recipe.least_gain, splits.selection):
+            if not keeps_tuning(gain, recipe.least_gain, len(history.rows), len(splits.selection or ())):
                 load_trained_state(model, start.weights)
                 epoch, selection = -1, start.figure
     return Tuned(history, most, epoch + 1, selection, more)
@@ -122,12 +122,13 @@ def gained(
     return paired_gain(*(task.scores(found, chosen, recipe.criterion) for found in (start.answers, answers)))
 
 
-def keeps_tuning(gain: Gain, errors: float, clouds: Sized | None) -> bool:
-    """Whether tuning is kept, for so large a gain on so many clouds; where it isn't, a line says so."""
-    kept = gain.exceeds(errors)
-    if not kept and clouds is not None:
+def keeps_tuning(gain: Gain, errors: float, tried: int, clouds: int) -> bool:
+    """Whether tuning is kept, for the gain of the best of so many epochs on so many clouds; if not, a line says so."""
+    kept = gain.exceeds(errors, tried)
+    if not kept:
         current_world().say(
-            f"tuning gains {gain} on {len(clouds)} clouds that it hasn't seen: the probe is kept (training.least_gain)"
+            f"the best of {tried} epochs gains {gain}, on {clouds} clouds that it hasn't seen: the probe is kept "
+            "(training.least_gain)"
         )
     return kept
 
