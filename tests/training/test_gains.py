@@ -11,6 +11,7 @@ from part_samples import part_metrics
 from pointlora.data.parts.space import PartSpace
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import CRITERIA, TrainRecipe
+from pointlora.reporting.head import head_of_run
 from pointlora.training.classification.metrics import metrics_from
 from pointlora.training.fit import fine_tune
 from pointlora.training.gains import Gain, class_shares, paired_gain
@@ -30,7 +31,19 @@ def test_a_gain_and_its_error():
     # The best of 8 equals is expected up to 2.04 standard errors above their mean.
     assert Gain(0.205, 0.1).exceeds(1, 8)
     assert not Gain(0.203, 0.1).exceeds(1, 8)
-    assert paired_gain(torch.zeros(1), torch.ones(1)) == Gain(1.0, 0.0)
+    # One cloud says nothing of its spread.
+    alone = paired_gain(torch.zeros(1), torch.ones(1))
+    assert not alone.exceeds(1)
+    assert alone.as_dict() == {"gain": 1.0, "gain_error": None}
+
+
+@pytest.mark.parametrize(("better", "worse", "kept"), [(1, 0, False), (3, 1, False), (6, 3, False), (4, 1, True)])
+def test_a_gain_of_just_its_error_is_none_whatever_the_number_of_clouds(better, worse, kept):
+    """Mean and error are equal where (b - w)^2 = b + w; rounding must not decide."""
+    for clouds in range(better + worse + 1, 200):
+        after = torch.zeros(clouds)
+        after[:better], after[better : better + worse] = 1, -1
+        assert paired_gain(torch.zeros(clouds), after).exceeds(1) == kept
 
 
 def test_equals_are_no_gain(capsys):
@@ -97,4 +110,16 @@ def test_without_a_clear_gain_a_run_ends_as_its_probe(tmp_path, capsys):
     expected = fine_tune(from_mapping(TrainRecipe, probe))
     for key in ("accuracy", "confusion_matrix", "selection_accuracy"):
         assert clear[key] == expected[key]
-    assert json.loads((tmp_path / "clear/results.json").read_text())["best_epoch"] == 0
+    written = json.loads((tmp_path / "clear/results.json").read_text())
+    assert written["best_epoch"] == 0
+    assert "interpolation" not in written
+    figure = head_of_run(written, "").probe
+    assert "which was kept" in figure.name
+    # A run that was begun before answers were kept with its start ends alike.
+    last = tmp_path / "clear/checkpoints/last.ckpt"
+    state = torch.load(last, weights_only=True)
+    state["callbacks"]["Start"].pop("answers")
+    torch.save(state, last)
+    (tmp_path / "clear/results.json").unlink()
+    again = fine_tune(from_mapping(TrainRecipe, recipes["clear"]))
+    assert (again["best_epoch"], again["gain"]) == (0, clear["gain"])

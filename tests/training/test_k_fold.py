@@ -21,9 +21,11 @@ from pointlora.training.fit import fine_tune
 from pointlora.training.folds import fold_members, fold_split
 from pointlora.training.k_fold import best_epochs, mean_curve, out_of_fold
 from pointlora.training.run_outputs import results_table
+from pointlora.training.tasks import get_task
 from training_runs import OPTIONS, plus_recipe, run_process, tiny_parts
 
 FOLDS, EPOCHS = 2, 2
+NAMES = get_task("classification").answers
 SHAPES = {**OPTIONS, "categories": ["chair", "stool", "table"], "variant": "scan"}
 
 
@@ -111,15 +113,15 @@ def test_each_training_cloud_is_predicted_once(run, results, training_set):
 def test_every_step_of_the_curve_is_that_of_its_predictions(run, results, training_set):
     recipe, labels = from_mapping(TrainRecipe, run[1]), torch.from_numpy(training_set.labels)
     for epochs, figure in enumerate(results["held_out_curve"]):
-        answers = out_of_fold(recipe, training_set, epochs)
+        answers = out_of_fold(recipe, training_set, epochs, NAMES)
         assert float((answers["predicted"] == labels).double().mean()) == pytest.approx(figure, abs=1e-12)
     # A fold that ended early gives what it found last.
-    last = out_of_fold(recipe, training_set, EPOCHS)
-    assert torch.equal(out_of_fold(recipe, training_set, 9)["probability"], last["probability"])
+    last = out_of_fold(recipe, training_set, EPOCHS, NAMES)
+    assert torch.equal(out_of_fold(recipe, training_set, 9, NAMES)["probability"], last["probability"])
 
 
 def test_predictions_are_those_of_the_model_that_had_not_seen_the_cloud(run, training_set):
-    found = out_of_fold(from_mapping(TrainRecipe, run[1]), training_set, 0)["predicted"]
+    found = out_of_fold(from_mapping(TrainRecipe, run[1]), training_set, 0, NAMES)["predicted"]
     for fold in range(FOLDS):
         own = load_file(run[0] / f"fold_{fold}" / "held_out.safetensors")
         assert set(own) == {f"{step}.{name}" for step in range(EPOCHS + 1) for name in ("predicted", "probability")}
@@ -136,20 +138,22 @@ def test_the_figure_is_named_where_the_protocol_is(run, results):
     assert describe_run(run[0])["out_of_fold_accuracy"] == results["out_of_fold_accuracy"]
 
 
-@pytest.mark.parametrize("damage", ["missing", "damaged", "no answers after 2 epochs"])
+@pytest.mark.parametrize("damage", ["missing", "damaged", "no answers after 2 epochs", "no answers of this name"])
 def test_a_fold_without_its_answers_is_named(run, training_set, tmp_path, damage):
     shutil.copytree(run[0], tmp_path / "copy")
-    path = tmp_path / "copy" / "fold_1" / "held_out.safetensors"
+    path, more = tmp_path / "copy" / "fold_1" / "held_out.safetensors", ()
     if damage == "missing":
         path.unlink()
     elif damage == "damaged":
         path.write_bytes(path.read_bytes()[:-3])
-    else:
+    elif damage.endswith("epochs"):
         training_set = training_set.subset(range(33))
+    else:
+        more, damage = ("correct",), "no answers after 2 epochs"
     recipe = from_mapping(TrainRecipe, run[1] | {"output": str(tmp_path / "copy")})
     number = 0 if damage.startswith("no") else 1
     with pytest.raises(ConfigError, match=rf"(?s)held_out.safetensors .*{damage}.*: delete .*fold_{number} to run it"):
-        out_of_fold(recipe, training_set, 2)
+        out_of_fold(recipe, training_set, 2, (*NAMES, *more))
 
 
 def test_without_a_clear_gain_the_folds_choose_the_probe(run, results, tmp_path, capsys):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pointlora.errors import ConfigError
 from pointlora.recipes.method import method_config
-from pointlora.recipes.runs import TrainRecipe
+from pointlora.recipes.runs import TrainingConfig, TrainRecipe
 
 Say = Callable[[str], object]
 
@@ -18,6 +18,8 @@ Say = Callable[[str], object]
 # epochs that gain nothing.
 FEW_LABELS = 200
 _PATIENCE = 3
+# Options that make a protocol of one's own.
+_OWN_PROTOCOL = {"training.protocol", "training.measure_test", "training.devices"}
 _METHOD = {"method.name": "pointlora-plus"}
 _BACKBONE = {
     "model.name": "point_mae_tiny",
@@ -78,7 +80,7 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
             f"model.checkpoint is missing, and method {recipe.method['name']} would leave random weights as they are: "
             "set it to `pretrained` or a file, or use method full or scratch"
         )
-    if recipe.data.root is None or {"training.protocol", "training.measure_test", "training.devices"} & given:
+    if recipe.data.root is None or _OWN_PROTOCOL & given or recipe.training.protocol != TrainingConfig().protocol:
         return recipe
     from pointlora.training.tasks import get_task
 
@@ -91,7 +93,7 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         f"{len(train)} labels are few: holding out each of {folds} folds once (training.protocol k_fold), then "
         "training on all of them"
     )
-    given_patience = "training.patience" in given or not recipe.probes
+    given_patience = "training.patience" in given or "training" in given or not recipe.probes
     patience = recipe.training.patience if given_patience else _PATIENCE
     return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds, patience=patience))
 

@@ -107,6 +107,10 @@ def _probe(results: Mapping[str, Any]) -> Figure | None:
     start = results.get("start")
     if start is None:
         return None
+    if results.get("best_epoch") == 0:
+        return Figure(
+            "by the linear probe, which was kept: tuning wasn't clearly better; selection split", "start", start
+        )
     return Figure("by the linear probe that tuning began from, selection split", "start", start)
 
 

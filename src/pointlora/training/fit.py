@@ -131,17 +131,18 @@ def prepare(
 
 def chosen_epochs(
     recipe: TrainRecipe, task: Task, train: PointCloudDataset, curve: Sequence[float | None]
-) -> tuple[int, Mapping[str, Tensor], dict[str, float]]:
+) -> tuple[int, Mapping[str, Tensor], dict[str, float | None]]:
     """The number of epochs that the held-out folds choose, and with it what they answer, and what tuning gains.
 
     Without a gain that is clear enough it is 0: the start.
     """
-    epochs, gain = best_epochs(curve), {}
-    answers = out_of_fold(recipe, train, epochs)
+    epochs = best_epochs(curve)
+    gain: dict[str, float | None] = {}
+    answers = out_of_fold(recipe, train, epochs, task.answers)
     if recipe.least_gain and epochs:
-        first = out_of_fold(recipe, train, 0)
+        first = out_of_fold(recipe, train, 0, task.answers)
         found = paired_gain(*(task.scores(each, train, recipe.criterion) for each in (first, answers)))
-        gain = {"gain": found.mean, "gain_error": found.error}
+        gain = found.as_dict()
         if not keeps_tuning(found, recipe.least_gain, len(curve) - 1, len(train)):
             epochs, answers = 0, first
     return epochs, answers, gain

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import inf, isfinite, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
+
+# A gain that equals its error in real numbers, such as that of one cloud of many, isn't above it.
+_ROUNDING = 1e-9
 
 
 class Gain(NamedTuple):
@@ -14,7 +17,7 @@ class Gain(NamedTuple):
 
     Attributes:
         mean: of the paired differences between end and start, in [-1, 1].
-        error: standard error of that mean; 0 for a single cloud.
+        error: standard error of that mean; infinite for a single cloud.
     """
 
     mean: float
@@ -31,7 +34,12 @@ class Gain(NamedTuple):
             errors: by how many times that.
             tried: the number of models, such as epochs, of which this one was best.
         """
-        return self.mean > errors * max(1.0, sqrt(2 * log(max(tried, 1)))) * self.error
+        least = errors * max(1.0, sqrt(2 * log(max(tried, 1)))) * self.error
+        return self.mean > least + _ROUNDING
+
+    def as_dict(self) -> dict[str, float | None]:
+        """For results.json."""
+        return {"gain": self.mean, "gain_error": self.error if isfinite(self.error) else None}
 
     def __str__(self) -> str:
         return f"{100 * self.mean:+.2f} points, standard error {100 * self.error:.2f}"
@@ -41,7 +49,7 @@ def paired_gain(before: Tensor, after: Tensor) -> Gain:
     """The gain in scores (n,) of the same clouds."""
     difference = (after.double() - before.double()).numpy()
     count = len(difference)
-    error = float(difference.std(ddof=1) / np.sqrt(count)) if count > 1 else 0.0
+    error = float(difference.std(ddof=1) / np.sqrt(count)) if count > 1 else inf
     return Gain(float(difference.mean()), error)
 
 

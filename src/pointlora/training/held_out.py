@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,14 @@ class HeldOutAnswers(Callback):
         write_atomically(path, lambda file: file.write(save(tensors)))
 
 
-def read_answers(path: Path, epochs: int, count: int) -> dict[str, Tensor]:
+def read_answers(path: Path, epochs: int, count: int, names: Sequence[str]) -> dict[str, Tensor]:
     """The answers after so many epochs, the last ones of a run that ended before.
 
     Args:
         path: written by `HeldOutAnswers`.
         epochs: 0 for the start.
         count: of held-out clouds.
+        names: of the answers that are wanted.
 
     Returns:
         name -> (count,).
@@ -69,6 +71,6 @@ def read_answers(path: Path, epochs: int, count: int) -> dict[str, Tensor]:
     last = max((int(key.partition(".")[0]) for key in tensors), default=0)
     prefix = f"{min(epochs, last)}."
     found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    if not found or any(len(value) != count for value in found.values()):
+    if not {*names} <= {*found} or any(len(value) != count for value in found.values()):
         raise ConfigError(f"{path} has no answers after {min(epochs, last)} epochs for {count} clouds: {fix}")
     return found

@@ -56,25 +56,26 @@ def best_epochs(curve: Sequence[float | None]) -> int:
     return max(known, key=lambda number: (known[number], -number))
 
 
-def out_of_fold(recipe: TrainRecipe, train: PointCloudDataset, epochs: int) -> dict[str, Tensor]:
+def out_of_fold(recipe: TrainRecipe, train: PointCloudDataset, epochs: int, names: Sequence[str]) -> dict[str, Tensor]:
     """What was found of each training cloud by the model that had not seen it, after so many epochs.
 
     Args:
         recipe: of the whole run, whose folds are finished.
         train: all training clouds.
         epochs: 0 for the start; a fold that ended early gives what it found last.
+        names: of the task's answers.
 
     Returns:
         name -> (n,), as `TrainedModule.answers`.
 
     Raises:
-        ConfigError: if a fold has left no answers.
+        ConfigError: if a fold has left no answers, or not all of them.
     """
     joined: dict[str, Tensor] = {}
     for number in range(recipe.training.folds):
         members = torch.from_numpy(fold_members(train, recipe.training.folds, number, recipe.training.seed))
         path = RunFolder(replace(recipe, output=str(_path(recipe, number)))).held_out
-        for name, values in read_answers(path, epochs, len(members)).items():
+        for name, values in read_answers(path, epochs, len(members), names).items():
             joined.setdefault(name, values.new_empty(len(train)))[members] = values
     return joined
 

@@ -31,9 +31,11 @@ class Task(ABC):
 
     Attributes:
         headlines: names of the figures that the adapter's folder holds.
+        answers: names of what `TrainedModule.answers` holds.
     """
 
     headlines: ClassVar[tuple[str, ...]]
+    answers: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def open_splits(self, recipe: TrainRecipe) -> Splits:

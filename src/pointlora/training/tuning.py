@@ -25,7 +25,7 @@ from pointlora.training.held_out import HeldOutAnswers
 from pointlora.training.recalibration import Recalibration
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.tasks import Task
-from pointlora.training.trained_state import load_trained_state
+from pointlora.training.trained_state import load_trained_state, trained_state
 
 
 class Tuned(NamedTuple):
@@ -102,12 +102,13 @@ def tune(
         more["start"] = start.figure
         if recipe.interpolates and epoch >= 0:
             more["interpolation"], selection = interpolate(module, task, splits, transform, run, start, best)
-        if run.fold is None and recipe.least_gain and start.answers and epoch >= 0:
+        if run.fold is None and recipe.least_gain and epoch >= 0:
             gain = gained(task, recipe, splits, transform, model, start)
-            more |= {"gain": gain.mean, "gain_error": gain.error}
+            more |= gain.as_dict()
             if not keeps_tuning(gain, recipe.least_gain, len(history.rows), len(splits.selection or ())):
                 load_trained_state(model, start.weights)
                 epoch, selection = -1, start.figure
+                more.pop("interpolation", None)
     return Tuned(history, most, epoch + 1, selection, more)
 
 
@@ -118,8 +119,14 @@ def gained(
     chosen = splits.selection
     assert chosen is not None
     model.to(evaluation_device(recipe.training.accelerator))
-    answers = task.evaluate_each(model, chosen, transform, recipe.training)[1]
-    return paired_gain(*(task.scores(found, chosen, recipe.criterion) for found in (start.answers, answers)))
+    after = task.evaluate_each(model, chosen, transform, recipe.training)[1]
+    before = start.answers
+    if not before:  # a run that an earlier version began
+        end = trained_state(model)
+        load_trained_state(model, start.weights)
+        before = task.evaluate_each(model, chosen, transform, recipe.training)[1]
+        load_trained_state(model, end)
+    return paired_gain(*(task.scores(found, chosen, recipe.criterion) for found in (before, after)))
 
 
 def keeps_tuning(gain: Gain, errors: float, tried: int, clouds: int) -> bool:
@@ -204,7 +211,11 @@ def start_as_probe(
     model.to(evaluation_device(run.accelerator))
     found = rows() if rows else probe_rows(recipe, task, splits, transform, model)
     fitted = fit_head_to(model, found, run.seed, task.label_weights(recipe, splits))
-    more = "" if fitted.accuracy is None else f", {100 * fitted.accuracy:.2f} % in cross-validation"
+    more = (
+        ""
+        if fitted.accuracy is None or run.fold is not None
+        else f", {100 * fitted.accuracy:.2f} % in cross-validation"
+    )
     current_world().say(f"probe: penalty {fitted.penalty:g}, {fitted.copies} augmented copies{more}")
     if best is None or splits.selection is None:
         return {}

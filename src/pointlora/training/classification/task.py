@@ -32,6 +32,7 @@ class Classification(Task):
     """A class for each cloud."""
 
     headlines = ("accuracy", "class_mean_accuracy")
+    answers = ("predicted", "probability")
 
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_splits(recipe)

@@ -51,6 +51,7 @@ class PartSegmentation(Task):
     """A part for each point."""
 
     headlines = ("instance_miou", "class_miou", "accuracy")
+    answers = ("instance_miou", "correct", "points")
 
     def open_splits(self, recipe: TrainRecipe) -> Splits:
         return open_part_splits(recipe)
