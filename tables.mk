@@ -2,7 +2,8 @@
 # LDraw parts; JOBS runs work at a time.
 LDRAW ?= ldraw_classify.npz
 JOBS ?= 2
-# Learning rates are those that `make table-rates` chooses on the validation split of another seed.
+# Learning rates are those that an earlier version chose on the validation split of another seed; `make table-rates`
+# repeats that search.
 METHODS := --search '{}' --methods '{pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, probe: {}, lora: {optimizer: {lr: 3.0e-3}}, pointlora: {prompt_dim: 16, optimizer: {lr: 1.0e-3}}, head_only: {optimizer: {lr: 3.0e-3}}, full: {optimizer: {lr: 3.0e-4}}}'
 FEW := $(BIN)/pointlora compare few_labels_tiny --jobs $(JOBS)
 SCANS := --data.name procedural --data.label_fraction 0.1 --training.epochs 12 \

@@ -14,7 +14,8 @@ from pointlora.recipes.runs import CRITERIA, TrainRecipe
 from pointlora.reporting.head import head_of_run
 from pointlora.training.classification.metrics import metrics_from
 from pointlora.training.fit import fine_tune
-from pointlora.training.gains import Gain, class_shares, paired_gain
+from pointlora.training.gains import Gain, paired_gain
+from pointlora.training.losses import evenly
 from pointlora.training.tasks import get_task
 from pointlora.training.tuning import keeps_tuning
 from training_runs import plus_recipe
@@ -83,8 +84,8 @@ def test_scores_of_shapes_have_the_criterion_as_their_mean(criterion):
     assert float(scores.mean()) == pytest.approx(metrics.as_dict()[criterion], abs=1e-12)
 
 
-def test_shares_of_classes():
-    assert class_shares(np.array([5, 5, 5, 7])).tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+def test_classes_that_count_evenly():
+    assert evenly(np.array([5, 5, 5, 7])).tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
 
 
 def test_without_a_clear_gain_a_run_ends_as_its_probe(tmp_path, capsys):

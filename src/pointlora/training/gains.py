@@ -51,9 +51,3 @@ def paired_gain(before: Tensor, after: Tensor) -> Gain:
     count = len(difference)
     error = float(difference.std(ddof=1) / np.sqrt(count)) if count > 1 else inf
     return Gain(float(difference.mean()), error)
-
-
-def class_shares(labels: np.ndarray) -> np.ndarray:
-    """(n,) factors that make the mean over clouds the mean over the classes that occur of the means over theirs."""
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    return len(labels) / (len(counts) * counts[inverse].astype(np.float64))

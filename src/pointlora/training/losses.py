@@ -77,6 +77,14 @@ def class_weights(setting: str | Sequence[float], counts: NDArray[np.int64]) -> 
     return np.asarray(weights * occurring.sum() / (weights * occurring).sum())
 
 
+def evenly(labels: NDArray[np.int64]) -> Tensor:
+    """(n,) factors that turn a mean over samples into the mean over the classes that occur of the means over theirs."""
+    weights = class_weights("balanced", np.bincount(labels))
+    assert weights is not None
+    each = weights[labels]
+    return torch.from_numpy(each / each.mean())  # classes that don't occur have a share in the weights' own mean
+
+
 def shown_weights(setting: str | Sequence[float], counts: NDArray[np.int64], evenly: bool = False) -> Tensor | None:
     """Weights (C,) by which classes that occur `counts` times count in a run; None for equal ones.
 

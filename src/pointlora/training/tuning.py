@@ -184,9 +184,9 @@ def probe_rows(
 def shared_rows(
     recipe: TrainRecipe, task: Task, splits: Splits, transform: TransformConfig, model: Backbone
 ) -> HeadRows:
-    """The same for all folds of a training set.
+    """The features that the heads of all folds are fitted to, with the fit that all labels choose.
 
-    Penalty and copies are chosen here: what the folds find out of tuning from their heads holds for that of all labels.
+    With the same penalty, what the folds find out about tuning holds for the head of all labels.
     """
     rows = probe_rows(recipe, task, splits, transform, model)
     chosen = choose_fit(model, rows, recipe.training.seed, task.label_weights(recipe, splits))

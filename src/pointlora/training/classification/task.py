@@ -21,8 +21,7 @@ from pointlora.training.classification.metrics import ClassificationMetrics, met
 from pointlora.training.classification.module import ClassificationModule
 from pointlora.training.data import Splits, evaluation_loader, first_cloud, open_splits, probe_loaders, train_loader
 from pointlora.training.devices.choice import evaluation_device
-from pointlora.training.gains import class_shares
-from pointlora.training.losses import shown_weights
+from pointlora.training.losses import evenly, shown_weights
 from pointlora.training.model_factory import build_classifier
 from pointlora.training.run_folder import OUT_OF_FOLD, RunFolder
 from pointlora.training.tasks import Task
@@ -79,7 +78,7 @@ class Classification(Task):
 
     def scores(self, answers: Mapping[str, Tensor], dataset: PointCloudDataset, criterion: str) -> Tensor:
         hits = (answers["predicted"] == torch.from_numpy(dataset.labels)).double()
-        return hits * torch.from_numpy(class_shares(dataset.labels)) if criterion == "class_mean_accuracy" else hits
+        return hits * evenly(dataset.labels) if criterion == "class_mean_accuracy" else hits
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"class_names": splits.train.class_names}

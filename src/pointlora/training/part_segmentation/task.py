@@ -33,9 +33,8 @@ from pointlora.training.data import (
     train_loader,
 )
 from pointlora.training.folds import fold_split
-from pointlora.training.gains import class_shares
 from pointlora.training.label_counts import counted_labels, counted_selection
-from pointlora.training.losses import shown_weights
+from pointlora.training.losses import evenly, shown_weights
 from pointlora.training.model_factory import build_part_segmenter
 from pointlora.training.part_segmentation.evaluation import evaluate_parts, score_parts
 from pointlora.training.part_segmentation.metrics import PartMetrics
@@ -102,7 +101,7 @@ class PartSegmentation(Task):
         if criterion == "accuracy":
             return answers["correct"].double() / answers["points"].double().mean()
         mious = answers["instance_miou"].double()
-        return mious * torch.from_numpy(class_shares(dataset.labels)) if criterion == "class_miou" else mious
+        return mious * evenly(dataset.labels) if criterion == "class_miou" else mious
 
     def adapter_fields(self, splits: Splits) -> dict[str, Any]:
         return {"parts": _parts(splits.train).space.as_dict()}
