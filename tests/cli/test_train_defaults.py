@@ -75,10 +75,17 @@ def test_few_labels_are_cut_into_folds(tmp_path):
     said = []
     found = {
         name: for_few_labels(from_mapping(TrainRecipe, made | {"method": {"name": name}}), words, said.append).training
-        for name, words in (("pointlora-plus", []), ("probe", ["--training.patience", "null"]), ("lora", []))
+        for name, words in (
+            ("pointlora-plus", ["--training", "{epochs: 4}"]),
+            ("probe", ["--training.patience", "null"]),
+            ("lora", []),
+        )
     }
     assert {one.protocol for one in found.values()} == {"k_fold"}
     assert {name: one.patience for name, one in found.items()} == {"pointlora-plus": 3, "probe": None, "lora": None}
+    recipe = from_mapping(TrainRecipe, made | {"method": {"name": "probe"}})
+    assert for_few_labels(recipe, ["--training", "{patience: null}"], said.append).training.patience is None
+    assert for_few_labels(recipe, ["--training", "{protocol: validation}"]) == recipe
     assert said[0].startswith("8 labels are few") or said[0].startswith("6 labels are few")
 
 

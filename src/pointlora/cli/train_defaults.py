@@ -8,9 +8,11 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import yaml
+
 from pointlora.errors import ConfigError
 from pointlora.recipes.method import method_config
-from pointlora.recipes.runs import TrainingConfig, TrainRecipe
+from pointlora.recipes.runs import TrainRecipe
 
 Say = Callable[[str], object]
 
@@ -71,7 +73,7 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         ConfigError: for a method that would leave random weights as they are.
         DataError: if the data can't be read.
     """
-    given = {word[2:] for word in words if word.startswith("--")}
+    given = _given(words)
     if words and not words[0].startswith("-"):
         return recipe
     config = method_config(recipe.method)
@@ -80,7 +82,7 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
             f"model.checkpoint is missing, and method {recipe.method['name']} would leave random weights as they are: "
             "set it to `pretrained` or a file, or use method full or scratch"
         )
-    if recipe.data.root is None or _OWN_PROTOCOL & given or recipe.training.protocol != TrainingConfig().protocol:
+    if recipe.data.root is None or _OWN_PROTOCOL & given:
         return recipe
     from pointlora.training.tasks import get_task
 
@@ -93,9 +95,18 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
         f"{len(train)} labels are few: holding out each of {folds} folds once (training.protocol k_fold), then "
         "training on all of them"
     )
-    given_patience = "training.patience" in given or "training" in given or not recipe.probes
-    patience = recipe.training.patience if given_patience else _PATIENCE
+    keeps = "training.patience" in given or not recipe.probes
+    patience = recipe.training.patience if keeps else _PATIENCE
     return replace(recipe, training=replace(recipe.training, protocol="k_fold", folds=folds, patience=patience))
+
+
+def _given(words: Sequence[str]) -> set[str]:
+    """Names of the options, those within `--training '{patience: 7}'` too; the words have been parsed before."""
+    names = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+    for option, value in pairwise(words):
+        group = yaml.safe_load(value) if option == "--training" else None
+        names |= {f"training.{key}" for key in group} if isinstance(group, dict) else set()
+    return names
 
 
 def _method_name(words: Sequence[str]) -> str | None:
