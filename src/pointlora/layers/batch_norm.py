@@ -8,8 +8,8 @@ the blocks are joined: exact to the last digit, at no extra pass over memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +22,29 @@ from pointlora.torch_private import batch_norm, batch_norm_backward, batch_stati
 _BLOCK = 1 << 19  # elements; 2 MB of float32
 
 
+class OwnStatistics(NamedTuple):
+    """Statistics that depend on the rows they normalise.
+
+    Attributes:
+        common_sums: of the norm.
+        count: of all rows that are normalised together.
+    """
+
+    common_sums: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    count: float  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+
+
 class RowBatchNorm(nn.BatchNorm1d):
     """`BatchNorm1d` for (rows, channels) with exact batch statistics on the CPU (Ioffe and Szegedy, ICML 2015).
 
     Attributes:
         takes_relu: whether this very class, not one that it derives from, can do the ReLU behind it as well.
+        runs_in_blocks: whether stages that work block by block may take the place of a layer of this very class, asking
+            its `common_statistics` and `common_sums`.
     """
 
     takes_relu = True
+    runs_in_blocks = True
 
     def forward(self, rows: Tensor, relu: bool = False) -> Tensor:
         """Normalise rows (M, C), and with `relu` set negative results to zero.
@@ -42,6 +57,14 @@ class RowBatchNorm(nn.BatchNorm1d):
         mean, variance = row_statistics(rows.detach())
         self.move_running_statistics(mean, variance, len(rows))
         return _Normalize.apply(rows, self.weight, self.bias, mean, variance, self.eps, relu)
+
+    def common_statistics(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor, float]:
+        """Mean, biased variance (C,) and number of all rows that are normalised together, from those that are here."""
+        return mean, variance, count
+
+    def common_sums(self, slope: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients (C,) of weight and bias over all rows that are normalised together, from those of the rows here."""
+        return slope, total
 
     def running_statistics(self) -> tuple[Tensor, Tensor]:
         """Copies of the running mean and variance (C,)."""
@@ -60,6 +83,11 @@ class RowBatchNorm(nn.BatchNorm1d):
         self.running_mean.lerp_(mean, self.momentum or 0.0)
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum or 0.0)
         self.num_batches_tracked.add_(1)
+
+
+def is_known_norm(layer: nn.Module) -> bool:
+    """Whether the layer's very class runs in blocks."""
+    return "runs_in_blocks" in vars(type(layer))
 
 
 def run_layers(layers: Iterable[nn.Module], rows: Tensor) -> Tensor:
@@ -139,6 +167,19 @@ def pass_back(
     of_parameters = [False, True, True]
     _, slope, total = batch_norm_backward(passed, rows, weight, (mean, variance), False, eps, of_parameters)
     return passed, slope, total
+
+
+def mean_gradients(depends: OwnStatistics | None, slope: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+    """What `through_statistics` wants to know, from the gradients (C,) of weight and bias over the rows here.
+
+    Args:
+        depends: of the statistics on the rows; None where they were given.
+        slope, total: (C,).
+    """
+    if depends is None:
+        return torch.zeros_like(slope), torch.zeros_like(total)
+    slope, total = depends.common_sums(slope, total)
+    return slope / depends.count, total / depends.count
 
 
 def through_statistics(

@@ -14,9 +14,12 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from pointlora.layers.batch_norm import (
+    OwnStatistics,
     RowBatchNorm,
     block_length,
     block_statistics,
+    is_known_norm,
+    mean_gradients,
     normalize,
     pass_back,
     through_statistics,
@@ -31,12 +34,9 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 
 def applies(points: Tensor, layers: nn.Sequential) -> bool:
     """Whether `first_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
-    plain = type(layers[0]) in (Linear, FeatureLinear) and [type(layer) for layer in list(layers)[1:]] == [
-        RowBatchNorm,
-        nn.ReLU,
-        Linear,
-    ]
-    return plain and are_unwatched(layers) and worthwhile(points, cast(Linear, layers[0]).weight)
+    enter, norm, *others = layers
+    plain = type(enter) in (Linear, FeatureLinear) and [type(layer) for layer in others] == [nn.ReLU, Linear]
+    return plain and is_known_norm(norm) and are_unwatched(layers) and worthwhile(points, cast(Linear, enter).weight)
 
 
 def first_stage(points: Tensor, layers: nn.Sequential) -> tuple[Tensor, Recipe]:
@@ -51,12 +51,14 @@ def first_stage(points: Tensor, layers: nn.Sequential) -> tuple[Tensor, Recipe]:
     if norm.training:
         weight, bias = whole.detach().to(dtype), bias_of(enter).detach().to(dtype)
         blocks = points.detach().to(dtype).split(block_length(len(weight)))
-        mean, variance = block_statistics(multiply(block, weight, bias) for block in blocks)
-        norm.move_running_statistics(mean, variance, len(points))
+        statistics = block_statistics(multiply(block, weight, bias) for block in blocks)
+        mean, variance, count = norm.common_statistics(*statistics, len(points))
+        norm.move_running_statistics(mean, variance, count)
+        depends = OwnStatistics(norm.common_sums, count)
     else:
-        mean, variance = norm.running_statistics()
+        (mean, variance), depends = norm.running_statistics(), None
     weights = (whole, bias_of(enter), norm.weight, norm.bias, last.weight, bias_of(last))
-    features = _FirstStage.apply(points, *weights, mean, variance, norm.eps, dtype, norm.training)
+    features = _FirstStage.apply(points, *weights, mean, variance, norm.eps, dtype, depends)
     return features, recipe((points, *weights, mean, variance), partial(_features, norm.eps, dtype))
 
 
@@ -72,11 +74,11 @@ def _features(eps: float, dtype: torch.dtype, points: Tensor, *weights: Tensor) 
 
 
 class _FirstStage(torch.autograd.Function):
-    """With given statistics; whether those of the batch, which depend on the points."""
+    """With given statistics; whose, where they depend on the points."""
 
     @staticmethod
     def forward(ctx: Any, points: Tensor, *arguments: Any) -> Tensor:
-        *weights, eps, dtype, ctx.batch_statistics = arguments
+        *weights, eps, dtype, ctx.depends = arguments
         ctx.save_for_backward(points, *weights)
         ctx.eps, ctx.dtype, ctx.size = eps, dtype, max(_BLOCK // max(len(weights[0]), len(weights[4])), 1)
         features = torch.empty(len(points), len(weights[4]), dtype=dtype)
@@ -106,11 +108,11 @@ class _FirstStage(torch.autograd.Function):
             slope += sums[0]
             total += sums[1]
         inverse = (variance + ctx.eps).rsqrt()
-        count = len(points) if ctx.batch_statistics else torch.inf
+        means = mean_gradients(ctx.depends, slope, total)
         of_points = []
         for block, gradient in zip(points.split(size), passed, strict=True):
             rows = multiply(block.to(dtype), enter, weights[1].to(dtype))
-            gradient = through_statistics(gradient, rows, norm, mean, inverse, slope / count, total / count)
+            gradient = through_statistics(gradient, rows, norm, mean, inverse, *means)
             of_enter_bias += gradient.sum(0, dtype=torch.float32)
             of_enter += weight_gradient(gradient, block.to(dtype))
             if needs[0]:

@@ -20,7 +20,16 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from pointlora.layers import linear as products
-from pointlora.layers.batch_norm import RowBatchNorm, block_statistics, normalize, pass_back, through_statistics
+from pointlora.layers.batch_norm import (
+    OwnStatistics,
+    RowBatchNorm,
+    block_statistics,
+    is_known_norm,
+    mean_gradients,
+    normalize,
+    pass_back,
+    through_statistics,
+)
 from pointlora.layers.linear import Linear, bias_of, multiply, weight_gradient
 from pointlora.layers.max_pool import MOST_POINTS, first_index, largest
 from pointlora.layers.plain import are_unwatched
@@ -31,7 +40,8 @@ _BLOCK = 1 << 19  # elements of the widest matrix of a block; 2 MB of float32
 
 def applies(features: Tensor, layers: nn.Sequential) -> bool:
     """Whether `second_stage` can take the place of the layers: plain ones, on a CPU, not in a traced graph."""
-    plain = [type(layer) for layer in layers] == [Linear, RowBatchNorm, nn.ReLU, Linear]
+    join, norm, *others = layers
+    plain = type(join) is Linear and is_known_norm(norm) and [type(layer) for layer in others] == [nn.ReLU, Linear]
     usable = plain and are_unwatched(layers) and products.usable(features, *layers.parameters())
     return usable and features.shape[1] <= MOST_POINTS
 
@@ -49,14 +59,16 @@ def second_stage(features: Tensor, layers: nn.Sequential, recipe: Recipe | None 
     known = (None, None) if norm.training else norm.running_statistics()
     weights = (join.weight, bias_of(join), norm.weight, norm.bias, last.weight, bias_of(last))
     dtype, grad = products.product_dtype(features), torch.is_grad_enabled()
-    tokens, mean, variance = _SecondStage.apply(features, *weights, *known, norm.eps, dtype, grad, recipe)
+    tokens, mean, variance, count = _SecondStage.apply(features, *weights, *known, norm, dtype, grad, recipe)
     if norm.training:
-        norm.move_running_statistics(mean, variance, features.shape[0] * features.shape[1])
+        norm.move_running_statistics(mean, variance, count)
     return cast(Tensor, tokens)
 
 
 class _SecondStage(torch.autograd.Function):
-    """Also returns the mean and the variance with which it normalised; without given ones, those of the batch."""
+    """Also returns the mean and the variance with which it normalised, and of how many rows; without given ones
+    those of the batch.
+    """
 
     @staticmethod
     def forward(
@@ -70,11 +82,11 @@ class _SecondStage(torch.autograd.Function):
         last_bias: Tensor,
         mean: Tensor | None,
         variance: Tensor | None,
-        eps: float,
+        norm: RowBatchNorm,
         dtype: torch.dtype,
         grad: bool,
         recipe: Recipe | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, float]:
         points, types = features.shape[1], (features.dtype, join_weight.dtype, last_weight.dtype)
         features, last = features.to(dtype), last_weight.to(dtype)
         left, right = (half.contiguous() for half in join_weight.to(dtype).chunk(2, 1))
@@ -83,9 +95,10 @@ class _SecondStage(torch.autograd.Function):
         size = max(_BLOCK // (points * max(features.shape[2], *last.shape)), 1)
         joined: list[Tensor] = []
         blocks = _join(features, right, pooled, size, joined)
-        ctx.batch_statistics = mean is None or variance is None
+        count, eps, ctx.depends = float(len(features) * points), norm.eps, None
         if mean is None or variance is None:
-            mean, variance = block_statistics(blocks)
+            mean, variance, count = norm.common_statistics(*block_statistics(blocks), len(features) * points)
+            ctx.depends = OwnStatistics(norm.common_sums, count)
         else:
             deque(blocks, maxlen=0)
         tokens = features.new_empty(len(features), len(last))
@@ -108,7 +121,7 @@ class _SecondStage(torch.autograd.Function):
                 *(joined if recipe is None else (pooled, *recipe.sources)),
             )
         ctx.mark_non_differentiable(mean, variance)
-        return tokens, mean, variance
+        return tokens, mean, variance, count
 
     @staticmethod
     @once_differentiable
@@ -131,13 +144,13 @@ class _SecondStage(torch.autograd.Function):
             passed.append(block)
             slope += found[0]
             total += found[1]
-        count = len(index) * points if ctx.batch_statistics else torch.inf
+        means = mean_gradients(ctx.depends, slope, total)
         of_features = left.new_empty(len(index), points, left.shape[1], dtype=ctx.types[0]) if needs[0] else None
         of_pooled = left.new_empty(len(index), left.shape[0])
         of_right = torch.zeros(right.shape) if needs[1] else None
         for number, (out, at) in enumerate(zip(of_pooled.split(size), first.split(size), strict=True)):
             block, rows = passed.popleft(), joined.popleft()
-            block = through_statistics(block, rows, norm_weight, mean, inverse, slope / count, total / count)
+            block = through_statistics(block, rows, norm_weight, mean, inverse, *means)
             torch.sum(block.view(len(out), points, -1), 1, out=out)
             patches = slice(number * size, number * size + len(out))
             if of_features is not None:

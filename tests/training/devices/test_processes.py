@@ -173,6 +173,8 @@ def test_part_segmentation_in_two_processes_equals_one(tmp_path):
         recipe["data"]["validation_fraction"] = 0.25
         recipe["model"]["drop_path_rate"] = 0.0
         recipe["method"] = {"name": "full"}
+        # With the seed 0 a maximum over a patch has two places as good as equal, and rounding decides between them.
+        recipe["training"]["seed"] = 1
         points.append(run_ranks(run_recipe, recipe, size=size)[0]["points"])
     assert points[0] == points[1]
     # The first column is the loss. Biases before a BatchNorm move by rounding errors, and the running means follow them

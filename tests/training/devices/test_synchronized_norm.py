@@ -1,10 +1,13 @@
 """BatchNorm over two processes' rows equals BatchNorm over all rows in one."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from pointlora.layers import first_stage, second_stage
 from pointlora.layers.batch_norm import RowBatchNorm
+from pointlora.layers.linear import Linear
 from pointlora.training.devices.synchronized_norm import SynchronizedBatchNorm, synchronized_norms
 from process_groups import connected, run_ranks
 
@@ -53,6 +56,46 @@ def test_two_processes_equal_one(relu):
     for position in (4, 5):  # running statistics
         assert torch.equal(first[position], second[position])
         torch.testing.assert_close(first[position], expected[position], rtol=1e-5, atol=1e-6)
+
+
+def make_stages():
+    torch.manual_seed(2)
+    first = nn.Sequential(Linear(3, 256), RowBatchNorm(256), nn.ReLU(), Linear(256, 16))
+    second = nn.Sequential(Linear(32, 16), RowBatchNorm(16), nn.ReLU(), Linear(16, 12))
+    return nn.ModuleList([first, second])
+
+
+def run_stages(first, second, patches, weights):
+    """Tokens of (P, K, 3) patches, gradients of all weights and running statistics, by the stages in blocks."""
+    points = patches.flatten(0, 1)
+    assert first_stage.applies(points, first)
+    features = first_stage.first_stage(points, first)[0].unflatten(0, patches.shape[:2])
+    assert second_stage.applies(features, second)
+    tokens = second_stage.second_stage(features, second)
+    parameters = [*first.parameters(), *second.parameters()]
+    gradients = torch.autograd.grad((tokens * weights).sum(), parameters)
+    return [value.detach().numpy() for value in (tokens, *gradients, *first[1].buffers(), *second[1].buffers())]
+
+
+def stages_on_one_rank(patches, weights):
+    stages = make_stages()
+    with connected() as rank, synchronized_norms(stages):
+        part = slice(*SHARES[rank])
+        return run_stages(*stages, patches[part], weights[part])
+
+
+def test_stages_in_blocks_over_two_processes_equal_one():
+    generator = torch.Generator().manual_seed(0)
+    patches, weights = torch.randn(40, 64, 3, generator=generator), torch.randn(40, 12, generator=generator)
+    expected = run_stages(*make_stages(), patches, weights)
+    first, second = run_ranks(stages_on_one_rank, patches, weights)
+    np.testing.assert_allclose(np.concatenate([first[0], second[0]]), expected[0], rtol=1e-5, atol=1e-5)
+    count = sum(len(list(stage.parameters())) for stage in make_stages())
+    for one, other, whole in zip(first[1:], second[1:], expected[1:], strict=True):
+        gradient = count > 0
+        count -= 1
+        np.testing.assert_allclose(one + other if gradient else one, whole, rtol=1e-4, atol=2e-4)
+        assert gradient or (one == other).all()
 
 
 def test_with_one_process_it_is_torchs():

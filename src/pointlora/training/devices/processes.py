@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from pointlora.allocator import keep_large_blocks
 from pointlora.errors import ConfigError, PointLoraError
 from pointlora.parent import end_with_parent
 from pointlora.training.devices.world import current_world
@@ -88,6 +89,7 @@ def _receive(receiver: Connection, process: Any, devices: int) -> tuple[int, dic
 
 def _work(run: Run, recipe: Any, resume: bool, rank: int, sender: Connection) -> None:
     end_with_parent()
+    keep_large_blocks()
     try:
         outcome: Any = run(recipe, resume)
     except (PointLoraError, OSError) as error:

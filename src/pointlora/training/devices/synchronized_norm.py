@@ -22,16 +22,30 @@ class SynchronizedBatchNorm(RowBatchNorm):
     """A `BatchNorm1d` of (rows, channels) whose training statistics are those of all processes' rows."""
 
     takes_relu = True
+    runs_in_blocks = True
 
     def forward(self, rows: Tensor, relu: bool = False) -> Tensor:
         """Normalise rows (M, C), and with `relu` set negative results to zero; M may differ between processes."""
         if self.training and several_processes():
-            mean, variance, count = common_statistics(rows.detach())
+            mean, variance, count = self.common_statistics(*_statistics(rows.detach()), len(rows))
             self.move_running_statistics(mean, variance, count)
             result: Tensor = _Normalize.apply(rows, self.weight, self.bias, mean, variance, count, self.eps)
         else:
             result = nn.BatchNorm1d.forward(self, rows)
         return functional.relu(result, inplace=True) if relu else result
+
+    def common_statistics(self, mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor, float]:
+        if not several_processes():
+            return mean, variance, count
+        return combined(mean, variance, count)
+
+    def common_sums(self, slope: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        if not several_processes():
+            return slope, total
+        # As `_Normalize` does it: another process may go that way, with fewer rows.
+        both = torch.stack([total, slope]).to(_precise(total))
+        distributed.all_reduce(both)
+        return both[1].float(), both[0].float()
 
 
 @contextlib.contextmanager
@@ -48,21 +62,25 @@ def synchronized_norms(model: nn.Module) -> Iterator[None]:
             norm.__class__ = kind
 
 
-def common_statistics(rows: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Mean and biased variance (C,) of the rows (M, C) of all processes, in float32, and the number of all rows.
+def combined(mean: Tensor, variance: Tensor, count: int) -> tuple[Tensor, Tensor, float]:
+    """Mean and biased variance (C,) in float32, and number, of the rows of all processes, from those of the rows here.
 
     Bit-equal in all processes. Means and variances are combined, not sums of squares, which would cancel.
     """
-    count, precise = rows.shape[0], _precise(rows)
-    variance, mean = torch.var_mean(rows.to(precise), dim=0, correction=0)
-    mine = torch.cat([mean.new_tensor([count]), mean, variance])
+    mine = torch.cat([mean.new_tensor([count], dtype=torch.float64), mean.double(), variance.double()])
     parts = [torch.empty_like(mine) for _ in range(distributed.get_world_size())]
     distributed.all_gather(parts, mine)
-    counts, means, variances = torch.stack(parts).split([1, rows.shape[1], rows.shape[1]], dim=1)
+    counts, means, variances = torch.stack(parts).split([1, len(mean), len(mean)], dim=1)
     total = counts.sum()
     mean = (counts * means).sum(0) / total
     variance = (counts * (variances + (means - mean).square())).sum(0) / total
     return mean.float(), variance.float(), float(total)
+
+
+def _statistics(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance (C,) of the rows (M, C) that are here."""
+    variance, mean = torch.var_mean(rows.to(_precise(rows)), dim=0, correction=0)
+    return mean, variance
 
 
 def _precise(rows: Tensor) -> torch.dtype:
