@@ -1,9 +1,9 @@
-"""Put the encoder of a pre-training run into the package: `python scripts/ship_weights.py RUN [--teacher]`.
+"""Put the encoder of a pre-training run into the package: `python scripts/ship_weights.py RUN VERSION [--teacher]`.
 
 With --teacher it is the teacher's, the moving average of the encoder, where the run has one.
 
-Writes src/pointlora/weights/<model>.safetensors in bfloat16 and <model>.csv, the losses of the run, and prints the
-SHA-256 that belongs into `pointlora.models.pretrained.SHA256`.
+Writes src/pointlora/weights/<model>@VERSION.safetensors in bfloat16 and <model>@VERSION.csv, the losses of the run, and
+prints the SHA-256 that belongs into `pointlora.models.pretrained.SHA256`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pointlora.atomic import write_atomically
 from pointlora.models.pretrained import FOLDER
 
 
-def ship(run: Path, folder: Path = FOLDER, teacher: bool = False) -> str:
+def ship(run: Path, version: int, folder: Path = FOLDER, teacher: bool = False) -> str:
     """Write both files; returns the hash."""
     with safe_open(run / ("teacher.safetensors" if teacher else "model.safetensors"), "pt") as file:  # type: ignore[no-untyped-call]
         metadata = file.metadata()
@@ -37,11 +37,11 @@ def ship(run: Path, folder: Path = FOLDER, teacher: bool = False) -> str:
         if value.is_floating_point() and "running_" not in key:
             weights[key] = value.to(torch.bfloat16)
     content = save(weights, metadata)
-    target = folder / f"{metadata['model']}.safetensors"
+    target = folder / f"{metadata['model']}@{version}.safetensors"
     write_atomically(target, lambda file: file.write(content))
     shutil.copyfile(run / "metrics.csv", target.with_suffix(".csv"))
     return hashlib.sha256(content).hexdigest()
 
 
 if __name__ == "__main__":
-    print(ship(Path(sys.argv[1]), teacher="--teacher" in sys.argv[2:]))
+    print(ship(Path(sys.argv[1]), int(sys.argv[2]), teacher="--teacher" in sys.argv[3:]))

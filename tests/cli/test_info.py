@@ -26,6 +26,7 @@ from pointlora.cli.main import main
 from pointlora.data import write_shards
 from pointlora.data.files import write_ply
 from pointlora.errors import CheckpointError
+from pointlora.models.pretrained import SHA256
 from pointlora.recipes.files import find_recipe
 
 
@@ -309,7 +310,17 @@ def test_what_of_a_folder_is_passed_over(tmp_path: Path, capsys: pytest.CaptureF
 def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"models", "methods", "data sets", "data sets with part labels", "recipes"}
+    assert set(found) == {
+        "models",
+        "methods",
+        "data sets",
+        "data sets with part labels",
+        "recipes",
+        "weights in the package",
+    }
+    newest = f"point_mae_tiny@{max(SHA256['point_mae_tiny'])}"
+    assert next(iter(found["weights in the package"])) == newest
+    assert "newest" in found["weights in the package"][newest]
     assert list(found["models"]) == pointlora.list_models()
     assert sorted(found["methods"]) == pointlora.list_methods()
     assert all(found["recipes"].values())

@@ -1,24 +1,95 @@
+import hashlib
+import shutil
 import socket
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
 from pointlora import create_model, list_pretrained
 from pointlora.errors import CheckpointError
 from pointlora.models import pretrained
-from pointlora.models.pretrained import FOLDER, locate_weights, pretrained_file
+from pointlora.models.checkpoints import load_checkpoint
+from pointlora.models.pretrained import FOLDER, SHA256, locate_weights, pretrained_file, settled_source, version_of
+from pointlora.models.weight_files import read_weights
 
 MOST_BYTES = 12_000_000
+TINY = "point_mae_tiny"
 
 
 def test_every_file_is_listed_has_a_card_and_is_small():
+    names = [f"{name}@{number}" for name, versions in SHA256.items() for number in versions]
     files = sorted(FOLDER.glob("*.safetensors"))
-    assert [path.stem for path in files] == list_pretrained() != []
+    assert [path.stem for path in files] == sorted(names) != []
+    assert list_pretrained() == sorted(SHA256)
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
     for path in files:
-        assert path.stat().st_size < MOST_BYTES
-        card = path.with_suffix(".md").read_text()
+        assert path.with_suffix(".csv").is_file()
+        name, _, version = path.stem.partition("@")
+        card = (FOLDER / f"{name}.md").read_text()
         assert "CC BY 4.0" in card
-        assert f"pointlora pretrain {path.stem}_pretrained" in card
+        assert f"Version {version}" in card
+
+
+@pytest.fixture
+def versions(tmp_path_factory, monkeypatch):
+    """A package with two versions: number 1 and one that differs in a number."""
+    folder = tmp_path_factory.mktemp("weights")
+    hashes = {}
+    for version, change in ((1, 0.0), (2, 1.0)):
+        weights = load_file(pretrained_file(TINY, 1))
+        weights["encoder.blocks.3.mlp.fc1.weight"][0, 0] += change
+        content = save(weights)
+        (folder / f"{TINY}@{version}.safetensors").write_bytes(content)
+        hashes[version] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setitem(SHA256, TINY, hashes)
+    return folder
+
+
+@pytest.mark.parametrize(("setting", "version"), [(True, 2), ("pretrained", 2), (f"{TINY}@1", 1), (f"{TINY}@2", 2)])
+def test_versions(versions, setting, version):
+    model = create_model(TINY, pretrained=setting, num_classes=7)
+    assert model.package_weights == f"{TINY}@{version}"
+    weights, _ = read_weights(versions / f"{TINY}@{version}.safetensors")
+    assert torch.equal(model.blocks[3].mlp.fc1.weight, weights["encoder.blocks.3.mlp.fc1.weight"].float())
+    load_checkpoint(model, versions / f"{TINY}@1.safetensors")
+    assert model.package_weights is None
+
+
+def test_a_setting_means_one_version(versions):
+    assert settled_source("pretrained", TINY) == f"{TINY}@2"
+    assert [settled_source(source, TINY) for source in (None, "a.pth", f"{TINY}@1")] == [None, "a.pth", f"{TINY}@1"]
+    with pytest.raises(CheckpointError, match=rf"holds no weights {TINY}@3 \(only {TINY}@1, {TINY}@2\)"):
+        locate_weights(f"{TINY}@3", TINY)
+    with pytest.raises(CheckpointError, match=f"{TINY}@1 are weights of {TINY}, but the model is point_mae"):
+        locate_weights(f"{TINY}@1", "point_mae")
+    with pytest.raises(CheckpointError, match=r"holds no pre-trained weights of point_mae"):
+        settled_source("pretrained", "point_mae")
+
+
+def test_which_version_a_file_is(tmp_path):
+    file = pretrained_file(TINY, 1)
+    assert version_of(file) == f"{TINY}@1"
+    shutil.copyfile(file, tmp_path / "copy.safetensors")
+    assert version_of(tmp_path / "copy.safetensors") == f"{TINY}@1"
+    (tmp_path / "changed.safetensors").write_bytes(file.read_bytes()[:-1] + b"x")
+    assert version_of(tmp_path / "changed.safetensors") is None
+
+
+def test_pre_training_goes_on_from_an_encoder_alone():
+    torch.manual_seed(0)
+    options = {"contrast_dim": 16, "num_categories": 5, "decoder_depth": 1}
+    model, random = (create_model(TINY, "pretraining", pretrained=given, **options) for given in (f"{TINY}@1", False))
+    weights, _ = read_weights(pretrained_file(TINY, 1))
+    for key, value in weights.items():
+        assert torch.equal(model.state_dict()[key].float(), value.float()), key
+    assert sum(key not in weights for key in random.state_dict()) > 10
+    del weights["encoder.norm.weight"]
+    with pytest.raises(
+        CheckpointError, match=r"lacks 1 weights of the point_mae_tiny model, the first is encoder\.norm"
+    ):
+        load_checkpoint(random, weights)
 
 
 @pytest.mark.parametrize("name", list_pretrained())
@@ -49,18 +120,19 @@ def test_a_model_without_weights():
 def test_a_changed_file_is_refused(tmp_path, monkeypatch):
     content = bytearray(pretrained_file("point_mae_tiny").read_bytes())
     content[len(content) // 2] ^= 1
-    (tmp_path / "point_mae_tiny.safetensors").write_bytes(content)
+    file = tmp_path / pretrained_file("point_mae_tiny").name
+    file.write_bytes(content)
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    with pytest.raises(CheckpointError, match=r"point_mae_tiny\.safetensors is damaged or was changed: its SHA-256"):
+    with pytest.raises(CheckpointError, match=r"point_mae_tiny@\d\.safetensors is damaged or was changed: its SHA-256"):
         create_model("point_mae_tiny", pretrained=True)
-    (tmp_path / "point_mae_tiny.safetensors").write_bytes(content[:1000])
+    file.write_bytes(content[:1000])
     with pytest.raises(CheckpointError, match="is damaged or was changed"):
         create_model("point_mae_tiny", pretrained=True)
-    (tmp_path / "point_mae_tiny.safetensors").unlink()
+    file.unlink()
     with pytest.raises(CheckpointError, match="is missing: install pointlora again"):
         create_model("point_mae_tiny", pretrained=True)
 
 
 def test_a_path_stays_a_path():
     assert locate_weights("some.pth", "point_mae") == "some.pth"
-    assert locate_weights("pretrained", "point_mae_tiny") == FOLDER / "point_mae_tiny.safetensors"
+    assert locate_weights("pretrained", TINY) == pretrained_file(TINY, max(SHA256[TINY]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from pointlora.errors import AdapterError
 from pointlora.methods.lora import is_merged
 from pointlora.methods.registry import applied_config, apply_method
 from pointlora.models.backbone import Backbone
+from pointlora.models.pretrained import SHA256
 from pointlora.models.weight_files import read_weights
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -47,7 +48,8 @@ def save_adapter(
         folder: where to; other files in it stay as they are.
         class_names: names of the classes, in the order of the logits.
         preprocessing: how clouds were prepared, for prediction.
-        base_checkpoint: where the backbone's weights came from.
+        base_checkpoint: where the backbone's weights came from; those that `create_model` took from the package are
+            known without it.
         extra: anything else that JSON can hold, such as metrics.
 
     Returns:
@@ -104,10 +106,20 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
         source = config["base_model"].get("checkpoint") or "unknown"
         raise AdapterError(
             f"{folder} belongs to a different base: the backbone's weights differ from those it was trained on "
-            f"(checkpoint: {source}); load that checkpoint first"
+            f"(checkpoint: {source}); load that checkpoint first{_older(config)}"
         )
     model.load_state_dict(state, strict=False)
     return model
+
+
+def _older(config: Mapping[str, Any]) -> str:
+    """What to try where the backbone may be an older one of the package."""
+    base = config["base_model"]
+    versions = SHA256.get(base["name"], {})
+    if len(versions) < 2 or base.get("checkpoint") is not None:
+        return ""
+    named = " or ".join(f"{base['name']}@{number}" for number in sorted(versions))
+    return f". If it is one in the package, name its version: create_model(…, pretrained=…) with {named}"
 
 
 def read_adapter_weights(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:

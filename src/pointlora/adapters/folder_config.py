@@ -38,6 +38,7 @@ def describe(
         AdapterError: a number of class names that isn't the model's number of classes.
     """
     options = dict(model.options)
+    base_checkpoint = base_checkpoint or model.package_weights
     classes = options.get("num_classes")
     if class_names is not None and classes is not None and len(class_names) != classes:
         raise AdapterError(f"{len(class_names)} class names were given, but the model has {classes} classes")

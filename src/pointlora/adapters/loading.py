@@ -17,7 +17,7 @@ from pointlora.data.parts.space import PartSpace
 from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.create import create_model
-from pointlora.models.pretrained import PRETRAINED, locate_weights
+from pointlora.models.pretrained import PRETRAINED, locate_weights, version_named
 from pointlora.randomness import isolated_randomness
 
 
@@ -136,8 +136,11 @@ def find_base(
     named = config["base_model"].get("checkpoint")
     if named is None:
         return None
+    model = config["base_model"]["name"]
     if named == PRETRAINED:
-        return locate_weights(named, config["base_model"]["name"])
+        named = f"{model}@1"  # an adapter from before the weights in the package had versions
+    if version_named(named) is not None:
+        return locate_weights(named, model)
     try:
         for place in (Path(named), Path(folder) / named):
             if place.exists():

@@ -50,6 +50,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
     load_entry_points()
     return {
+        "weights in the package": _package_weights(),
         "models": {name: get_family(name).description for name in list_models()},
         "methods": {name: preset.description for name, preset in PRESETS.items()},
         "data sets": dict.fromkeys(list_datasets(), ""),
@@ -73,6 +74,17 @@ def describe_text(content: dict[str, Any]) -> str:
 
     shown = {key: _shortened(key, value) for key, value in content.items()}
     return key_value_table(shown)
+
+
+def _package_weights() -> dict[str, str]:
+    """Each version by the name that `model.checkpoint` takes."""
+    from pointlora.models.pretrained import SHA256
+
+    return {
+        f"{name}@{number}": f"of {name}" + ", the newest: `pretrained` means these" * (number == max(versions))
+        for name, versions in SHA256.items()
+        for number in sorted(versions, reverse=True)
+    }
 
 
 def _first_comment(path: Path) -> str:

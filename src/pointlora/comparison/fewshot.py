@@ -24,8 +24,8 @@ from pointlora.recipes.files import to_mapping, write_yaml
 from pointlora.reports.fewshot import markdown_report, percentages
 from pointlora.training.devices.world import current_world
 from pointlora.training.fit import fine_tune
-from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import FREE_TO_CHANGE, RunFolder
+from pointlora.training.settling import settled
 
 
 class FewShotFolder(RunFolder):
@@ -69,7 +69,7 @@ def run_folds(recipe: FewShotRecipe) -> dict[str, Any]:
     """
     if current_world().size > 1:
         raise ConfigError("few-shot folds don't run under torchrun: use --training.devices")
-    recipe = settle_precision(recipe)
+    recipe = settled(recipe)
     folder = FewShotFolder(recipe)
     folder.check()
     weights: Weights | None = None

@@ -30,6 +30,7 @@ from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
 from pointlora.recipes.files import from_mapping, read_mapping, to_mapping, write_yaml
 from pointlora.training.run_folder import recipe_changes, recorded_precision
+from pointlora.training.settling import with_settled_weights
 
 RECIPE_FILE = "comparison.yaml"
 
@@ -83,7 +84,7 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
         PointLoraError, OSError: what a run raises, after its name.
     """
     check_plan(recipe)
-    recipe = settle_precision(recipe, say)
+    recipe = with_settled_weights(settle_precision(recipe, say))
     check_folder(recipe)
     search = search_cells(recipe)
     runs = seed_cells(recipe, {})

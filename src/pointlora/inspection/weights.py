@@ -13,6 +13,7 @@ from pointlora.errors import CheckpointError
 from pointlora.methods.table import SPECS
 from pointlora.models.checkpoints import models_reading, recognize
 from pointlora.models.layouts import Layout
+from pointlora.models.pretrained import version_of
 from pointlora.models.registry import list_models
 from pointlora.models.strangers import name_stranger
 from pointlora.models.weight_files import read_file, read_weights
@@ -47,6 +48,8 @@ def describe_weights(path: Path) -> dict[str, Any]:
         described["task"] = layout.task
     if own and path.suffix == ".safetensors":
         described |= _own_metadata(path)
+        if version := version_of(path):
+            described["version"] = version
     described |= guess_sizes(weights, layout)
     described["parameters"] = count_weights(weights)
     described["tensors"] = len(weights)

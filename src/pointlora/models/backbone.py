@@ -40,6 +40,7 @@ class Backbone(nn.Module):
 
     Attributes:
         name, task, options: what `create_model` was asked for.
+        package_weights: which weights of the package `create_model` loaded, such as point_mae_tiny@1.
         task_parts: patterns of parameters that every method trains, because they are made anew for a task.
         spare_parts: patterns of weights that other networks of the same family have and this one doesn't: a file that
             holds them is read without them.
@@ -51,6 +52,7 @@ class Backbone(nn.Module):
     name: str
     task: str
     options: dict[str, Any]
+    package_weights: str | None = None
     tokenizer: Tokenizer
     task_parts: tuple[str, ...] = (r"head\.", r"cls_token$", r"cls_position$", FEATURE_COLUMNS)
     spare_parts: tuple[str, ...] = ()

@@ -74,6 +74,8 @@ def load_checkpoint(
     """
     report, fitting = fit_checkpoint(model, source, strict, head)
     model.load_state_dict(fitting, strict=False)
+    if isinstance(model, Backbone):
+        model.package_weights = None
     return report
 
 
@@ -202,7 +204,9 @@ def _check_complete(model: nn.Module, layout: Layout, report: LoadReport, name: 
     whole = layout.stage == "fine-tuned" and layout.task == model.task
     lost = [key for key in report.missing if whole or not _made_anew(model).match(key)]
     lost = [key for key in lost if not re.match(FEATURE_COLUMNS, key)]  # they start at zero
-    if model.task == "pretraining" and report.stage == "fine-tuned":
+    # An encoder alone, such as the weights in the package, gets a new decoder.
+    alone = all(key.startswith("encoder.") for key in report.loaded)
+    if model.task == "pretraining" and (report.stage == "fine-tuned" or alone):
         lost = [key for key in lost if key.startswith("encoder.")]
     if not head:
         lost = [key for key in lost if not _HEAD.match(key)]

@@ -11,7 +11,7 @@ from torch import nn
 
 from pointlora.errors import ConfigError
 from pointlora.models.checkpoints import load_checkpoint
-from pointlora.models.pretrained import pretrained_file
+from pointlora.models.pretrained import PRETRAINED, locate_weights, settled_source
 from pointlora.models.registry import get_family
 from pointlora.names import unknown_name
 
@@ -19,7 +19,7 @@ from pointlora.names import unknown_name
 _DEFAULTS = {"classification": {"num_classes": 40}, "part_segmentation": {"num_parts": 50, "num_categories": 16}}
 
 
-def create_model(name: str, task: str = "classification", pretrained: bool = False, **options: Any) -> nn.Module:
+def create_model(name: str, task: str = "classification", pretrained: bool | str = False, **options: Any) -> nn.Module:
     """Build a model, with random weights or with those that come with the package.
 
     Args:
@@ -27,8 +27,8 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
         task: `classification` (option `num_classes`, default 40), `part_segmentation` (options `num_parts`, default
             50, `num_categories`, default 16, and `head_dims`) or `pretraining` (options `decoder_depth`,
             `decoder_num_heads`, `mask_ratio`).
-        pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some);
-            the head is new all the same.
+        pretrained: load the weights that come with the package (`list_pretrained()` names the models that have some),
+            the newest or those of a version that is named, `"point_mae_tiny@1"`; the head is new all the same.
         options: those of the task, and sizes that differ from the published ones: `embed_dim`, `depth`, `num_heads`,
             `num_groups`, `group_size`, `drop_path_rate`, `tokenizer_dims`; and `num_features`, the numbers F that
             points (B, N, 3 + F) have beside x, y, z.
@@ -55,7 +55,9 @@ def create_model(name: str, task: str = "classification", pretrained: bool = Fal
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
     if pretrained:
-        load_checkpoint(model, pretrained_file(name))
+        source = settled_source(PRETRAINED if pretrained is True else pretrained, name) or ""
+        load_checkpoint(model, locate_weights(source, name))
+        model.package_weights = source
     return model
 
 

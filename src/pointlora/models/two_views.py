@@ -109,11 +109,16 @@ class TwoViewAutoencoder(MaskedAutoencoder):
         )
         self.category_head = Linear(summary, num_categories) if num_categories else None
         width = sizes.embed_dim
+        self._momentum = teacher_momentum
         self.predict_latent = None if teacher_momentum is None else Linear(width, width)
         for part in (self.contrast_head, self.category_head, self.predict_latent):
             if part is not None:
                 part.apply(initialize_weights)
-        self.teacher = None if teacher_momentum is None else Teacher(self.encoder, teacher_momentum)
+        self.renew_teacher()
+
+    def renew_teacher(self) -> None:
+        """Begin the teacher's average, if there is one, with the encoder as it is now."""
+        self.teacher = None if self._momentum is None else Teacher(self.encoder, self._momentum)
 
     def build_encoder(self) -> ClassTokenBackbone:
         return EncoderWithClassToken(self.sizes)

@@ -21,8 +21,9 @@ class ModelConfig:
 
     Args:
         name: registry name, for example point_mae.
-        checkpoint: file with pre-trained weights, or `pretrained` for those that come with the package; without one
-            the backbone starts from random weights. A head in it is left out.
+        checkpoint: file with pre-trained weights, or `pretrained` for the newest that come with the package, or a
+            version of these, such as point_mae_tiny@1; without one the backbone starts from random weights. A head in
+            it is left out.
         adapter: folder of an adapter of one's own, or of the run that made it, to start from instead of new weights:
             with the same backbone and method; classes may be others, and the head is new.
         embed_dim: width C of the tokens.

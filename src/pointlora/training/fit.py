@@ -26,9 +26,9 @@ from pointlora.training.devices.world import current_world
 from pointlora.training.gains import paired_gain
 from pointlora.training.inference_time import TimedModel
 from pointlora.training.k_fold import SharedRows, best_epochs, held_out_curve, out_of_fold
-from pointlora.training.precision import settle_precision
 from pointlora.training.run_folder import RunFolder
 from pointlora.training.run_outputs import count_clouds, summarize, write_outputs
+from pointlora.training.settling import settled
 from pointlora.training.tasks import Task, get_task
 from pointlora.training.tuning import keeps_tuning, shared_rows, tune
 
@@ -59,7 +59,7 @@ def fine_tune(recipe: TrainRecipe, resume: bool = False, weights: Mapping[str, T
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    return on_every_device(partial(_fine_tune, weights=weights), settle_precision(recipe), resume)
+    return on_every_device(partial(_fine_tune, weights=weights), settled(recipe), resume)
 
 
 def _fine_tune(

@@ -7,8 +7,10 @@ from safetensors import safe_open
 
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.create import create_model
+from pointlora.models.pretrained import SHA256
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.training.model_factory import build_autoencoder
 from pointlora.training.pretraining.run import pretrain
 from training_runs import SIZES, tiny_pretraining
 
@@ -44,3 +46,31 @@ def test_the_file_says_what_it_is(run):
     assert metadata["model"] == "point_mae"
     assert json.loads(metadata["sizes"])["embed_dim"] == SIZES["embed_dim"]
     assert json.loads(metadata["recipe"])["training"]["epochs"] == 12
+
+
+def test_a_run_goes_on_from_an_encoder_and_its_teacher_begins_there():
+    recipe = {
+        "model": {"name": "point_mae_tiny", "checkpoint": "point_mae_tiny@1"},
+        "objective": {"latent": 1.0},
+        "data": {"name": "procedural", "num_points": 1024},
+    }
+    model = build_autoencoder(from_mapping(PretrainRecipe, recipe), 0)
+    encoder, teacher = model.encoder.state_dict(), model.teacher.encoder.state_dict()
+    assert encoder.keys() == teacher.keys()
+    assert all(torch.equal(value, teacher[name]) for name, value in encoder.items())
+    assert encoder["tokenizer.first_conv.1.num_batches_tracked"] > 100
+
+
+def test_the_recipe_in_the_folder_names_the_version_of_the_weights(tmp_path):
+    options = {"num_points": 1024, "train_size": 8, "test_size": 2}
+    recipe = {
+        "model": {"name": "point_mae_tiny", "checkpoint": "pretrained"},
+        "objective": {"contrast": 1.0},
+        "data": {"name": "procedural", "num_points": 1024, "options": options},
+        "training": {"epochs": 1, "batch_size": 4, "workers": 0, "tensorboard": False, "precision": "32"},
+        "output": str(tmp_path / "run"),
+    }
+    results = pretrain(from_mapping(PretrainRecipe, recipe))
+    newest = f"point_mae_tiny@{max(SHA256['point_mae_tiny'])}"
+    assert results["recipe"]["model"]["checkpoint"] == newest
+    assert f"checkpoint: {newest}" in (tmp_path / "run" / "config.yaml").read_text()

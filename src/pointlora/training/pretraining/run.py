@@ -24,13 +24,13 @@ from pointlora.training.devices.processes import on_every_device
 from pointlora.training.devices.world import current_world
 from pointlora.training.engine import run_training
 from pointlora.training.model_factory import build_autoencoder
-from pointlora.training.precision import settle_precision
 from pointlora.training.pretraining.ahead import made_ahead
 from pointlora.training.pretraining.batches import Views
 from pointlora.training.pretraining.data import open_pretraining, pretraining_loader
 from pointlora.training.pretraining.module import PretrainingModule
 from pointlora.training.pretraining.resident import resident_loader
 from pointlora.training.run_folder import RunFolder
+from pointlora.training.settling import settled
 from pointlora.version import __version__
 
 # Its encoder's keys become those of the encoder.
@@ -54,7 +54,7 @@ def pretrain(recipe: PretrainRecipe, resume: bool = False) -> dict[str, Any]:
         ConfigError, DataError, CheckpointError: for bad settings, data and weights.
         OSError: if the folder can't be written.
     """
-    return on_every_device(_pretrain, settle_precision(recipe), resume)
+    return on_every_device(_pretrain, settled(recipe), resume)
 
 
 def _pretrain(recipe: PretrainRecipe, resume: bool) -> dict[str, Any]:
