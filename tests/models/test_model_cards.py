@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pointlora.models.pretrained import FOLDER
+from pointlora.models.pretrained import FOLDER, SHA256
 from pointlora.recipes.files import find_recipe, from_mapping, read_mapping
 from pointlora.recipes.parts import DataConfig, ModelConfig
 from pointlora.recipes.pretraining import PretrainRecipe
@@ -20,7 +20,15 @@ from pointlora.training.optimizer import learning_rate
 from pointlora.training.probe import probe_backbone
 
 NAME = "point_mae_tiny"
-EPOCHS = 1  # a twentieth of the run; some minutes on a CPU
+# Version -> recipe.
+RECIPES = {1: f"{NAME}_pretrained", 2: f"{NAME}_pretrained_2"}
+EPOCHS = 1  # a few percent of a run; some minutes on a CPU
+
+
+def test_every_version_has_a_recipe_and_the_card_its_command():
+    assert RECIPES.keys() == SHA256[NAME].keys()
+    card = (FOLDER / f"{NAME}.md").read_text(encoding="utf-8")
+    assert all(f"pointlora pretrain {recipe} " in card for recipe in RECIPES.values())
 
 
 def ldraw(file: str) -> Path:
@@ -38,9 +46,10 @@ def rows(path: Path) -> list[dict[str, float]]:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_the_recorded_curve_is_that_of_the_recipe():
-    recipe = from_mapping(PretrainRecipe, read_mapping(find_recipe(f"{NAME}_pretrained")))
-    curve = rows(FOLDER / f"{NAME}.csv")
+@pytest.mark.parametrize("version", RECIPES)
+def test_the_recorded_curve_is_that_of_the_recipe(version):
+    recipe = from_mapping(PretrainRecipe, read_mapping(find_recipe(RECIPES[version])))
+    curve = rows(FOLDER / f"{NAME}@{version}.csv")
     assert len(curve) == recipe.training.epochs
     steps = (recipe.training.samples_per_epoch or 0) // recipe.training.batch_size
     assert all(row["steps"] == steps for row in curve)
@@ -50,9 +59,10 @@ def test_the_recorded_curve_is_that_of_the_recipe():
 
 
 @pytest.mark.slow
-def test_the_command_of_the_card_follows_the_recorded_curve(tmp_path):
+@pytest.mark.parametrize("version", RECIPES)
+def test_the_command_of_the_card_follows_the_recorded_curve(tmp_path, version):
     corpus, run = ldraw("ldraw_pretrain.npz"), tmp_path / "run"
-    words = ["pretrain", f"{NAME}_pretrained", "--corpus.root", str(corpus), "--output", str(run)]
+    words = ["pretrain", RECIPES[version], "--corpus.root", str(corpus), "--output", str(run)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "pointlora.cli.main", *words], stdout=log, stderr=log)
         while len(found := rows(run / "metrics.csv")) < EPOCHS:
@@ -60,7 +70,7 @@ def test_the_command_of_the_card_follows_the_recorded_curve(tmp_path):
             time.sleep(1)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    for now, then in zip(found, rows(FOLDER / f"{NAME}.csv"), strict=False):
+    for now, then in zip(found, rows(FOLDER / f"{NAME}@{version}.csv"), strict=False):
         for name in ("train_loss", "reconstruction", "contrast", "category"):
             assert now[name] == pytest.approx(then[name], rel=0.1), (now["epoch"], name)
 

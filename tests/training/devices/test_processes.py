@@ -202,3 +202,31 @@ def test_two_processes_pretrain_from_shards(tmp_path):
     results = run_ranks(run_recipe, recipe)
     assert results[0]["train_loss"] > 0
     assert losses(tmp_path / "run").isfinite().all()
+
+
+def run_ahead(recipe, log):
+    """In a process of its own: a run that notes when it makes clouds."""
+    from pointlora.training.pretraining import ahead
+    from pointlora.training.pretraining.run import pretrain
+
+    make = ahead.make_bank
+
+    def noting(*arguments):
+        with open(log, "a") as file:
+            file.write("made\n")
+        return make(*arguments)
+
+    ahead.make_bank = noting
+    return pretrain(from_mapping(PretrainRecipe, recipe))
+
+
+def test_one_of_two_processes_makes_the_clouds(tmp_path):
+    recipe = tiny_pretraining(tmp_path / "run", epochs=2, samples_per_epoch=32, batch_size=16)
+    recipe["data"]["options"] = {"num_points": recipe["data"]["num_points"]}
+    recipe["objective"] = {"reconstruction": 10, "contrast": 1}
+    recipe["ahead"] = {"size": 48, "workers": 0}
+    first, second = run_ranks(run_ahead, recipe, tmp_path / "log")
+    assert first["train_loss"] > 0
+    assert second == {}
+    assert (tmp_path / "log").read_text() == "made\n"
+    assert [World(rank, 4, 2).first_here for rank in range(4)] == [True, False, True, False]

@@ -28,6 +28,11 @@ class World:
         """Whether this process writes and prints."""
         return self.rank == 0
 
+    @property
+    def first_here(self) -> bool:
+        """Whether this process is the first one of its machine."""
+        return self.rank % self.local_size == 0
+
     def say(self, text: str) -> None:
         """A line on stderr, of the first process alone."""
         if self.first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import numpy as np
 from pointlora.data.datasets.base import PointCloudDataset
 from pointlora.data.datasets.mixed import MixedDataset
 from pointlora.recipes.pretraining import PretrainRecipe
+from pointlora.training.devices.world import current_world
 from pointlora.training.pretraining.bank import bank_settings, make_bank
 from pointlora.training.pretraining.bank_file import open_bank, save_bank
 from pointlora.training.pretraining.resident import ResidentClouds, read_ahead
 from pointlora.training.run_folder import RunFolder
+
+_LOOK_AGAIN = 0.2  # seconds
 
 
 def made_ahead(
@@ -35,6 +39,9 @@ def made_ahead(
     second = int(ahead.second_mask_ratio * num_groups)
     file = Path(ahead.file) if ahead.file else folder.path / "clouds.bank"
     settings = bank_settings(ahead.size, data.num_points, seed, ahead.shares)
+    world = current_world()
+    while not file.exists() and not world.first_here:
+        time.sleep(_LOOK_AGAIN)  # the first process of the machine makes it; if that one dies, this one is ended
     if not file.exists():
         made = make_bank(ahead.size, data.num_points, seed, ahead.shares, ahead.workers)
         save_bank(file, *made, settings.description())

@@ -49,7 +49,7 @@ class ViewRanges(NamedTuple):
 # The first view is much like what fine-tuning sees, and hidden patches of it are rebuilt; the second is what a scanner
 # might have seen of the same object.
 FIRST = ViewRanges(turned=0.5, one_sided=0.0, cut=0.0, thinned=0.1, jitter=0.005, tilt=0.0)
-SECOND = ViewRanges(turned=1.0, one_sided=0.4, cut=0.2, thinned=0.3, jitter=0.02, tilt=0.1)
+SECOND = ViewRanges(turned=1.0, one_sided=0.4, cut=0.0, thinned=0.1, jitter=0.005, tilt=0.0)
 
 
 def make_views(clouds: Tensor, count: int, up: int, ranges: ViewRanges, generator: torch.Generator) -> Tensor:
