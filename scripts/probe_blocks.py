@@ -6,8 +6,8 @@
 Rows are features: [class token, max] and [max, mean] of each block, and [max, mean] of three levels together with two
 augmented copies. Columns are numbers of labels a class. The penalty is the same everywhere: none is chosen on what is
 measured. That is a fifth of the training clouds; with --test all of them train and the test clouds are measured, once,
-when everything has been chosen. With --folds every training cloud is measured: five folds with all labels, and what
-each of eight draws of 10 labels a class leaves, for standard errors of a point. Accuracy in %.
+when everything has been chosen. With --folds every training cloud of LDraw is measured: five folds with all labels, and
+what each of eight draws of 10 labels a class leaves, for standard errors of a point. Accuracy in %.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def show(tables: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", help="pretrained, or a file")
+    parser.add_argument("weights", help="pretrained, point_mae_tiny@1, or a file")
     parser.add_argument("--model", default="point_mae_tiny")
     parser.add_argument("--ldraw", help="an .npz data set")
     parser.add_argument("--scans", action="store_true")
@@ -194,8 +194,8 @@ def main() -> None:
     parser.add_argument("--json", help="also write the tables here")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    if arguments.test and arguments.folds:
-        parser.error("--folds measures training clouds: leave out --test")
+    if arguments.folds and (arguments.test or not arguments.ldraw):
+        parser.error("--folds measures training clouds of --ldraw: give that, and leave out --test")
     options = arguments.scans, arguments.test, arguments.brief, arguments.folds
     tables = probe_weights(arguments.weights, arguments.model, arguments.ldraw, *options)
     show(tables)

@@ -8,10 +8,10 @@ prints the SHA-256 that belongs into `pointlora.models.pretrained.SHA256`.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -43,5 +43,14 @@ def ship(run: Path, version: int, folder: Path = FOLDER, teacher: bool = False) 
     return hashlib.sha256(content).hexdigest()
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder of a pre-training run that has ended")
+    parser.add_argument("version", type=int, help="of the weights in the package")
+    parser.add_argument("--teacher", action="store_true", help="the moving average of the encoder")
+    arguments = parser.parse_args()
+    print(ship(arguments.run, arguments.version, teacher=arguments.teacher))
+
+
 if __name__ == "__main__":
-    print(ship(Path(sys.argv[1]), int(sys.argv[2]), teacher="--teacher" in sys.argv[3:]))
+    main()

@@ -131,7 +131,9 @@ def _preparation() -> dict[str, Any]:
 def _finish(recipe: TrainRecipe) -> dict[str, Any]:
     """The results of a run: those that are there if it is finished, otherwise by starting it or going on with it."""
     from pointlora.training.fit import fine_tune
+    from pointlora.training.settling import with_settled_weights
 
+    recipe = with_settled_weights(recipe)
     found = RunFolder(recipe).finished()
     if found is None:
         return fine_tune(recipe)

@@ -8,7 +8,7 @@ from goldens import FOLDER
 from pointlora import apply_method, create_model
 from pointlora.adapters.folder import load_adapter, save_adapter
 from pointlora.adapters.loading import adapter_parts, load_adapted_model
-from pointlora.errors import AdapterError
+from pointlora.errors import AdapterError, CheckpointError
 from pointlora.inspection import describe
 from pointlora.models.pretrained import SHA256
 
@@ -35,7 +35,7 @@ def test_an_old_adapter_is_described():
 def test_an_adapter_from_before_the_weights_had_versions_gives_the_logits_that_it_gave():
     folder = FOLDER / "adapter_on_version_1"
     model, config = load_adapted_model(folder / "adapter")
-    assert config["base_model"]["checkpoint"] == "pretrained"
+    assert config["base_model"]["checkpoint"] == "point_mae_tiny@1"
     outputs = {name: torch.from_numpy(array) for name, array in np.load(folder / "outputs.npz").items()}
     with torch.no_grad():
         logits = model(outputs["points"]).logits
@@ -60,3 +60,20 @@ def test_a_backbone_of_another_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(SHA256, "point_mae_tiny", {1: "", 2: ""})
     with pytest.raises(AdapterError, match=r"different base.*pretrained=…\) with point_mae_tiny@1 or point_mae_tiny@2"):
         load_adapter(other, tmp_path)
+
+
+def test_the_setting_pretrained_is_recorded_as_the_version_that_it_means(tmp_path):
+    model = apply_method(create_model("point_mae_tiny", pretrained=True, num_classes=3, head="linear"), "lora")
+    save_adapter(model, tmp_path, base_checkpoint="pretrained")
+    newest = f"point_mae_tiny@{max(SHA256['point_mae_tiny'])}"
+    assert describe(tmp_path)["base_checkpoint"] == newest
+    load_adapted_model(tmp_path)
+
+
+def test_a_version_as_the_base_of_an_adapter():
+    folder = FOLDER / "adapter_on_version_1" / "adapter"
+    model, _ = load_adapted_model(folder, "point_mae_tiny@1")
+    assert torch.equal(model.norm.weight, load_adapted_model(folder)[0].norm.weight)
+    with pytest.raises(CheckpointError, match="holds no weights point_mae_tiny@99"):
+        load_adapted_model(folder, "point_mae_tiny@99")
+    assert describe(folder)["base_checkpoint"] == "point_mae_tiny@1"

@@ -328,6 +328,13 @@ def test_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  pointlora " in capsys.readouterr().out
 
 
+def test_a_version_of_the_weights_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "point_mae_tiny@1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == "point_mae_tiny@1"
+    assert main(["info", "point_mae_tiny@99"]) == 2
+    assert "holds no weights point_mae_tiny@99" in capsys.readouterr().err
+
+
 def test_links_that_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
     assert main(["info", str(tmp_path / "loop.ply")]) == 2

@@ -10,7 +10,15 @@ from pointlora import create_model, list_pretrained
 from pointlora.errors import CheckpointError
 from pointlora.models import pretrained
 from pointlora.models.checkpoints import load_checkpoint
-from pointlora.models.pretrained import FOLDER, SHA256, locate_weights, pretrained_file, settled_source, version_of
+from pointlora.models.pretrained import (
+    FOLDER,
+    SHA256,
+    locate_weights,
+    pretrained_file,
+    recorded_source,
+    settled_source,
+    version_of,
+)
 from pointlora.models.weight_files import read_weights
 
 MOST_BYTES = 12_000_000
@@ -64,8 +72,40 @@ def test_a_setting_means_one_version(versions):
         locate_weights(f"{TINY}@3", TINY)
     with pytest.raises(CheckpointError, match=f"{TINY}@1 are weights of {TINY}, but the model is point_mae"):
         locate_weights(f"{TINY}@1", "point_mae")
+    assert settled_source("pretrained", "point_mae") == "pretrained"
     with pytest.raises(CheckpointError, match=r"holds no pre-trained weights of point_mae"):
-        settled_source("pretrained", "point_mae")
+        locate_weights("pretrained", "point_mae")
+    assert [recorded_source(source, TINY) for source in ("pretrained", "a.pth", f"{TINY}@2")] == [
+        f"{TINY}@1",
+        "a.pth",
+        f"{TINY}@2",
+    ]
+    for began_with, version in ((f"{TINY}@1", 1), ("a.pth", 2), (None, 2)):
+        assert settled_source("pretrained", TINY, began_with) == f"{TINY}@{version}"
+
+
+@pytest.mark.parametrize("given", [1, 2.0, b"x", [TINY]])
+def test_anything_true_means_the_newest(given):
+    assert create_model(TINY, pretrained=given).package_weights == settled_source("pretrained", TINY)
+
+
+@pytest.mark.parametrize("given", ["true", "weights.pth", "x" * 5000, f"{TINY}@", "point_mae@1"])
+def test_a_string_must_name_a_version(given):
+    with pytest.raises(CheckpointError, match=rf"must be True or a version .* such as '{TINY}@\d'"):
+        create_model(TINY, pretrained=given)
+
+
+@pytest.mark.parametrize("given", [f"{TINY}@0", f"{TINY}@99"])
+def test_a_version_that_is_not_there(given):
+    with pytest.raises(CheckpointError, match=rf"holds no weights {given} \(only {TINY}@1"):
+        create_model(TINY, pretrained=given)
+
+
+def test_files_of_that_name_do_not_count(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = settled_source("pretrained", TINY)
+    (tmp_path / name).mkdir()
+    assert create_model(TINY, pretrained=True).package_weights == name
 
 
 def test_which_version_a_file_is(tmp_path):
@@ -79,12 +119,17 @@ def test_which_version_a_file_is(tmp_path):
 
 def test_pre_training_goes_on_from_an_encoder_alone():
     torch.manual_seed(0)
-    options = {"contrast_dim": 16, "num_categories": 5, "decoder_depth": 1}
+    options = {"contrast_dim": 16, "num_categories": 5, "decoder_depth": 1, "teacher_momentum": 0.9}
     model, random = (create_model(TINY, "pretraining", pretrained=given, **options) for given in (f"{TINY}@1", False))
     weights, _ = read_weights(pretrained_file(TINY, 1))
     for key, value in weights.items():
         assert torch.equal(model.state_dict()[key].float(), value.float()), key
     assert sum(key not in weights for key in random.state_dict()) > 10
+    teacher, encoder = model.teacher.encoder.state_dict(), model.encoder.state_dict()
+    assert all(torch.equal(value, teacher[key]) for key, value in encoder.items())
+    # Without an objective that wants a class token the encoder has none.
+    plain = create_model(TINY, "pretraining", pretrained=f"{TINY}@1")
+    assert torch.equal(plain.encoder.norm.weight, model.encoder.norm.weight)
     del weights["encoder.norm.weight"]
     with pytest.raises(
         CheckpointError, match=r"lacks 1 weights of the point_mae_tiny model, the first is encoder\.norm"

@@ -14,6 +14,7 @@ from pointlora.methods.registration import CUSTOM
 from pointlora.methods.settings.base import MethodConfig
 from pointlora.methods.table import PRESETS, SPECS, load_entry_points, spec_of
 from pointlora.models.backbone import Backbone
+from pointlora.models.pretrained import PRETRAINED, recorded_source, settled_source
 from pointlora.version import __version__
 
 CONFIG_FILE = "adapter_config.json"
@@ -38,7 +39,8 @@ def describe(
         AdapterError: a number of class names that isn't the model's number of classes.
     """
     options = dict(model.options)
-    base_checkpoint = base_checkpoint or model.package_weights
+    if base_checkpoint in (None, PRETRAINED):
+        base_checkpoint = model.package_weights or settled_source(base_checkpoint, str(model.name))
     classes = options.get("num_classes")
     if class_names is not None and classes is not None and len(class_names) != classes:
         raise AdapterError(f"{len(class_names)} class names were given, but the model has {classes} classes")
@@ -92,6 +94,8 @@ def read_adapter_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path} has format version {config.get('format_version')}: this release reads {FORMAT_VERSION}"
         )
     check_fields(config, path)
+    base = config["base_model"]
+    base["checkpoint"] = recorded_source(base.get("checkpoint"), base["name"])
     return config
 
 

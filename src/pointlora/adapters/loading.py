@@ -17,7 +17,7 @@ from pointlora.data.parts.space import PartSpace
 from pointlora.errors import AdapterError, CheckpointError, ConfigError
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.create import create_model
-from pointlora.models.pretrained import PRETRAINED, locate_weights, version_named
+from pointlora.models.pretrained import locate_weights, version_named
 from pointlora.randomness import isolated_randomness
 
 
@@ -123,22 +123,24 @@ def find_base(
 ) -> str | os.PathLike[str] | None:
     """Where the backbone's weights of an adapter are: `base`, or what the adapter names, seen from here or from it.
 
+    Both may be a version of the weights in the package.
+
     Returns:
         a path, or None for an adapter that was trained on random weights (or doesn't say on which).
 
     Raises:
         CheckpointError: if there is no such file.
     """
+    model = config["base_model"]["name"]
     if base is not None:
+        if version_named(base) is not None:
+            return locate_weights(base, model)
         if not Path(base).exists():
             raise CheckpointError(f"no such weight file: {base}")
         return base
     named = config["base_model"].get("checkpoint")
     if named is None:
         return None
-    model = config["base_model"]["name"]
-    if named == PRETRAINED:
-        named = f"{model}@1"  # an adapter from before the weights in the package had versions
     if version_named(named) is not None:
         return locate_weights(named, model)
     try:

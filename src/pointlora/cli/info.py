@@ -23,7 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     """Returns the exit code."""
     options = make_parser().parse(arguments)
     load_plugins(options.plugins)
-    content = catalogue() if options.path is None else _described(options.path)
+    content = catalogue() if options.path is None else _described(_located(options.path))
     if options.json:
         print(json.dumps(content, indent=2, ensure_ascii=False))
     else:
@@ -74,6 +74,14 @@ def describe_text(content: dict[str, Any]) -> str:
 
     shown = {key: _shortened(key, value) for key, value in content.items()}
     return key_value_table(shown)
+
+
+def _located(path: str) -> str:
+    """The file of a version of the weights in the package; a path as it is."""
+    from pointlora.models.pretrained import pretrained_file, version_named
+
+    named = version_named(path)
+    return path if named is None else str(pretrained_file(*named))
 
 
 def _package_weights() -> dict[str, str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pointlora.errors import ConfigError
-from pointlora.models.pretrained import settled_source
 from pointlora.recipes.comparison import OWN_SECTIONS, CompareRecipe
 from pointlora.recipes.files import from_mapping, to_mapping
 from pointlora.recipes.label_counts import ALL, LABELS_FOLDER
@@ -159,8 +158,6 @@ def cell_recipe(
     try:
         if not getattr(method_config(method), "pretrained", True):
             mapping["model"]["checkpoint"] = None
-        model = mapping["model"]
-        model["checkpoint"] = settled_source(model["checkpoint"], model["name"])
         return from_mapping(TrainRecipe, mapping)
     except ConfigError as error:
         raise ConfigError(f"methods.{label}: {error}") from error

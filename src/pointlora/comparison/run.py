@@ -26,11 +26,11 @@ from pointlora.comparison.cells import (
     start,
 )
 from pointlora.comparison.plan import Cell, candidates, cell_recipe, check_plan, search_cells, seed_cells
+from pointlora.comparison.versions import read_recorded, settle_weights
 from pointlora.errors import ConfigError
 from pointlora.recipes.comparison import CompareRecipe
-from pointlora.recipes.files import from_mapping, read_mapping, to_mapping, write_yaml
+from pointlora.recipes.files import from_mapping, to_mapping, write_yaml
 from pointlora.training.run_folder import recipe_changes, recorded_precision
-from pointlora.training.settling import with_settled_weights
 
 RECIPE_FILE = "comparison.yaml"
 
@@ -84,7 +84,7 @@ def run_comparison(recipe: CompareRecipe, say: Say | None = None) -> Comparison:
         PointLoraError, OSError: what a run raises, after its name.
     """
     check_plan(recipe)
-    recipe = with_settled_weights(settle_precision(recipe, say))
+    recipe = settle_weights(settle_precision(recipe, say), Path(recipe.output) / RECIPE_FILE)
     check_folder(recipe)
     search = search_cells(recipe)
     runs = seed_cells(recipe, {})
@@ -157,7 +157,7 @@ def check_folder(recipe: CompareRecipe) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file: choose another --output")
     if path.is_file():
-        before = {**read_mapping(path), "plugins": []}  # those of `recipe` are loaded
+        before = {**read_recorded(path), "plugins": []}  # those of `recipe` are loaded
         _check_same(recipe, from_mapping(CompareRecipe, before, f"{path}: "), folder)
     elif folder.is_dir() and not all(map(is_leftover, folder.iterdir())):
         raise ConfigError(f"{folder} is not empty and holds no comparison: choose another --output")

@@ -15,9 +15,12 @@ from pointlora.models.layouts import OWN, Layout, join_parts
 from pointlora.models.method import ADDED_PARTS
 from pointlora.models.registry import get_family, list_models
 from pointlora.models.strangers import name_stranger
+from pointlora.models.two_views import TwoViewAutoencoder
 from pointlora.models.weight_files import read_weights
 
 _HEAD = re.compile(r"head\.")
+# What some objectives of pre-training need and others have no place for.
+_OBJECTIVES = re.compile(r"contrast_head\.|category_head\.|predict_latent\.|teacher\.|encoder\.cls_(token|position)$")
 _FIRST_NORM = re.compile(r"\b(norm1|ln_1)\.weight$")
 
 
@@ -76,6 +79,8 @@ def load_checkpoint(
     model.load_state_dict(fitting, strict=False)
     if isinstance(model, Backbone):
         model.package_weights = None
+    if isinstance(model, TwoViewAutoencoder):
+        model.renew_teacher()
     return report
 
 
@@ -163,6 +168,8 @@ def _rename(model: nn.Module, weights: Mapping[str, Tensor], layout: Layout, rep
             new = None if _made_anew(model).match(new) else f"encoder.{new}"
         if new is not None and new not in places and spare is not None and spare.match(new):
             new = None
+        if new is not None and new not in places and model.task == "pretraining" and _OBJECTIVES.match(new):
+            new = None
         if new is None:
             report.ignored.append(key)
         else:
@@ -204,6 +211,8 @@ def _check_complete(model: nn.Module, layout: Layout, report: LoadReport, name: 
     whole = layout.stage == "fine-tuned" and layout.task == model.task
     lost = [key for key in report.missing if whole or not _made_anew(model).match(key)]
     lost = [key for key in lost if not re.match(FEATURE_COLUMNS, key)]  # they start at zero
+    if model.task == "pretraining":
+        lost = [key for key in lost if not _OBJECTIVES.match(key)]
     # An encoder alone, such as the weights in the package, gets a new decoder.
     alone = all(key.startswith("encoder.") for key in report.loaded)
     if model.task == "pretraining" and (report.stage == "fine-tuned" or alone):

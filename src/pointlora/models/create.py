@@ -11,7 +11,7 @@ from torch import nn
 
 from pointlora.errors import ConfigError
 from pointlora.models.checkpoints import load_checkpoint
-from pointlora.models.pretrained import PRETRAINED, locate_weights, settled_source
+from pointlora.models.pretrained import locate_weights, package_source
 from pointlora.models.registry import get_family
 from pointlora.names import unknown_name
 
@@ -55,7 +55,7 @@ def create_model(name: str, task: str = "classification", pretrained: bool | str
     model: Any = builder(family.sizes.with_changes({k: v for k, v in options.items() if k in sizes}), **own)
     model.name, model.task, model.options = name, task, own
     if pretrained:
-        source = settled_source(PRETRAINED if pretrained is True else pretrained, name) or ""
+        source = package_source(pretrained, name)
         load_checkpoint(model, locate_weights(source, name))
         model.package_weights = source
     return model

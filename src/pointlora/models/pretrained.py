@@ -23,7 +23,7 @@ SHA256 = {
     },
 }
 
-_VERSION = re.compile(r"(\w+)@([1-9]\d{0,5})")
+_VERSION = re.compile(r"(\w+)@(\d{1,6})")
 
 
 def list_pretrained() -> list[str]:
@@ -63,13 +63,45 @@ def pretrained_file(name: str, version: int | None = None) -> Path:
     return path
 
 
-def settled_source(source: str | None, name: str) -> str | None:
-    """A setting with the version that it means now, `point_mae_tiny@1`, in place of `pretrained`; others as they are.
+def settled_source(source: str | None, name: str, began_with: str | None = None) -> str | None:
+    """A setting with the version that it means, `point_mae_tiny@1`, in place of `pretrained`.
+
+    Others are returned as they are, and so is `pretrained` for a model without weights in the package.
+
+    Args:
+        source: the setting.
+        name: registry name of the model.
+        began_with: what `recorded_source` gives of a run that goes on: it keeps its version. The newest otherwise.
+    """
+    if source != PRETRAINED or name not in SHA256:
+        return source
+    named = version_named(began_with or "")
+    return began_with if named is not None and named[0] == name else f"{name}@{max(SHA256[name])}"
+
+
+def package_source(pretrained: bool | str, name: str) -> str:
+    """The version that `create_model` is asked for, `point_mae_tiny@1`.
+
+    Args:
+        pretrained: a version by its name; anything else that is true means the newest, as `pretrained` does.
+        name: registry name of the model.
 
     Raises:
-        CheckpointError: if the package has no weights for model `name`.
+        CheckpointError: if the package has no weights for the model, or a string names no version.
     """
-    return f"{name}@{max(_versions(name))}" if source == PRETRAINED else source
+    newest = f"{name}@{max(_versions(name))}"
+    source = pretrained if isinstance(pretrained, str) and pretrained != PRETRAINED else newest
+    if version_named(source) is None:
+        raise CheckpointError(
+            f"pretrained is {source[:100]!r}, but must be True or a version of the weights in the package, such as "
+            f"{newest!r}; load_checkpoint reads files"
+        )
+    return source
+
+
+def recorded_source(source: str | None, name: str) -> str | None:
+    """What a file of settings says: where it says `pretrained`, it is from when there was version 1 alone."""
+    return f"{name}@1" if source == PRETRAINED and name in SHA256 else source
 
 
 def locate_weights(source: str | os.PathLike[str], name: str) -> str | os.PathLike[str]:
@@ -93,9 +125,11 @@ def locate_weights(source: str | os.PathLike[str], name: str) -> str | os.PathLi
 
 
 def version_named(source: str | os.PathLike[str]) -> tuple[str, int] | None:
-    """Model and version that a setting like `point_mae_tiny@1` names; None for a path."""
+    """Model and version that a setting like `point_mae_tiny@1` names; None for a path. A file of that name is
+    `./point_mae_tiny@1`.
+    """
     found = _VERSION.fullmatch(str(source))
-    if found is None or found[1] not in SHA256 or Path(source).exists():
+    if found is None or found[1] not in SHA256:
         return None
     return found[1], int(found[2])
 

@@ -19,7 +19,6 @@ from pointlora.models.masked_autoencoder import MaskedAutoencoder
 from pointlora.models.pretrained import locate_weights
 from pointlora.models.registry import get_family
 from pointlora.models.segmenter import PartSegmenter
-from pointlora.models.two_views import TwoViewAutoencoder
 from pointlora.randomness import isolated_randomness
 from pointlora.recipes.method import method_config
 from pointlora.recipes.pretraining import PretrainRecipe
@@ -113,6 +112,4 @@ def build_autoencoder(recipe: PretrainRecipe, num_categories: int) -> MaskedAuto
     model = initial_model(recipe.training.seed, config.name, "pretraining", **config.sizes, **options)
     if config.checkpoint is not None:
         load_checkpoint(model, locate_weights(config.checkpoint, config.name))
-        if isinstance(model, TwoViewAutoencoder):
-            model.renew_teacher()
     return cast(MaskedAutoencoder, model)

@@ -22,6 +22,7 @@ from typing import Any
 
 from pointlora.atomic import is_leftover, write_text_atomically
 from pointlora.errors import ConfigError
+from pointlora.models.pretrained import recorded_source
 from pointlora.recipes.files import flatten, from_mapping, read_mapping, to_mapping, write_yaml
 
 # Settings that don't change the result: a run may be moved, and resumed with different workers or logs.
@@ -138,7 +139,7 @@ class RunFolder:
 
     def _compare(self, what: str, fix: str, free: tuple[str, ...]) -> None:
         """Refuse a recipe that differs from that of the run that is here in what isn't `free`."""
-        found = read_mapping(self.config)
+        found = with_recorded_weights(read_mapping(self.config))
         found.pop("plugins", None)  # they may have moved; those of our recipe are loaded
         before = from_mapping(type(self.recipe), found, f"{self.config}: ")
         for key, old, new in recipe_changes(to_mapping(before), to_mapping(self.recipe), free):
@@ -160,6 +161,28 @@ def recipe_changes(
         same = old.get(key) == new.get(key) or (key, new.get(key)) == ("training.precision", "auto")
         if key not in free and not same:
             yield key, old.get(key), new.get(key)
+
+
+def with_recorded_weights(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were read from a file, `pretrained` replaced by the version of the weights that it meant."""
+    model = settings.get("model")
+    if not isinstance(model, Mapping):
+        return dict(settings)
+    source = recorded_source(model.get("checkpoint"), str(model.get("name")))
+    return {**settings, "model": {**model, "checkpoint": source}}
+
+
+def recorded_weights(config: Path) -> str | None:
+    """`model.checkpoint` of the run that has left this file of settings, see `with_recorded_weights`; None without one.
+
+    Raises:
+        ConfigError: if it is damaged.
+    """
+    if not config.is_file():
+        return None
+    model = with_recorded_weights(read_mapping(config)).get("model")
+    found = model.get("checkpoint") if isinstance(model, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def recorded_precision(config: Path) -> str | None:

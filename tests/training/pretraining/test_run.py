@@ -4,6 +4,7 @@ import json
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from pointlora.models.checkpoints import load_checkpoint
 from pointlora.models.create import create_model
@@ -74,3 +75,22 @@ def test_the_recipe_in_the_folder_names_the_version_of_the_weights(tmp_path):
     newest = f"point_mae_tiny@{max(SHA256['point_mae_tiny'])}"
     assert results["recipe"]["model"]["checkpoint"] == newest
     assert f"checkpoint: {newest}" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("first", [{}, {"contrast": 1.0}, {"contrast": 1.0, "category": 1.0, "latent": 1.0}])
+@pytest.mark.parametrize("then", [{}, {"category": 1.0}, {"latent": 1.0}])
+def test_a_run_may_go_on_with_other_objectives(tmp_path, first, then):
+    def model(objective, checkpoint):
+        recipe = tiny_pretraining(tmp_path / "run")
+        recipe["objective"], recipe["model"]["checkpoint"] = objective, checkpoint
+        return build_autoencoder(from_mapping(PretrainRecipe, recipe), 3)
+
+    before, file = model(first, None), tmp_path / "model.safetensors"
+    state = {name: value for name, value in before.state_dict().items() if not name.startswith("teacher.")}
+    save_file(state, file, {"model": "point_mae"})
+    after = model(then, str(file))
+    for name, value in after.state_dict().items():
+        if name in state and not name.startswith("encoder.cls_"):
+            assert torch.equal(value, state[name]), name
+    if then.get("latent"):
+        assert torch.equal(after.teacher.encoder.norm.weight, before.encoder.norm.weight)

@@ -46,8 +46,8 @@ class ViewRanges(NamedTuple):
     tilt: float
 
 
-# The first view is much like what fine-tuning sees, and hidden patches of it are rebuilt; the second is what a scanner
-# might have seen of the same object.
+# The first view is much like what fine-tuning sees, and hidden patches of it are rebuilt; the second is often what is
+# seen of the same object from one side. Second views that are cut, noisier and lean cost detail (docs/pretraining.md).
 FIRST = ViewRanges(turned=0.5, one_sided=0.0, cut=0.0, thinned=0.1, jitter=0.005, tilt=0.0)
 SECOND = ViewRanges(turned=1.0, one_sided=0.4, cut=0.0, thinned=0.1, jitter=0.005, tilt=0.0)
 
