@@ -20,6 +20,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "weights"
 SHA256 = {
     "point_mae_tiny": {
         1: "90459c96336c56aa8529fc0dc4f0be7df13df43ef7fe9581e1230c4c4a9ec6cf",
+        2: "a65c0440b02aa80bff4d5c576829a2b2fef639bfb8c2107f9504ead390d70480",
     },
 }
 
