@@ -44,6 +44,11 @@ class Labelled(NamedTuple):
     labels: np.ndarray
 
 
+def together(first: Labelled, second: Labelled) -> Labelled:
+    """The clouds of both, one behind the other."""
+    return Labelled(*(np.concatenate(parts) for parts in zip(first, second, strict=True)))
+
+
 def ldraw(file: str, points: int, test: bool) -> tuple[Labelled, Labelled]:
     """Clouds to learn from and to measure, from an .npz data set; without `test` both from its training part."""
     with np.load(file) as content:
@@ -107,48 +112,55 @@ def draw(labels: np.ndarray, count: int | None, seed: int) -> np.ndarray:
     return np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
 
 
-def probe(
-    model: Any, train: Labelled, held: Labelled, counts: list[int | None], brief: bool
-) -> dict[str, dict[str, float]]:
-    """Accuracy by features and number of labels a class, the mean over draws of the labels."""
-    device = next(model.parameters()).device
-    classes, width = int(train.labels.max()) + 1, model.sizes.embed_dim
-    plain, tested = block_features(model, train.points), block_features(model, held.points)
-    copies = [block_features(model, augmented(train.points, 1 + number)) for number in range(COPIES)]
-    wanted = torch.from_numpy(held.labels).to(device)
-    table: dict[str, dict[str, float]] = {}
-    for name, places in readouts(len(model.blocks), width, brief):
-        sources = [plain, *copies] if "copies" in name else [plain]
-        read = [torch.cat([each[block][:, columns] for block, columns in places], 1) for each in (*sources, tested)]
-        for count in counts:
-            found = []
-            for seed in range(1 if count is None else DRAWS):
-                chosen = torch.from_numpy(draw(train.labels, count, seed)).to(device)
-                labels = torch.from_numpy(train.labels).to(device)[chosen]
-                rows = joined([Rows(each[chosen], labels, chosen) for each in read[:-1]])
-                found.append(accuracy(rows, read[-1], wanted, classes))
-            table.setdefault(name, {})["all" if count is None else str(count)] = round(sum(found) / len(found), 2)
-    return table
+class Split(NamedTuple):
+    """Places of the clouds to learn from and of those to measure."""
+
+    learned: np.ndarray
+    measured: np.ndarray
 
 
-def probe_by_folds(model: Any, clouds: Labelled, brief: bool) -> dict[str, dict[str, float]]:
-    """As `probe`, with all clouds measured that aren't learned from, in turns."""
-    classes, width, labels = int(clouds.labels.max()) + 1, model.sizes.embed_dim, torch.from_numpy(clouds.labels)
-    count, order = len(labels), draw(clouds.labels, None, 0)
-    plans = {"10": [torch.from_numpy(draw(clouds.labels, 10, seed)) for seed in range(DRAWS_WITH_FOLDS)]}
-    plans["all"] = [torch.from_numpy(np.delete(order, np.s_[number::FOLDS])) for number in range(FOLDS)]
-    plain = block_features(model, clouds.points).cpu()
-    copies = [block_features(model, augmented(clouds.points, 1 + number)).cpu() for number in range(COPIES)]
+def held_out(train: Labelled, held: Labelled, counts: list[int | None]) -> dict[str, list[Split]]:
+    """By number of labels a class: draws from the clouds to learn from, which come first; the others are measured."""
+    measured = len(train.labels) + np.arange(len(held.labels))
+    draws = {count: 1 if count is None else DRAWS for count in counts}
+    return {
+        _column(count): [Split(draw(train.labels, count, seed), measured) for seed in range(number)]
+        for count, number in draws.items()
+    }
+
+
+def in_turns(labels: np.ndarray) -> dict[str, list[Split]]:
+    """Eight draws of 10 labels a class and five folds of all: whatever isn't learned from is measured."""
+    order = draw(labels, None, 0)
+    learned = {
+        _column(10): [draw(labels, 10, seed) for seed in range(DRAWS_WITH_FOLDS)],
+        _column(None): [np.delete(order, np.s_[number::FOLDS]) for number in range(FOLDS)],
+    }
+    return {column: [Split(each, np.setdiff1d(order, each)) for each in draws] for column, draws in learned.items()}
+
+
+def _column(count: int | None) -> str:
+    return "all" if count is None else str(count)
+
+
+def probe(model: Any, clouds: Labelled, splits: dict[str, list[Split]], brief: bool) -> dict[str, dict[str, float]]:
+    """Accuracy by features and number of labels a class, the mean over the splits."""
+    device, width = next(model.parameters()).device, model.sizes.embed_dim
+    labels = torch.from_numpy(clouds.labels).to(device)
+    # Copies are learned from alone.
+    learnable = 1 + max(int(split.learned.max()) for draws in splits.values() for split in draws)
+    plain = block_features(model, clouds.points)
+    copies = [block_features(model, augmented(clouds.points[:learnable], 1 + number)) for number in range(COPIES)]
     table: dict[str, dict[str, float]] = {}
     for name, places in readouts(len(model.blocks), width, brief):
         sources = [plain, *copies] if "copies" in name else [plain]
         read = [torch.cat([each[block][:, columns] for block, columns in places], 1) for each in sources]
-        for column, draws in plans.items():
+        for column, draws in splits.items():
             found = []
-            for chosen in draws:
-                others = torch.ones(count, dtype=torch.bool).index_fill_(0, chosen, False)
+            for split in draws:
+                chosen, tested = (torch.from_numpy(part).to(device) for part in split)
                 rows = joined([Rows(each[chosen], labels[chosen], chosen) for each in read])
-                found.append(accuracy(rows, read[0][others], labels[others], classes))
+                found.append(accuracy(rows, read[0][tested], labels[tested], int(labels.max()) + 1))
             table.setdefault(name, {})[column] = round(sum(found) / len(found), 2)
     return table
 
@@ -162,14 +174,15 @@ def probe_weights(
     load_checkpoint(model, locate_weights(weights, name), head=False)
     model.to(device).eval()
     tables: dict[str, Any] = {}
-    if file and folds:
-        parts = ldraw(file, 1024, False)
-        clouds = Labelled(np.concatenate([p.points for p in parts]), np.concatenate([p.labels for p in parts]))
-        tables["ldraw"] = probe_by_folds(model, clouds, brief)
-    elif file:
-        tables["ldraw"] = probe(model, *ldraw(file, 1024, test), [10, None] if brief else [5, 10, None], brief)
+    if file:
+        train, held = ldraw(file, 1024, test)
+        clouds = together(train, held)
+        counts = [10, None] if brief else [5, 10, None]
+        splits = in_turns(clouds.labels) if folds else held_out(train, held, counts)
+        tables["ldraw"] = probe(model, clouds, splits, brief)
     if with_scans:
-        tables["scans"] = probe(model, *scans(1024, test), [None], brief)
+        train, held = scans(1024, test)
+        tables["scans"] = probe(model, together(train, held), held_out(train, held, [None]), brief)
     return tables
 
 

@@ -106,13 +106,13 @@ def load_adapter(model: Model, folder: str | os.PathLike[str]) -> Model:
         source = config["base_model"].get("checkpoint") or "unknown"
         raise AdapterError(
             f"{folder} belongs to a different base: the backbone's weights differ from those it was trained on "
-            f"(checkpoint: {source}); load that checkpoint first{_older(config)}"
+            f"(checkpoint: {source}); load that checkpoint first{_hint_at_versions(config)}"
         )
     model.load_state_dict(state, strict=False)
     return model
 
 
-def _older(config: Mapping[str, Any]) -> str:
+def _hint_at_versions(config: Mapping[str, Any]) -> str:
     """What to try where the backbone may be an older one of the package."""
     base = config["base_model"]
     versions = SHA256.get(base["name"], {})

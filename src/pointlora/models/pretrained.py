@@ -84,17 +84,18 @@ def package_source(pretrained: bool | str, name: str) -> str:
     """The version that `create_model` is asked for, `point_mae_tiny@1`.
 
     Args:
-        pretrained: a version by its name; anything else that is true means the newest, as `pretrained` does.
+        pretrained: True or `pretrained` for the newest, or a version by its name.
         name: registry name of the model.
 
     Raises:
-        CheckpointError: if the package has no weights for the model, or a string names no version.
+        CheckpointError: if the package has no weights for the model, or what is given names no version. A bare number
+            would be read as a version by some and as true by others.
     """
     newest = f"{name}@{max(_versions(name))}"
-    source = pretrained if isinstance(pretrained, str) and pretrained != PRETRAINED else newest
-    if version_named(source) is None:
+    source = newest if pretrained is True or pretrained == PRETRAINED else pretrained
+    if not isinstance(source, str) or version_named(source) is None:
         raise CheckpointError(
-            f"pretrained is {source[:100]!r}, but must be True or a version of the weights in the package, such as "
+            f"pretrained is {repr(source)[:100]}, but must be True or a version of the weights in the package, such as "
             f"{newest!r}; load_checkpoint reads files"
         )
     return source
