@@ -4,25 +4,34 @@
 LDRAW ?= ldraw_classify.npz
 WEIGHTS ?= pretrained
 JOBS ?= 2
-# Learning rates are those that an earlier version chose on the validation split of another seed; `make table-rates`
+# Learning rates are those that version 1 of the weights chose on the validation split of another seed; `make table-rates`
 # repeats that search.
-METHODS := --search '{}' --methods '{pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, probe: {}, lora: {optimizer: {lr: 3.0e-3}}, pointlora: {prompt_dim: 16, optimizer: {lr: 1.0e-3}}, head_only: {optimizer: {lr: 3.0e-3}}, full: {optimizer: {lr: 3.0e-4}}}'
-FEW := $(BIN)/pointlora compare few_labels_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS)
+METHODS := --search '{}' --methods '{probe: {}, pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, lora: {optimizer: {lr: 3.0e-3}}, pointlora: {prompt_dim: 16, optimizer: {lr: 1.0e-3}}, head_only: {optimizer: {lr: 3.0e-3}}, full: {optimizer: {lr: 3.0e-4}}}'
+COMPARE := $(BIN)/pointlora compare
+FEW := $(COMPARE) few_labels_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS)
+LABELS := $(FEW) --data.root $(LDRAW) --data.label_fraction 1.0 --training.steps 192
 SCANS := --data.name procedural --data.label_fraction 0.1 --training.epochs 12 \
 	--data.options '{variant: scan, num_points: 1024, train_size: 2000, test_size: 600}'
-RIVALS := --seeds '[0, 1, 2]' --methods '{probe: {search: {}}, pointlora-plus: {training: {ema: 0.98}}, lora: {}, dora: {}, lora-plus: {}, pissa: {optimizer: {weight_decay: 0}}, vpt_deep: {}, stag: {}, pointgst: {}}'
+# The six methods beside the probe choose one of three learning rates on the validation split of seed 100.
+RIVALS := --seeds '[0, 1, 2]' --methods '{probe: {search: {}}, pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, lora: {optimizer: {lr: 3.0e-3}}, dora: {}, lora-plus: {}, pissa: {optimizer: {weight_decay: 0}}, vpt_deep: {}, stag: {}, pointgst: {}}'
+VERSIONS := --methods '{version 1: {name: probe, model: {checkpoint: point_mae_tiny@1}}, version 2: {name: probe, model: {checkpoint: point_mae_tiny@2}}}' --reference 'version 1' --search '{}'
+HEADS := --methods '{two scales: {name: probe}, one scale: {name: probe, model: {scales: 1}}, all blocks: {name: probe, model: {levels: [0, 1, 2, 3, 4, 5]}}, last block: {name: probe, model: {levels: [5]}}, class token and maximum: {name: probe, model: {levels: [5], scales: 1, pooling: [class_token, max]}}}' --reference 'two scales' --search '{}'
 
-.PHONY: table-rates table-few-labels table-five-labels table-all-labels table-few-labels-scans table-folds table-curves \
-	table-rivals table-classes table-colours table-density table-blocks table-ablation table-costs
+.PHONY: table-weights table-rates table-few-labels table-all-labels table-few-labels-scans table-folds table-versions \
+	table-heads table-rivals table-few-shot table-parts table-tuning table-ablation table-release-scans table-classes \
+	table-colours table-density table-blocks table-costs table-costs-stag
+
+table-weights: $(STAMP)
+	for weights in null point_mae_tiny@1 point_mae_tiny@2; do \
+		$(BIN)/pointlora probe --model.name point_mae_tiny --model.checkpoint $$weights \
+			--data.name npz --data.root $(LDRAW) --data.num_points 1024 --data.up_axis z || exit 1; \
+	done
 
 table-rates: $(STAMP)
 	$(FEW) --data.root $(LDRAW) --seeds '[100]' --output runs/table_rates
 
 table-few-labels: $(STAMP)
-	$(FEW) --data.root $(LDRAW) $(METHODS) --output runs/table_few_labels
-
-table-five-labels: $(STAMP)
-	$(FEW) --data.root $(LDRAW) --data.label_fraction 0.0663 $(METHODS) --output runs/table_five_labels
+	$(LABELS) --labels_per_class '[1, 2, 5, 10]' $(METHODS) --output runs/table_few_labels
 
 table-all-labels: $(STAMP)
 	$(FEW) --data.root $(LDRAW) --data.label_fraction 1.0 --data.validation_fraction 0.1 --training.epochs 3 $(METHODS) \
@@ -41,15 +50,31 @@ table-folds: $(STAMP)
 			--data.options '{variant: scan, num_points: 1024, train_size: 2000, test_size: 600}' || exit 1; \
 	done
 
-table-curves: $(STAMP)
-	$(FEW) --data.root $(LDRAW) --data.label_fraction 1.0 --labels_per_class '[1, 2, 5, 10, 20]' --output runs/table_curves
+table-versions: $(STAMP)
+	$(LABELS) --labels_per_class '[1, 2, 5, 10]' $(VERSIONS) --output runs/table_versions
+
+table-heads: $(STAMP)
+	$(LABELS) --labels_per_class '[10]' $(HEADS) --output runs/table_heads
 
 table-rivals: $(STAMP)
-	$(FEW) --data.root $(LDRAW) $(RIVALS) --output runs/table_rivals
+	$(LABELS) --labels_per_class '[10]' $(RIVALS) --output runs/table_rivals
+
+table-few-shot: $(STAMP)
+	$(BIN)/python scripts/few_shot_table.py --ldraw $(LDRAW) --weights $(WEIGHTS) --jobs $(JOBS) --output runs/table_few_shot
+
+table-parts: $(STAMP)
+	$(COMPARE) parts_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS) --output runs/table_parts
+
+table-tuning: $(STAMP)
+	$(COMPARE) compare_tiny --data.root $(LDRAW) --jobs $(JOBS) --model.checkpoint $(WEIGHTS) --output runs/table_tuning
 
 table-ablation: $(STAMP)
-	$(BIN)/pointlora compare ablation_tiny --data.root $(LDRAW) --jobs $(JOBS) --model.checkpoint $(WEIGHTS) \
-		--output runs/table_ablation
+	$(COMPARE) ablation_tiny --data.root $(LDRAW) --jobs $(JOBS) --model.checkpoint $(WEIGHTS) --output runs/table_ablation
+
+table-release-scans: $(STAMP)
+	$(COMPARE) scan_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS) --training.epochs 12 --training.batch_size 16 \
+		--optimizer.warmup_epochs 1 --seeds '[0, 1, 2]' --output runs/table_release_scans \
+		--methods '{full: {optimizer: {lr: 0.001}}, head_only: {optimizer: {lr: 0.003}}, pointlora: {prompt_dim: 16, optimizer: {lr: 0.003}}, lora: {optimizer: {lr: 0.003}}, scratch: {optimizer: {lr: 0.0003}}}'
 
 table-classes table-colours table-density: table-%: $(STAMP)
 	$(BIN)/python scripts/small_checks.py $* --jobs $(JOBS)
@@ -58,4 +83,7 @@ table-blocks: $(STAMP)
 	$(BIN)/python scripts/probe_blocks.py $(WEIGHTS) --ldraw $(LDRAW) --scans --brief --folds
 
 table-costs: $(STAMP)
-	$(BIN)/pointlora benchmark --methods default --batch-size 8 --threads 1 --quick --repetitions 5
+	$(BIN)/pointlora benchmark --methods all --batch-size 4 --threads 1 --quick --repetitions 3
+
+table-costs-stag: $(STAMP)
+	$(BIN)/pointlora benchmark --methods full,stag,stag-sl --batch-size 32 --threads 2 --quick --repetitions 1

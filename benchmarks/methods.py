@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any
 
 from pointlora.atomic import write_text_atomically
 from pointlora.errors import ConfigError
-from pointlora.methods.table import get_preset
+from pointlora.methods.table import get_preset, list_methods
 from pointlora.reports.tables import markdown_table
 
 from .settings import Context, Settings
@@ -20,6 +21,8 @@ from .timing import Samples, interleave, ratios, spread
 
 FULL = "full"
 DEFAULT = ("full", "head_only", "lora", "pointlora", "pointlora-plus")
+# Left out of `all`: the steps of the first are those of full fine-tuning, and the second is fitted, without steps.
+NOT_TIMED = ("scratch", "probe")
 OTHER_OPTIONS = ("only", "check", "save_ratios", "sweep")
 # Seconds of timing for each method; steps of the published sizes take seconds.
 BUDGET, QUICK_BUDGET = 40.0, 5.0
@@ -67,12 +70,15 @@ def run_methods(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def method_names(text: str) -> list[str]:
-    """The methods that were named, with full fine-tuning first, to which all are compared; `default` stands for five.
+    """The methods that were named, with full fine-tuning first, to which all are compared.
+
+    `default` stands for five of them, `all` for every one with steps of its own.
 
     Raises:
         ConfigError: for an unknown one.
     """
-    given = DEFAULT if text == "default" else [name.strip() for name in text.split(",")]
+    sets = {"default": list(DEFAULT), "all": [name for name in list_methods() if name not in NOT_TIMED]}
+    given = sets.get(text) or [name.strip() for name in text.split(",")]
     for name in given:
         get_preset(name)
     return list(dict.fromkeys([FULL, *given]))
@@ -87,20 +93,27 @@ def measure_methods(names: Sequence[str], settings: Settings, bf16: bool = False
     context = Context(settings)
     models = {name: our_classifier(settings.model, name).to(context.device) for name in names}
     timed: dict[str, dict[str, Samples]] = {}
+    _say(f"steps of {len(names)} methods, in turns")
     calls: dict[str, Any] = {name: _step(model, context, bf16) for name, model in models.items()}
     timed["step"] = interleave(calls, settings.repetitions, settings.budget, context.device)
     kind = settings.device if bf16 else None
+    _say("their inference, in turns")
     for model in models.values():
         model.eval()
     calls = {name: without_gradient(model, context.points, bf16_on=kind) for name, model in models.items()}
     timed["inference"] = interleave(calls, settings.repetitions, settings.budget, context.device)
     costs = []
-    for name, model in models.items():
+    for number, (name, model) in enumerate(models.items(), 1):
+        _say(f"memory of {name}, {number} of {len(names)}")
         memory = measured_apart(settings, f"method {name}{' bf16' if bf16 else ''}")
         trained = sum(value.numel() for value in model.parameters() if value.requires_grad)
         adapter = adapter_bytes(model)
         costs.append(MethodCost(name, timed["step"][name], timed["inference"][name], *memory, trained, adapter))
     return costs
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _step(model: Any, context: Context, bf16: bool) -> Any:

@@ -16,6 +16,13 @@ def test_full_fine_tuning_comes_first_and_once():
     assert "pointlora-plus" in method_names("default")
 
 
+def test_all_methods_have_steps():
+    names = method_names("all")
+    assert names[0] == "full"
+    assert {"dora", "idpt", "pointgst", "stag-sl", "vpt_deep"} <= set(names)
+    assert not {"probe", "scratch"} & set(names)
+
+
 def test_unknown_method():
     with pytest.raises(ConfigError, match="loar"):
         method_names("loar")

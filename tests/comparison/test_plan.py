@@ -222,6 +222,17 @@ def test_bundled_comparisons_can_be_run(name, seeds):
         assert len({repr(method) for method in recipes.values()}) == len(recipes)  # no ablation is there twice
 
 
+@pytest.mark.parametrize(("name", "seeds", "searched"), [("few_labels_tiny", 5, 5), ("parts_tiny", 3, 0)])
+def test_bundled_comparisons_have_the_probe_beside_every_method(name, seeds, searched):
+    recipe = from_mapping(CompareRecipe, read_mapping(find_recipe(name)))
+    check_plan(recipe)
+    assert next(iter(recipe.methods)) == "probe"
+    assert {"pointlora-plus", "lora", "pointlora", "head_only", "full"} < set(recipe.methods)
+    assert recipe.base == "pointlora-plus"
+    assert len(seed_cells(recipe, {})) == seeds * 6
+    assert len(search_cells(recipe)) == 3 * searched  # all but the probe
+
+
 def test_planning_needs_no_torch():
     code = "import sys, pointlora.comparison.run; print({'torch', 'numpy', 'lightning'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
