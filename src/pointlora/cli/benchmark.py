@@ -77,7 +77,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--methods",
         metavar="NAMES",
-        help="instead, what tuning methods cost beside full fine-tuning: names with commas, or `default`",
+        help="instead, what tuning methods cost beside full fine-tuning: names with commas, `default` or `all`",
     )
     parser.add_argument("--bf16", action="store_true", help="with --methods: in bfloat16 autocast")
     sweep = parser.add_argument_group("sweep over batch sizes")
