@@ -11,77 +11,112 @@ the support, the other methods take their last.
 from __future__ import annotations
 
 import argparse
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pointlora.allocator import keep_large_blocks
+from pointlora.comparison.fewshot import run_folds
+from pointlora.errors import PointLoraError
+from pointlora.parent import end_with_parent
+from pointlora.recipes.fewshot import FewShotRecipe
+from pointlora.recipes.files import find_recipe, from_mapping, read_mapping
 from pointlora.reports.fewshot import percentages
 from pointlora.reports.statistics import paired_difference
 from pointlora.reports.tables import markdown_table
 
-SETTINGS = ((5, 10), (5, 20), (10, 10), (10, 20))
+Setting = tuple[int, int]
+SETTINGS: tuple[Setting, ...] = ((5, 10), (5, 20), (10, 10), (10, 20))
 REFERENCE = "pointlora-plus"
-STEPS = ["--training.steps", "200", "--training.batch_size", "10", "--optimizer.warmup_epochs", "1"]
-PLUS = ["--training.protocol", "k_fold", "--training.epochs", "8", "--training.patience", "2", "--training.ema", "0.98"]
-METHODS = {
-    "probe": ["--method", "{name: probe}"],
-    REFERENCE: ["--method", "{name: pointlora-plus}", "--optimizer.lr", "3e-4", *STEPS[2:], *PLUS],
-    "head_only": ["--method", "{name: head_only}", "--optimizer.lr", "3e-3", *STEPS],
-    "lora": ["--method", "{name: lora}", "--optimizer.lr", "3e-3", *STEPS],
-    "pointlora": ["--method", "{name: pointlora, prompt_dim: 16}", "--optimizer.lr", "1e-3", *STEPS],
-    "full": ["--method", "{name: full}", "--optimizer.lr", "3e-4", *STEPS],
+BATCH = {"batch_size": 10}
+STEPS = {**BATCH, "steps": 200}
+FOLDS = {**BATCH, "protocol": "k_fold", "epochs": 8, "patience": 2, "ema": 0.98}
+METHODS: dict[str, dict[str, dict[str, Any]]] = {
+    "probe": {"method": {"name": "probe"}},
+    REFERENCE: {"method": {"name": REFERENCE}, "optimizer": {"lr": 3e-4}, "training": FOLDS},
+    "head_only": {"method": {"name": "head_only"}, "optimizer": {"lr": 3e-3}, "training": STEPS},
+    "lora": {"method": {"name": "lora"}, "optimizer": {"lr": 3e-3}, "training": STEPS},
+    "pointlora": {"method": {"name": "pointlora", "prompt_dim": 16}, "optimizer": {"lr": 1e-3}, "training": STEPS},
+    "full": {"method": {"name": "full"}, "optimizer": {"lr": 3e-4}, "training": STEPS},
 }
 
 
 class Cell(NamedTuple):
-    """A method in a setting, and where its folds are."""
+    """A method in a setting."""
 
     method: str
-    ways: int
-    shots: int
-    output: Path
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}, {self.setting[0]} ways, {self.setting[1]} shots"
 
 
-def run(cell: Cell, ldraw: str, weights: str) -> list[float]:
-    """The accuracies of the folds, in [0, 1]; what is finished already isn't run again.
+def cell_recipe(cell: Cell, ldraw: str, weights: str, output: Path) -> FewShotRecipe:
+    """`fewshot_tiny` with what is the method's own."""
+    mapping = read_mapping(find_recipe("fewshot_tiny"))
+    (ways, shots), own = cell.setting, METHODS[cell.method]
+    mapping |= {"ways": ways, "shots": shots, "method": own["method"]}
+    mapping |= {"output": str(output / f"{cell.method}_{ways}_{shots}")}
+    mapping["model"] |= {"checkpoint": weights}
+    mapping["data"] |= {"root": ldraw}
+    mapping["optimizer"] |= {"warmup_epochs": 1, **own.get("optimizer", {})}
+    mapping["training"] |= own.get("training", {})
+    return from_mapping(FewShotRecipe, mapping)
+
+
+def start_worker() -> None:
+    """One thread each, and no life beyond that of the table."""
+    keep_large_blocks()
+    import torch
+
+    end_with_parent()
+    torch.set_num_threads(1)
+
+
+def run(recipe: FewShotRecipe) -> list[float]:
+    """The accuracies of the folds, in [0, 1]; folds that are finished aren't run again. Output goes to a log."""
+    log = f"{recipe.output}.log"
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    return [fold["accuracy"] for fold in run_folds(recipe)["folds"]]
+
+
+def run_all(recipes: dict[Cell, FewShotRecipe], jobs: int) -> dict[Cell, list[float]]:
+    """All cells; the first that fails ends the table, when those that have begun have ended.
 
     Raises:
-        SystemExit: if the command fails; its log says why.
+        PointLoraError: of a cell, which is named.
     """
-    figures = cell.output / "fewshot.json"
-    if not figures.exists():
-        cell.output.parent.mkdir(parents=True, exist_ok=True)
-        log = cell.output.with_suffix(".log")
-        command = [sys.executable, "-m", "pointlora", "fewshot", "fewshot_tiny", "--data.root", ldraw]
-        command += ["--model.checkpoint", weights, "--ways", str(cell.ways), "--shots", str(cell.shots)]
-        command += [*METHODS[cell.method], "--output", str(cell.output)]
-        with log.open("a", encoding="utf-8") as file:
-            ended = subprocess.run(command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        if ended.returncode:
-            raise SystemExit(
-                f"{cell.method}, {cell.ways} ways, {cell.shots} shots: exit code {ended.returncode}, see {log}"
-            )
-    accuracies = [fold["accuracy"] for fold in json.loads(figures.read_text(encoding="utf-8"))["folds"]]
-    print(
-        f"{cell.method}, {cell.ways} ways, {cell.shots} shots: {percentages(accuracies)}", file=sys.stderr, flush=True
-    )
-    return accuracies
+    results: dict[Cell, list[float]] = {}
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker)
+    try:
+        begun = {pool.submit(run, recipe): cell for cell, recipe in recipes.items()}
+        for ended in as_completed(begun):
+            cell = begun[ended]
+            try:
+                results[cell] = ended.result()
+            except PointLoraError as error:
+                raise PointLoraError(f"{cell.name}: {error}") from error
+            print(f"{cell.name}: {percentages(results[cell])}", file=sys.stderr, flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return results
 
 
 def table(results: dict[Cell, list[float]], methods: list[str]) -> str:
     """All cells as markdown; without differences where the reference isn't among the methods."""
-    found = {(cell.method, (cell.ways, cell.shots)): accuracies for cell, accuracies in results.items()}
     rows: list[list[object]] = []
     for method in methods:
         texts = []
         for setting in SETTINGS:
-            own = found[(method, setting)]
-            reference = found.get((REFERENCE, setting))
+            own, reference = results[Cell(method, setting)], results.get(Cell(REFERENCE, setting))
             difference = "" if reference is None or method == REFERENCE else f"; {_difference(own, reference)}"
             texts.append(percentages(own).removesuffix(" %") + difference)
         rows.append([method, *texts])
@@ -89,28 +124,29 @@ def table(results: dict[Cell, list[float]], methods: list[str]) -> str:
 
 
 def _difference(values: list[float], reference: list[float]) -> str:
-    mean, low, high = (100 * value + 0.0 for value in paired_difference(values, reference)[:3])
+    mean, low, high = (None if end is None else 100 * end + 0.0 for end in paired_difference(values, reference))
     return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def main(arguments: Any) -> None:
-    """Run what isn't finished, and print the table."""
-    cells = [
-        Cell(method, ways, shots, Path(arguments.output) / f"{method}_{ways}_{shots}")
-        for method, (ways, shots) in product(arguments.methods, SETTINGS)
-    ]
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        accuracies = list(pool.map(lambda cell: run(cell, arguments.ldraw, arguments.weights), cells))
-    print(table(dict(zip(cells, accuracies, strict=True)), arguments.methods))
+def main(arguments: argparse.Namespace) -> int:
+    """Run what isn't finished, and print the table; returns the exit code."""
+    methods, output = list(dict.fromkeys(arguments.methods)), Path(arguments.output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        cells = [Cell(method, setting) for method, setting in product(methods, SETTINGS)]
+        recipes = {cell: cell_recipe(cell, arguments.ldraw, arguments.weights, output) for cell in cells}
+        print(table(run_all(recipes, arguments.jobs), methods))
+    except (PointLoraError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ldraw", required=True, help="an .npz data set")
-    parser.add_argument(
-        "--weights", default="pretrained", help="of point_mae_tiny: the newest, point_mae_tiny@1, or a file"
-    )
+    parser.add_argument("--weights", default="point_mae_tiny@2", help="of point_mae_tiny: a version, or a file")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["probe", REFERENCE, "head_only"])
     parser.add_argument("--output", default="runs/table_few_shot")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time, each with one thread")
-    main(parser.parse_args())
+    sys.exit(main(parser.parse_args()))

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from pointlora.data.files import write_ply
+from pointlora.parent import end_with_parent
 from pointlora.procedural import generate_shape, scan
 from pointlora.recipes.files import from_mapping
 from pointlora.recipes.runs import TrainRecipe
@@ -78,14 +79,14 @@ def write(path: Path, train: Clouds, test: Clouds, colors: Callable[[int], NDArr
     np.savez(path, points=np.stack(train[0] + test[0]), labels=labels, is_test=is_test, classes=classes, **more)
 
 
-def run(each: Run) -> dict[str, Any]:
-    """The results of one run, quietly."""
+def run(each: Run, weights: str) -> dict[str, Any]:
+    """The results of one run on these weights of the backbone, quietly."""
     torch.set_num_threads(1)
     root, out, seed, method, epochs, settings, thin = each
     parts = root.is_dir()
     recipe: dict[str, Any] = {
         "task": "part_segmentation" if parts else "classification",
-        "model": {"name": "point_mae_tiny", "checkpoint": "pretrained", "num_groups": 16, "group_size": 16},
+        "model": {"name": "point_mae_tiny", "checkpoint": weights, "num_groups": 16, "group_size": 16},
         "method": {"name": method},
         "data": {"name": "folder" if parts else "npz", "root": str(root), "num_points": 256, "up_axis": "z"},
         "optimizer": {"lr": 1e-3, "warmup_epochs": 0},
@@ -104,17 +105,20 @@ def run(each: Run) -> dict[str, Any]:
     return results
 
 
-def table(rows: Sequence[Row], jobs: int) -> None:
+def table(rows: Sequence[Row], weights: str, jobs: int) -> None:
     """Train everything, and print the rows in order; a run that several rows show is trained once."""
     done: dict[Path, Future[dict[str, Any]]] = {}
     shown: dict[str, list[float]] = {}
-    with ProcessPoolExecutor(jobs) as pool:
+    pool = ProcessPoolExecutor(jobs, initializer=end_with_parent)
+    try:
         for each in (each for one in rows for each in one.runs):
             if each.out not in done:
-                done[each.out] = pool.submit(run, each)
+                done[each.out] = pool.submit(run, each, weights)
         for one in rows:
             shown[one.name] = [done[each.out].result()[one.figure] for each in one.runs]
             line(one.name, shown[one.name], None if one.beside is None else shown[one.beside])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def line(name: str, figures: Sequence[float], beside: Sequence[float] | None = None) -> None:
@@ -258,8 +262,9 @@ if __name__ == "__main__":
     parser.add_argument("check", choices=CHECKS)
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--methods", nargs="+", default=["lora", "pointlora-plus", "probe"])
+    parser.add_argument("--weights", default="point_mae_tiny@2", help="of point_mae_tiny: a version, or a file")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     arguments = parser.parse_args()
     check, usual = CHECKS[arguments.check]
     with tempfile.TemporaryDirectory() as folder:
-        table(check(arguments.seeds or usual, Path(folder), arguments.methods), arguments.jobs)
+        table(check(arguments.seeds or usual, Path(folder), arguments.methods), arguments.weights, arguments.jobs)
