@@ -38,6 +38,16 @@ def test_higher_curves_stand_above_and_names_beside_them(tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_a_curve_beneath_a_like_one_is_seen(tmp_path):
+    first, second = curve("first", [30, 40, 50]), curve("second", [30.1, 39.9, 50])
+    alone = pixels(draw_label_curves([first], PLACES, tmp_path / "alone.png"), COLORS[0])
+    both = draw_label_curves([first, second], PLACES, tmp_path / "both.png")
+    width = imread(both).shape[1]
+    drawn = [pixels(both, color)[0] < 0.7 * width for color in COLORS[:2]]
+    # The one above hides a line of the usual width; wider than that, its edges are left.
+    assert min(shown.sum() for shown in drawn) > 0.5 * (alone[0] < 0.7 * width).sum()
+
+
 def test_the_axis_is_logarithmic(tmp_path):
     columns, rows = pixels(draw_label_curves([curve("a", [50, 60, 70])], PLACES, tmp_path / "a.png"), COLORS[0])
     inside = columns < 0.8 * columns.max()

@@ -22,6 +22,8 @@ _DASHES = ("-", "--", ":")
 # In parts of the picture.
 _LEFT, _BOTTOM, _TOP, _GAP = 0.092, 0.13, 0.91, 0.02
 _LABEL_LETTERS = 24
+# Curves this close, in percent, lie on one another.
+_ALIKE = 0.25
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def draw_label_curves(
 ) -> Path:
     """Write a PNG: a figure against the labels of each class on a logarithmic axis, with a band of ± its error.
 
-    The names stand beside the curves, from the highest end to the lowest.
+    The names stand beside the curves, from the highest end to the lowest. A curve that later ones lie on
+    is drawn wider, so that it is seen beneath them.
 
     Args:
         curves: at least one.
@@ -64,7 +67,8 @@ def draw_label_curves(
         raise ShapeError("a picture of learning curves needs a method and two numbers of labels that differ")
     drawn = new_figure(9, 5)
     axes = drawn.add_axes((_LEFT, _BOTTOM, 0.7, _TOP - _BOTTOM))
-    lines = [_draw(axes, curve, number) for number, curve in enumerate(curves)]
+    covered = [sum(_alike(curve, later) for later in curves[number + 1 :]) for number, curve in enumerate(curves)]
+    lines = [_draw(axes, curve, number, covered[number]) for number, curve in enumerate(curves)]
     order = sorted(range(len(curves)), key=lambda number: -curves[number].y[-1])
     legend = drawn.legend(
         [lines[number] for number in order],
@@ -86,7 +90,12 @@ def draw_label_curves(
     return save_png(drawn, path)
 
 
-def _draw(axes: Any, curve: LabelCurve, number: int) -> Any:
+def _alike(curve: LabelCurve, other: LabelCurve) -> bool:
+    """Whether two curves can't be told apart in the picture."""
+    return list(curve.x) == list(other.x) and bool(np.allclose(curve.y, other.y, rtol=0, atol=_ALIKE))
+
+
+def _draw(axes: Any, curve: LabelCurve, number: int, covered: int = 0) -> Any:
     color = COLORS[number % len(COLORS)]
     x, y, error = (np.array(values, dtype=float) for values in (curve.x, curve.y, curve.error))
     axes.fill_between(x, np.maximum(y - error, 0), np.minimum(y + error, 100), color=color, alpha=0.13, linewidth=0)
@@ -95,9 +104,9 @@ def _draw(axes: Any, curve: LabelCurve, number: int) -> Any:
         y,
         color=color,
         linestyle=_DASHES[number // len(COLORS) % len(_DASHES)],
-        linewidth=1.8,
+        linewidth=1.8 + 2.6 * covered,
         marker=_MARKS[number % len(_MARKS)],
-        markersize=5.5,
+        markersize=5.5 + 4.0 * covered,
         markeredgecolor="white",
         markeredgewidth=0.6,
     )
