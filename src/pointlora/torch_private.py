@@ -8,6 +8,7 @@ public functions only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -98,6 +99,10 @@ def batch_norm_backward(
 
 def linear_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
     """oneDNN's x W^T + b on a CPU, if this torch and this processor have it for the type; else None."""
+    return _in_a_thread(_try_product, dtype)
+
+
+def _try_product(dtype: torch.dtype) -> Callable[..., Tensor] | None:
     try:
         product: Callable[..., Tensor] = torch.ops.mkldnn._linear_pointwise
         x, weight, bias = (torch.ones(shape, dtype=dtype) for shape in ((2, 3), (4, 3), (4,)))
@@ -185,4 +190,14 @@ def _try_all() -> bool:
     return all(torch.allclose(value, torch.tensor(right), atol=1e-6) for value, right in found)
 
 
-COMPLETE = _try_all()
+def _in_a_thread(trial: Callable[..., Any], *arguments: Any) -> Any:
+    """What a trial returns, in a thread that ends with it.
+
+    OpenMP's threads end with the one that they were begun for. If the main thread had begun some while this package is
+    imported, a process forked from it would wait for them for ever as soon as it computes with several threads.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(trial, *arguments).result()
+
+
+COMPLETE = _in_a_thread(_try_all)
