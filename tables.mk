@@ -1,6 +1,7 @@
 # Each target makes a table of the documents. What has its folder in $(RUNS) goes on where it was interrupted; the others,
-# marked "at once", begin anew. LDRAW is the .npz file of the LDraw parts; JOBS runs work at a time; WEIGHTS are those of
-# point_mae_tiny: point_mae_tiny@2, point_mae_tiny@1, or a file.
+# marked "at once", begin anew. table-rivals, table-versions, table-heads and table-parts have no figures in the documents yet.
+# LDRAW is the .npz file of the LDraw parts; JOBS runs work at a time; WEIGHTS are those of point_mae_tiny: point_mae_tiny@2,
+# point_mae_tiny@1, or a file.
 LDRAW ?= ldraw_classify.npz
 WEIGHTS ?= point_mae_tiny@2
 JOBS ?= 2
@@ -10,15 +11,18 @@ RUNS := runs/tables/$(notdir $(WEIGHTS))
 METHODS := --search '{}' --methods '{probe: {}, pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, lora: {optimizer: {lr: 3.0e-3}}, pointlora: {prompt_dim: 16, optimizer: {lr: 1.0e-3}}, head_only: {optimizer: {lr: 3.0e-3}}, full: {optimizer: {lr: 3.0e-4}}}'
 COMPARE := $(BIN)/pointlora compare
 FEW := $(COMPARE) few_labels_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS)
-LABELS := $(FEW) --data.root $(LDRAW) --data.label_fraction 1.0 --training.steps 192
+COUNTED := $(FEW) --data.root $(LDRAW) --data.label_fraction 1.0
+LABELS := $(COUNTED) --training.steps 192
 SCANS := --data.name procedural --data.label_fraction 0.1 --training.epochs 12 \
 	--data.options '{variant: scan, num_points: 1024, train_size: 2000, test_size: 600}'
 # Six methods choose one of three learning rates on the validation split of seed 100; `lora` and `pointlora-plus` keep theirs.
 RIVALS := --seeds '[0, 1, 2]' --methods '{probe: {search: {}}, pointlora-plus: {training: {ema: 0.98}, optimizer: {lr: 3.0e-4}}, lora: {optimizer: {lr: 3.0e-3}}, dora: {}, lora-plus: {}, pissa: {optimizer: {weight_decay: 0}}, vpt_deep: {}, stag: {}, pointgst: {}}'
+# Four times as long; `pointlora-plus` chooses one of two learning rates on the validation split of seed 100.
+LONGER := --training.steps 768 --seeds '[0, 1, 2]' --reference probe --search '{}' --methods '{probe: {}, pointlora-plus: {training: {ema: 0.98}, search: {optimizer.lr: [1.0e-3, 3.0e-3]}}, lora: {optimizer: {lr: 3.0e-3}}}'
 VERSIONS := --methods '{version 1: {name: probe, model: {checkpoint: point_mae_tiny@1}}, version 2: {name: probe, model: {checkpoint: point_mae_tiny@2}}}' --reference 'version 1' --search '{}'
 HEADS := --methods '{two scales: {name: probe}, one scale: {name: probe, model: {scales: 1}}, all blocks: {name: probe, model: {levels: [0, 1, 2, 3, 4, 5]}}, last block: {name: probe, model: {levels: [5]}}, class token and maximum: {name: probe, model: {levels: [5], scales: 1, pooling: [class_token, max]}}}' --reference 'two scales' --search '{}'
 
-.PHONY: table-weights table-rates table-few-labels table-all-labels table-few-labels-scans table-folds table-versions \
+.PHONY: table-weights table-rates table-few-labels table-longer table-all-labels table-few-labels-scans table-folds table-versions \
 	table-heads table-rivals table-few-shot table-parts table-tuning table-ablation table-release-scans table-classes \
 	table-colours table-density table-blocks table-costs table-costs-stag
 
@@ -33,7 +37,10 @@ table-rates: $(STAMP)
 	$(FEW) --data.root $(LDRAW) --seeds '[100]' --output $(RUNS)/rates
 
 table-few-labels: $(STAMP)
-	$(LABELS) --labels_per_class '[1, 2, 5, 10]' $(METHODS) --output $(RUNS)/few_labels
+	$(LABELS) --labels_per_class '[5, 10]' $(METHODS) --output $(RUNS)/few_labels
+
+table-longer: $(STAMP)
+	$(COUNTED) --labels_per_class '[10]' $(LONGER) --output $(RUNS)/longer
 
 table-all-labels: $(STAMP)
 	$(FEW) --data.root $(LDRAW) --data.label_fraction 1.0 --data.validation_fraction 0.1 --training.epochs 3 $(METHODS) \
@@ -53,7 +60,7 @@ table-folds: $(STAMP)
 	done
 
 table-versions: $(STAMP)
-	$(LABELS) --labels_per_class '[1, 2, 5, 10]' $(VERSIONS) --output runs/tables/versions
+	$(LABELS) --labels_per_class '[5, 10]' $(VERSIONS) --output runs/tables/versions
 
 table-heads: $(STAMP)
 	$(LABELS) --labels_per_class '[10]' $(HEADS) --output $(RUNS)/heads
