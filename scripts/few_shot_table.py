@@ -89,10 +89,10 @@ def run(recipe: FewShotRecipe) -> list[float]:
 
 
 def run_all(recipes: dict[Cell, FewShotRecipe], jobs: int) -> dict[Cell, list[float]]:
-    """All cells; the first that fails ends the table, when those that have begun have ended.
+    """The accuracies of all cells, in [0, 1]. The first that fails ends the table, once the running ones have ended.
 
     Raises:
-        PointLoraError: of a cell, which is named.
+        PointLoraError: what a cell raises; its message begins with the cell's name.
     """
     results: dict[Cell, list[float]] = {}
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=start_worker)
@@ -124,7 +124,7 @@ def table(results: dict[Cell, list[float]], methods: list[str]) -> str:
 
 
 def _difference(values: list[float], reference: list[float]) -> str:
-    mean, low, high = (None if end is None else 100 * end + 0.0 for end in paired_difference(values, reference))
+    mean, low, high = paired_difference([100 * value for value in values], [100 * value for value in reference])
     return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
