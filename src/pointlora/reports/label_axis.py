@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 # Ticks that are nearer to one another, as a part of the axis, become one.
 _NEAR = 0.07
+# Curves this close, in percent, lie on one another.
+_ALIKE = 0.25
 
 
 class CountTick(NamedTuple):
@@ -47,3 +49,18 @@ def count_ticks(places: Mapping[int | str, float]) -> list[CountTick]:
         CountTick(math.exp(fmean(math.log(at) for _, at in group)), ", ".join(str(asked) for asked, _ in group))
         for group in groups
     ]
+
+
+def covered(curves: Sequence[Sequence[tuple[float, float]]]) -> list[int]:
+    """How many later curves lie on each one, and would hide it if all were as wide.
+
+    Args:
+        curves: of each its corners, the labels a class and the figure in percent.
+    """
+    return [sum(_alike(curve, later) for later in curves[number + 1 :]) for number, curve in enumerate(curves)]
+
+
+def _alike(curve: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]]) -> bool:
+    return len(curve) == len(other) and all(
+        at == place and abs(figure - found) <= _ALIKE for (at, figure), (place, found) in zip(curve, other, strict=True)
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from pointlora.errors import ShapeError
 from pointlora.reports.figures import new_figure, save_png
-from pointlora.reports.label_axis import count_ticks
+from pointlora.reports.label_axis import count_ticks, covered
 
 # Told apart with every kind of colour vision (Okabe and Ito, 2008), darker where they were faint on white.
 COLORS = ("#0072b2", "#d55e00", "#00845f", "#b5568f", "#b07c00", "#3a9bd6", "#222222")
@@ -22,8 +22,6 @@ _DASHES = ("-", "--", ":")
 # In parts of the picture.
 _LEFT, _BOTTOM, _TOP, _GAP = 0.092, 0.13, 0.91, 0.02
 _LABEL_LETTERS = 24
-# Curves this close, in percent, lie on one another.
-_ALIKE = 0.25
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ def draw_label_curves(
         raise ShapeError("a picture of learning curves needs a method and two numbers of labels that differ")
     drawn = new_figure(9, 5)
     axes = drawn.add_axes((_LEFT, _BOTTOM, 0.7, _TOP - _BOTTOM))
-    covered = [sum(_alike(curve, later) for later in curves[number + 1 :]) for number, curve in enumerate(curves)]
-    lines = [_draw(axes, curve, number, covered[number]) for number, curve in enumerate(curves)]
+    hidden = covered([list(zip(curve.x, curve.y, strict=True)) for curve in curves])
+    lines = [_draw(axes, curve, number, hidden[number]) for number, curve in enumerate(curves)]
     order = sorted(range(len(curves)), key=lambda number: -curves[number].y[-1])
     legend = drawn.legend(
         [lines[number] for number in order],
@@ -90,12 +88,7 @@ def draw_label_curves(
     return save_png(drawn, path)
 
 
-def _alike(curve: LabelCurve, other: LabelCurve) -> bool:
-    """Whether two curves can't be told apart in the picture."""
-    return list(curve.x) == list(other.x) and bool(np.allclose(curve.y, other.y, rtol=0, atol=_ALIKE))
-
-
-def _draw(axes: Any, curve: LabelCurve, number: int, covered: int = 0) -> Any:
+def _draw(axes: Any, curve: LabelCurve, number: int, above: int) -> Any:
     color = COLORS[number % len(COLORS)]
     x, y, error = (np.array(values, dtype=float) for values in (curve.x, curve.y, curve.error))
     axes.fill_between(x, np.maximum(y - error, 0), np.minimum(y + error, 100), color=color, alpha=0.13, linewidth=0)
@@ -104,9 +97,9 @@ def _draw(axes: Any, curve: LabelCurve, number: int, covered: int = 0) -> Any:
         y,
         color=color,
         linestyle=_DASHES[number // len(COLORS) % len(_DASHES)],
-        linewidth=1.8 + 2.6 * covered,
+        linewidth=1.8 + 2.6 * above,
         marker=_MARKS[number % len(_MARKS)],
-        markersize=5.5 + 4.0 * covered,
+        markersize=5.5 + 4.0 * above,
         markeredgecolor="white",
         markeredgewidth=0.6,
     )

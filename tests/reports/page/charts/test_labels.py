@@ -38,6 +38,13 @@ def test_curves_of_all_methods_with_bands() -> None:
     assert "a from 40.0" in chart.summary
 
 
+def test_a_curve_that_another_lies_on_is_told() -> None:
+    same = [row(name, labels, mean) for labels, mean in ((1, 0.4), (10, 0.6)) for name in ("probe", "plus")]
+    chart = label_chart(Comparison("accuracy", ["seed 0", "seed 1"], [*same, row("a", 1, 0.3), row("a", 10, 0.6)]))
+    assert chart is not None
+    assert [(line.name, line.covered) for line in chart.lines] == [("probe", 1), ("plus", 0), ("a", 0)]
+
+
 def test_other_charts_are_of_the_largest_number_of_labels() -> None:
     comparison = Comparison("accuracy", ["seed 0", "seed 1"], ROWS)
     assert (comparison.names, comparison.most_labels) == (["a", "b"], "all labels")

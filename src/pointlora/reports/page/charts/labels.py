@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pointlora.reports.label_axis import count_places, count_ticks
+from pointlora.reports.label_axis import count_places, count_ticks, covered
 from pointlora.reports.page.charts.axes import Axis, Tick, share_axis
 from pointlora.reports.page.content import Comparison, ComparisonRow
 from pointlora.reports.page.formats import percent
@@ -18,13 +18,14 @@ LEFT, RIGHT, TOP, BOTTOM = 42, 14, 12, 38
 @dataclass(frozen=True)
 class LabelLine:
     """A method: its curve, the outline of its band (empty where each number has one run), its dots with what is said of
-    each, and its place among the colours."""
+    each, its place among the colours, and how many later curves lie on it: the more, the wider it is drawn."""
 
     name: str
     path: str
     band: str
     dots: Sequence[tuple[float, float, str]]
     color: int
+    covered: int
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ def label_chart(comparison: Comparison) -> LabelChart | None:
         return None
     x = _axis(places, f"labels of each {comparison.counted_by} to train on (logarithmic)")
     y = share_axis([end for row in rows for end in _ends(row)], HEIGHT - BOTTOM, TOP, comparison.figure, room=0.03)
-    lines = []
-    for number, name in enumerate(comparison.names):
-        own = sorted((places[row.labels_per_class or 0], at, row) for at, row in enumerate(rows) if row.name == name)
-        lines.append(_line(name, [(x(place), row) for place, _, row in own], y, number % 7, comparison.counted_by))
+    curves = {
+        name: sorted((places[row.labels_per_class or 0], at, row) for at, row in enumerate(rows) if row.name == name)
+        for name in comparison.names
+    }
+    hidden = covered([[(place, 100 * row.mean) for place, _, row in own] for own in curves.values()])
+    lines = [
+        _line(name, [(x(place), row) for place, _, row in own], y, number % 7, hidden[number], comparison.counted_by)
+        for number, (name, own) in enumerate(curves.items())
+    ]
     return LabelChart(x, y, lines, places, _summary(comparison, rows))
 
 
@@ -66,13 +72,20 @@ def _axis(places: Mapping[int | str, float], title: str) -> Axis:
     return Axis(axis.low, axis.high, axis.start, axis.end, ticks, True, title)
 
 
-def _line(name: str, own: Sequence[tuple[float, ComparisonRow]], y: Axis, color: int, counted_by: str) -> LabelLine:
+def _line(
+    name: str, own: Sequence[tuple[float, ComparisonRow]], y: Axis, color: int, above: int, counted_by: str
+) -> LabelLine:
     dots = [(across, y(row.mean), f"{name}, {_said(row, counted_by)}") for across, row in own]
     corners = [(across, y(_ends(row)[1])) for across, row in own]
     corners += [(across, y(_ends(row)[0])) for across, row in reversed(own)]
     spread = any(row.std for _, row in own)
     return LabelLine(
-        name, "M" + "L".join(f"{a:g} {b:g}" for a, b, _ in dots), _outline(corners) if spread else "", dots, color
+        name,
+        "M" + "L".join(f"{a:g} {b:g}" for a, b, _ in dots),
+        _outline(corners) if spread else "",
+        dots,
+        color,
+        above,
     )
 
 
