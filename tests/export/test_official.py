@@ -60,7 +60,7 @@ def test_part_segmenters(tmp_path: Path) -> None:
         pytest.param({"method": "token_selection"}, "can't be merged: its method adds ", marks=SLOW),
         pytest.param({"method": "dapt"}, "can't be merged: its method adds ", marks=SLOW),
         pytest.param({"method": "ppt"}, "can't be merged: its method adds ", marks=SLOW),
-        ({"method": "pointlora-plus"}, "has another head than the official network .*'linear'.*readout published"),
+        ({"method": "pointlora-plus"}, "has another head than the official network .*'paired'.*readout published"),
         ({"method": "lora", "levels": (0, 1)}, r"another head .*its levels \(0, 1\), published \(1,\)"),
         ({"method": "lora", "pooling": ("max",)}, "another head .*its pooling"),
         ({"method": "lora", "scales": 2}, "another head .*its scales 2, published 1"),

@@ -115,6 +115,28 @@ def test_wrong_options_are_named(options, words):
         classifier(**options)
 
 
+def test_a_paired_head_is_the_mean_of_two():
+    model, points = classifier(head="paired", levels=[0, 2], pooling=["max"], num_features=1), random_clouds(3, 64)
+    points = torch.cat([points, points[..., :1] + 2], -1)
+    with torch.no_grad():
+        for layer in (model.head.linear, model.head.enter):
+            layer.features.normal_()
+            layer.bias.normal_()
+    features = model.eval().read(points, model.encode(points, model.levels))
+    assert features.shape[1] == 2 * model.sizes.embed_dim + 2
+    hidden = model.head.leave(model.head.enter(features).clamp(min=0))
+    torch.testing.assert_close(model(points).logits, (model.head.linear(features) + hidden) / 2)
+    assert model.head_width == 2 * model.sizes.embed_dim
+
+
+def test_part_segmentation_has_no_paired_head():
+    options = {"num_parts": 4, "num_categories": 2, **SIZES}
+    with pytest.raises(ConfigError, match="model.head is 'paired'"):
+        create_model("point_mae", "part_segmentation", head="paired", **options)
+    model = apply_method(create_model("point_mae", "part_segmentation", **options), "pointlora-plus")
+    assert (model.head_kind, model.levels) == ("linear", (0, 1, 2))
+
+
 def test_levels_are_the_last_of_each_third():
     assert [feature_levels(depth) for depth in (1, 2, 6, 12)] == [(0,), (0, 1), (1, 3, 5), (3, 7, 11)]
     assert Readout(levels=[5, 1]).check(6).levels == (1, 5)

@@ -74,7 +74,8 @@ def test_in_cross_validation_a_rare_row_counts_as_much_as_its_class():
     assert likelihood == pytest.approx(-np.log(2), abs=1e-3)
 
 
-def test_a_head_is_fitted_to_the_features_of_points(tmp_path):
+@pytest.mark.parametrize("kind", ["linear", "paired"])
+def test_a_head_is_fitted_to_the_features_of_points(tmp_path, kind):
     """Mean and deviation of two channels: the first says all, the cloud and the second nothing."""
     random = np.random.default_rng(0)
     labels = np.arange(24) % 2
@@ -83,18 +84,21 @@ def test_a_head_is_fitted_to_the_features_of_points(tmp_path):
     points = random.standard_normal((24, 96, 3)).astype(np.float32)
     np.savez(tmp_path / "a.npz", points=points, labels=labels, warm=values[0], cold=values[1])
     data = open_dataset("npz", tmp_path / "a.npz", "train", cache="off", test_fraction=0.0, features=["warm", "cold"])
-    network, found = model(num_features=2), []
+    network, found = model(num_features=2, head=kind), []
     plain = make_loader(data, TRANSFORM, 8, train=False)
     assert pointlora.fit_head(network, plain).accuracy > 0.8
     with torch.no_grad():
         for batch in plain:
             found.append((network(batch.points).logits.argmax(1) == batch.labels).float().mean())
     assert min(found) == 1
-    columns = network.head.features[1] - network.head.features[0]
+    linear = network.head.linear if kind == "paired" else network.head
+    columns = linear.features[1] - linear.features[0]
     summary = np.concatenate([values.mean(2), values.std(2)])  # means of both, then deviations
     told = columns.detach().abs() * torch.from_numpy(summary.std(1))
     assert told[0] > 5 * told[1:].max()
     assert not network.tokenizer.first_conv[0].features.any()
+    if kind == "paired":
+        assert network.head.enter.features.any()
 
 
 def test_clouds_are_never_split_between_folds():
@@ -132,6 +136,25 @@ def test_the_fitted_head_is_the_probe_and_repeats(tmp_path):
             right = [(network(batch.points).logits.argmax(1) == batch.labels).float().mean() for batch in plain]
         assert min(right) == 1
     assert torch.equal(*weights)
+
+
+def test_a_paired_head_is_fitted_in_both_of_its_parts(tmp_path):
+    data, heads = clouds(tmp_path), []
+    for kind in ("linear", "paired", "paired"):
+        network = model(head=kind)
+        plain = make_loader(data, TRANSFORM, 8, train=False)
+        fit_head(network, plain, make_loader(data, TRANSFORM, 8, train=True, shuffle=False))
+        heads.append(network.head)
+    linear, first, second = heads
+    assert torch.equal(first.linear.weight, linear.weight)
+    assert torch.equal(first.linear.bias, linear.bias)
+    assert all(torch.equal(one, other) for one, other in zip(first.parameters(), second.parameters(), strict=True))
+    with torch.no_grad():
+        for batch in plain:
+            features = network.read(batch.points, network.encode(batch.points, network.levels))
+            hidden = first.leave(first.enter(features).relu())
+            assert (hidden.argmax(1) == batch.labels).all()
+            torch.testing.assert_close(first(features), (linear(features) + hidden) / 2)
 
 
 def test_of_many_clouds_fewer_copies_are_made():
@@ -179,6 +202,15 @@ def test_probe_is_a_method(tmp_path):
     assert found.levels == (0, 1)
 
 
+def test_a_probe_may_have_a_paired_head(tmp_path):
+    results = fine_tune(from_mapping(TrainRecipe, probe_recipe(tmp_path, readout="paired")))
+    width = 2 * 2 * 2 * 16
+    assert results["trained_parameters"] == (width + 1) * 3 + (width + 1) * 32 + 33 * 3
+    assert results["accuracy"] > 0.5
+    found, _ = pointlora.adapters.loading.load_adapted_model(tmp_path / "run/adapter")
+    assert (found.head_kind, found.pooling, found.scales) == ("paired", ("class_token", "max"), 2)
+
+
 def test_a_run_never_ends_below_its_start_on_the_validation_split(tmp_path):
     recipe = probe_recipe(tmp_path) | {"method": {"name": "lora", "rank": 2, "readout": "levels"}}
     recipe["optimizer"] = {"lr": 1.0, "warmup_epochs": 0}  # which destroys whatever was there
@@ -191,7 +223,7 @@ def test_a_run_never_ends_below_its_start_on_the_validation_split(tmp_path):
     ("change", "words"),
     [
         ({"checkpoint": None}, "random weights"),
-        ({"head": "mlp"}, "needs a linear head"),
+        ({"head": "mlp"}, "needs a linear or paired head"),
         ({"head_init": "ones"}, "model.head_init"),
     ],
 )

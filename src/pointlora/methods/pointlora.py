@@ -19,7 +19,7 @@ from pointlora.methods.selection import RandomScorer, TokenScorer, mask_loss, se
 from pointlora.methods.settings.pointlora import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup, TokenSequence, TokenSet, rename_keys
-from pointlora.models.readout import linear_readout
+from pointlora.models.readout import named_readout
 from pointlora.ops.grouping import Scale
 
 # The release's names for its own parts, and ours.
@@ -81,7 +81,7 @@ class PointLora(Method):
     def attach(self, model: Backbone) -> None:
         config, prompted = self.config, self._prompted(model)
         if config.readout != "published":
-            model.set_readout(linear_readout(model.sizes.depth, 2 if config.readout == "scales" else 1))
+            model.set_readout(named_readout(config.readout, model.sizes.depth, model.task))
         if config.rank:
             depth, targets = len(model.blocks), config.targets or model.attention_layers
             kind = DoraBranch if config.dora else PissaBranch if config.lora_init == "pissa" else LoraBranch
@@ -102,9 +102,12 @@ class PointLora(Method):
         return [*groups, ParameterGroup(model.embedding_parameters())] if self.config.train_embedding else groups
 
     def _task_parameters(self, model: Backbone) -> list[nn.Parameter]:
-        """Without the class token where the head doesn't read it: its gradient would need all blocks."""
-        parameters = model.task_parameters()
-        if self.config.readout != "scales" or "class_token" in getattr(model, "pooling", ()):
+        """Without the class token where the head doesn't read it, or was fitted to what it gathers: its gradient would
+        need all blocks.
+        """
+        parameters, readout = model.task_parameters(), self.config.readout
+        read = "class_token" in getattr(model, "pooling", ())
+        if readout in ("published", "levels") or (readout == "scales" and read):
             return parameters
         unread = [getattr(model, name, None) for name in ("cls_token", "cls_position")]
         return [parameter for parameter in parameters if not any(parameter is token for token in unread)]

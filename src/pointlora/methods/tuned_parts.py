@@ -7,7 +7,7 @@ import re
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
-from pointlora.models.readout import linear_readout
+from pointlora.models.readout import named_readout
 
 
 class TunedParts(Method):
@@ -26,7 +26,7 @@ class TunedParts(Method):
 
     def attach(self, model: Backbone) -> None:
         if self.config.readout != "published":
-            model.set_readout(linear_readout(model.sizes.depth, 2 if self.config.readout == "scales" else 1))
+            model.set_readout(named_readout(self.config.readout, model.sizes.depth, model.task))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
         if self.config.parts == "probe":

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pointlora.checks import check_integer
-from pointlora.layers.feature_linear import FeatureLinear, entry_layer
+from pointlora.layers.feature_linear import entry_layer
 from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.heads import classification_head, feature_summary
 from pointlora.models.method import TokenSequence
+from pointlora.models.paired_head import PairedHead, linear_layer, reads_features
 from pointlora.models.readout import Readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
@@ -40,8 +41,8 @@ class ClassifierOutput(NamedTuple):
 class PointClassifier(ClassTokenBackbone):
     """A backbone with a class token and a head on [class token, maximum over all other tokens].
 
-    Where points have features beside x, y, z, a linear head reads their mean and deviation over the cloud too: a head
-    that is fitted sees them from the start, when the tokenizer doesn't yet.
+    Where points have features beside x, y, z, a linear or paired head reads their mean and deviation over the cloud
+    too: a head that is fitted sees them from the start, when the tokenizer doesn't yet.
 
     Args:
         sizes: see `Sizes`.
@@ -98,7 +99,7 @@ class PointClassifier(ClassTokenBackbone):
 
     @property
     def head_width(self) -> int | None:
-        head: Any = self.head
+        head: Any = linear_layer(self.head)
         first = head[0] if isinstance(head, nn.Sequential) and len(head) else head
         return first.in_features if isinstance(first, nn.Linear) else None
 
@@ -111,6 +112,8 @@ class PointClassifier(ClassTokenBackbone):
         width = self.pooled_width + more
         if self.head_kind == "linear":
             self.head: nn.Module = entry_layer(width, self.num_classes, 2 * self.sizes.num_features)
+        elif self.head_kind == "paired":
+            self.head = PairedHead(width, self.num_classes, 2 * self.sizes.num_features)
         else:
             self.head = self.build_head(width)
         self.head.apply(initialize_weights)
@@ -123,7 +126,7 @@ class PointClassifier(ClassTokenBackbone):
             sequences: the levels of all scales, from `encode`.
         """
         pooled = self.pool(*sequences)
-        if not isinstance(self.head, FeatureLinear):
+        if not reads_features(self.head):
             return pooled
         return torch.cat([pooled, feature_summary(points, self.sizes.num_features).to(pooled.dtype)], -1)
 

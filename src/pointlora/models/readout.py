@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pointlora.checks import check_choice, check_integer
 from pointlora.errors import ConfigError
 
-HEADS = ("mlp", "linear")
+HEADS = ("mlp", "linear", "paired")
 POOLINGS = ("class_token", "max", "mean")
 # With four, the largest patches have eight times the points of the backbone's own.
 MOST_SCALES = 4
@@ -18,7 +18,8 @@ class Readout(NamedTuple):
     """A head and its features; None stands for what the method, or else the published network, has.
 
     Attributes:
-        head: `mlp`, the published one, or `linear`.
+        head: `mlp`, the published one, `linear`, or, for classification, `paired`: a linear one and one with a hidden
+            layer, side by side.
         levels: indices of the blocks whose outputs are pooled, from 0 on.
         pooling: what is read of each: `class_token` (what stands before the patches), `max` over the patches and what
             follows them, `mean` over the patches.
@@ -90,3 +91,16 @@ def feature_levels(depth: int) -> tuple[int, ...]:
 def linear_readout(depth: int, scales: int = 1) -> Readout:
     """A linear head on maximum and mean of three levels of each scale."""
     return Readout("linear", feature_levels(depth), ("max", "mean"), scales)
+
+
+def named_readout(name: str, depth: int, task: str) -> Readout:
+    """What a method's setting `readout` stands for, but for `published`.
+
+    Args:
+        name: `levels`, `scales` or `paired`; part segmentation knows no scales and no paired head.
+        depth: number of blocks.
+        task: of the model.
+    """
+    if name == "paired" and task == "classification":
+        return Readout("paired", feature_levels(depth), ("class_token", "max"), 2)
+    return linear_readout(depth, 1 if name == "levels" else 2)

@@ -101,6 +101,8 @@ class PartSegmenter(Backbone):
     def set_readout(self, defaults: Readout) -> None:
         published = Readout("mlp", feature_levels(self.sizes.depth))
         readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
+        if readout.head == "paired":
+            raise ConfigError("model.head is 'paired', but for part segmentation it must be mlp or linear")
         self.head_kind, self.levels, *_ = readout  # type: ignore[assignment]
         self.make_head()
 

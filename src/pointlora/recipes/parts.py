@@ -34,13 +34,14 @@ class ModelConfig:
         drop_path_rate: stochastic depth of the last block.
         tokenizer_dims: widths of the mini-PointNet.
         head_dims: four widths of the published head of part segmentation.
-        head: mlp (published) or linear; by default the method's, as are levels and pooling.
+        head: mlp (published), linear, or paired, a linear one and one with a hidden layer side by side
+            (classification); by default the method's, as are levels and pooling.
         levels: blocks whose outputs the head reads, from 0 on, for example [1, 3, 5].
         pooling: what the head of classification reads of each: class_token, max and mean.
         scales: groupings that the head of classification reads: 1, the backbone's own; with each further one half as
             many patches of twice as many points, through the same blocks.
-        head_init: random, or probe: the head starts as the penalised logistic regression on the frozen backbone's
-            features; by default the method's.
+        head_init: random, or probe: the head starts fitted to the frozen backbone's features, a linear one as their
+            penalised logistic regression; by default the method's.
         options: what else `create_model` takes for this model, for example {head_layers: 1x} for maskpoint.
     """
 

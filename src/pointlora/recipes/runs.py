@@ -240,7 +240,9 @@ class TrainRecipe:
                 "can't give: set model.checkpoint, or model.head_init to random"
             )
         if self.probes and self.model.head == "mlp":
-            raise ConfigError("model.head is 'mlp', but model.head_init probe needs a linear head: set model.head")
+            raise ConfigError(
+                "model.head is 'mlp', but model.head_init probe needs a linear or paired head: set model.head"
+            )
         if self.model.checkpoint is not None and not self.method.get("pretrained", True):
             raise ConfigError(
                 f"method {self.method['name']} starts from random weights, but model.checkpoint is "

@@ -1,4 +1,6 @@
-"""A linear head that starts as the logistic regression on the features of the backbone as it is."""
+"""A head that starts fitted to the features of the backbone as it is: a linear one as their logistic regression, a
+paired one with a hidden layer beside it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,19 @@ from pointlora.layers.feature_linear import FeatureLinear
 from pointlora.layers.linear import Linear
 from pointlora.models.backbone import Backbone
 from pointlora.models.linear_part_head import LinearPartHead
+from pointlora.models.paired_head import DROPOUT, HIDDEN, PairedHead, linear_layer
 from pointlora.models.segmenter import PartSegmenter
 from pointlora.randomness import isolated_randomness
-from pointlora.training.logistic_regression import FIXED_PENALTY, PENALTIES, Rows, cross_validate, fit_rows, joined
+from pointlora.training.hidden_fitting import fit_hidden
+from pointlora.training.logistic_regression import (
+    FIXED_PENALTY,
+    PENALTIES,
+    Fit,
+    Rows,
+    cross_validate,
+    fit_rows,
+    joined,
+)
 from pointlora.training.recalibration import batch_on
 
 # Augmented copies beside which cross-validation chooses the penalty.
@@ -42,7 +54,7 @@ class HeadFit(NamedTuple):
     Attributes:
         penalty: weight of the squared coefficients.
         copies: augmented copies of each cloud beside the cloud as it is.
-        accuracy: of cross-validation, in [0, 1]; None where nothing was chosen.
+        accuracy: of the regression in cross-validation, in [0, 1]; None where nothing was chosen.
     """
 
     penalty: float
@@ -80,21 +92,22 @@ def fit_head(
     seed: int = 0,
     class_weights: Tensor | None = None,
 ) -> HeadFit:
-    """Make the head the penalised logistic regression on the model's features, in place.
+    """Make the head the penalised logistic regression on the model's features, in place; in a paired head that is the
+    linear one, and the hidden layer beside it is fitted to the same features by gradient descent.
 
     Features are standardised, and the standardisation is folded into the head's weights. The penalty is chosen by
     cross-validation over the clouds; with fewer than 5 labels a class, on average, or of the rarest class where classes
     are weighted, it is fixed. Of up to 2,000 clouds six augmented copies are learned from, of more two.
 
     Args:
-        model: with a linear head; left in evaluation mode.
+        model: with a linear or paired head; left in evaluation mode.
         loader: batches of each labelled cloud once, as it is.
         augmented: batches of the same clouds in the same order, augmented anew in each epoch.
         seed: of the folds of cross-validation.
         class_weights: (classes,) of the regression and of its cross-validation; None weighs all alike.
 
     Raises:
-        ConfigError: for another head than a linear one, or fewer than two labels.
+        ConfigError: for another head, or fewer than two labels.
     """
     return fit_head_to(model, head_rows(model, loader, augmented, seed), seed, class_weights)
 
@@ -102,8 +115,8 @@ def fit_head(
 @torch.no_grad()
 def head_rows(model: nn.Module, loader: Iterable[Any], augmented: PointLoader | None = None, seed: int = 0) -> HeadRows:
     """The features that `fit_head` would learn from; its arguments and errors. The model is left in evaluation mode."""
-    if not isinstance(model, Backbone) or getattr(model, "head_kind", None) != "linear":
-        raise ConfigError("only a linear head can start as a probe: create the model with head='linear'")
+    if not isinstance(model, Backbone) or getattr(model, "head_kind", None) not in ("linear", "paired"):
+        raise ConfigError("only a linear or paired head can start fitted: create the model with head='linear'")
     model.eval()
     with isolated_randomness("probe", seed):  # a DataLoader draws from torch's global generator
         plain = _rows(model, loader)
@@ -119,10 +132,15 @@ def fit_head_to(model: nn.Module, rows: HeadRows, seed: int = 0, class_weights: 
     """`fit_head` with features that are there already: those of `head_rows`, or of some of its clouds."""
     model = cast(Backbone, model.eval())
     chosen = rows.chosen or choose_fit(model, rows, seed, class_weights)
-    learned, gains = joined([rows.plain, *rows.copies[: chosen.copies]]), _gains(model, rows.plain.features.shape[1])
+    copies, gains = [rows.plain, *rows.copies[: chosen.copies]], _gains(model, rows.plain.features.shape[1])
     classes = int(cast(Tensor, _bias(model)).shape[0])
     with isolated_randomness("probe", seed):
-        _set_head(model, *fit_rows(learned, classes, [chosen.penalty], class_weights=class_weights, gains=gains)[0])
+        _set_head(model, fit_rows(joined(copies), classes, [chosen.penalty], 100, class_weights, gains)[0])
+    head = model.get_submodule("head")
+    if isinstance(head, PairedHead):
+        enter, leave = fit_hidden(copies, classes, HIDDEN, DROPOUT, seed, class_weights, gains)
+        _set_layer(head.enter, enter)
+        _set_layer(head.leave, leave)
     return chosen
 
 
@@ -215,22 +233,27 @@ def _part_rows(model: PartSegmenter, batch: Any, clouds: int) -> Rows:
 
 def _bias(model: Backbone) -> Tensor | None:
     head = model.get_submodule("head")
-    return head.whole.bias if isinstance(head, LinearPartHead) else cast(Linear, head).bias
+    return head.whole.bias if isinstance(head, LinearPartHead) else cast(Linear, linear_layer(head)).bias
 
 
-def _set_head(model: Backbone, weight: Tensor, bias: Tensor) -> None:
+def _set_head(model: Backbone, fit: Fit) -> None:
     head = model.get_submodule("head")
-    cast(Tensor, _bias(model)).copy_(bias)
-    if isinstance(head, LinearPartHead):
-        before, behind = head.local.in_features, head.whole.in_features
-        near, own, whole = weight.split([before, weight.shape[1] - before - behind, behind], 1)
-        head.local.weight.copy_(near)
-        if own.shape[1]:
-            head.own.copy_(own)
-        head.whole.weight.copy_(whole)
+    if not isinstance(head, LinearPartHead):
+        _set_layer(cast(Linear, linear_layer(head)), fit)
         return
-    own, layer = weight, cast(Linear, head)
+    before, behind = head.local.in_features, head.whole.in_features
+    near, own, whole = fit.weight.split([before, fit.weight.shape[1] - before - behind, behind], 1)
+    head.local.weight.copy_(near)
+    if own.shape[1]:
+        head.own.copy_(own)
+    head.whole.weight.copy_(whole)
+    cast(Tensor, head.whole.bias).copy_(fit.bias)
+
+
+def _set_layer(layer: Linear, fit: Fit) -> None:
+    own = fit.weight
     if isinstance(layer, FeatureLinear):
-        own, features = weight.split([layer.in_features, layer.features.shape[1]], 1)
+        own, features = fit.weight.split([layer.in_features, layer.features.shape[1]], 1)
         layer.features.copy_(features)
     layer.weight.copy_(own)
+    cast(Tensor, layer.bias).copy_(fit.bias)

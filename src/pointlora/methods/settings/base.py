@@ -11,7 +11,7 @@ from typing import Any
 from pointlora.errors import ConfigError
 
 BATCH_NORMS = ("batch", "frozen")
-READOUTS = ("published", "levels", "scales")
+READOUTS = ("published", "levels", "scales", "paired")
 _WORDS = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "a name"}
 
 

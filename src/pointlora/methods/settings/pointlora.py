@@ -74,7 +74,9 @@ class PointLoraConfig(MethodConfig):
         train_embedding: train the tokenizer's first stage and the position embedding.
         readout: `published` leaves the head as it is; `levels` makes a linear head on maximum and mean of three levels,
             which starts as a probe, where the model doesn't say otherwise; `scales` has it read a second, coarser
-            grouping of the cloud as well, without selected tokens and prompts.
+            grouping of the cloud as well, without selected tokens and prompts; `paired` has it read the class token
+            in place of the mean, and puts a network with one hidden layer beside it. Such a head starts fitted too, and
+            the class token then stays as it is.
         head_lr_factor: of the learning rate of the head and the class token.
         dora: DoRA (Liu et al., ICML 2024): what is adapted by the low-rank update is the direction of each row of a
             weight, whose length is trained beside it.
@@ -187,9 +189,9 @@ SPEC = MethodSpec(
                 prompts="none",
                 train_embedding=False,
                 tokenizer_batchnorm="frozen",
-                readout="scales",
+                readout="paired",
             ),
-            "LoRA, and a linear head on two scales that starts as the probe: for few labels and for many",
+            "LoRA, and a head on two scales that starts fitted, as probe and hidden layer: for few labels and for many",
         ),
         "lora": Preset(_LORA, "LoRA on qkv and proj, and the head"),
         "dora": Preset(replace(_LORA, dora=True), "DoRA on qkv and proj, and the head"),

@@ -39,7 +39,7 @@ class TunedPartsConfig(MethodConfig):
         check(self.parts in PARTS, "parts", self.parts, f"one of {', '.join(PARTS)}")
         check(self.readout in READOUTS, "readout", self.readout, f"one of {', '.join(READOUTS)}")
         if self.parts == "probe":
-            check(self.readout != "published", "readout", self.readout, "levels or scales for a probe")
+            check(self.readout != "published", "readout", self.readout, "levels, scales or paired for a probe")
             check(self.tokenizer_batchnorm == "frozen", "tokenizer_batchnorm", self.tokenizer_batchnorm, "frozen")
         if not self.pretrained:
             check(self.parts == "all", "parts", self.parts, "all without pre-trained weights")
