@@ -81,7 +81,7 @@ def _head(parts: bool, labelled: bool) -> Head:
         protocol="best epoch chosen on the validation split" if parts else "best epoch chosen on the test set",
         warning="" if parts else "The best epoch was chosen on the test set, so the figure is too good.",
         figures=(main, second) if labelled else (),
-        probe=Figure("by the linear probe that tuning began from, selection split", "start", 0.79)
+        probe=Figure("by the fitted head that tuning began from, selection split", "start", 0.79)
         if labelled and not parts
         else None,
         trained_parameters=765_000,

@@ -104,7 +104,7 @@ def test_without_a_clear_gain_a_run_ends_as_its_probe(tmp_path, capsys):
     assert clear["selection_accuracy"] == clear["start"] == runs["all"]["start"]
     assert clear["gain"] == pytest.approx(runs["all"]["selection_accuracy"] - clear["start"])
     assert 0 < clear["gain"] <= 10 * clear["gain_error"]
-    assert "the probe is kept (training.least_gain)" in capsys.readouterr().err
+    assert "the fitted head is kept (training.least_gain)" in capsys.readouterr().err
     probe = plus_recipe(tmp_path, "probe", epochs=2)
     probe["data"] |= {"num_points": 64, "validation_fraction": 0.5}
     probe["method"] = {"name": "probe"}

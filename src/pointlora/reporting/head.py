@@ -109,9 +109,9 @@ def _probe(results: Mapping[str, Any]) -> Figure | None:
         return None
     if results.get("best_epoch") == 0:
         return Figure(
-            "by the linear probe, which was kept: tuning wasn't clearly better; selection split", "start", start
+            "by the fitted head, which was kept: tuning wasn't clearly better; selection split", "start", start
         )
-    return Figure("by the linear probe that tuning began from, selection split", "start", start)
+    return Figure("by the fitted head that tuning began from, selection split", "start", start)
 
 
 def learning_of(metrics: Path, results: Mapping[str, Any]) -> Learning | None:

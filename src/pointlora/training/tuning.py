@@ -134,7 +134,7 @@ def keeps_tuning(gain: Gain, errors: float, tried: int, clouds: int) -> bool:
     kept = gain.exceeds(errors, tried)
     if not kept:
         current_world().say(
-            f"the best of {tried} epochs gains {gain}, on {clouds} clouds that it hasn't seen: the probe is kept "
+            f"the best of {tried} epochs gains {gain}, on {clouds} clouds that it hasn't seen: the fitted head is kept "
             "(training.least_gain)"
         )
     return kept
