@@ -39,6 +39,7 @@ METHODS: dict[str, dict[str, dict[str, Any]]] = {
     "probe": {"method": {"name": "probe"}},
     REFERENCE: {"method": {"name": REFERENCE}, "optimizer": {"lr": 3e-4}, "training": FOLDS},
     "head_only": {"method": {"name": "head_only"}, "optimizer": {"lr": 3e-3}, "training": STEPS},
+    "head_only_600": {"method": {"name": "head_only"}, "optimizer": {"lr": 3e-3}, "training": {**BATCH, "steps": 600}},
     "lora": {"method": {"name": "lora"}, "optimizer": {"lr": 3e-3}, "training": STEPS},
     "pointlora": {"method": {"name": "pointlora", "prompt_dim": 16}, "optimizer": {"lr": 1e-3}, "training": STEPS},
     "full": {"method": {"name": "full"}, "optimizer": {"lr": 3e-4}, "training": STEPS},

@@ -89,6 +89,19 @@ def test_few_labels_are_cut_into_folds(tmp_path):
     assert said[0].startswith("8 labels are few") or said[0].startswith("6 labels are few")
 
 
+def test_two_labels_are_too_few_to_hold_any_out(tmp_path):
+    write_scans(tmp_path, classes=2, each=2)
+    made = {
+        "data": {"name": "folder", "root": str(tmp_path), "options": {"test_fraction": 0.5}},
+        "model": {"name": "point_mae_tiny", "checkpoint": "pretrained"},
+        "method": {"name": "pointlora-plus"},
+    }
+    said = []
+    training = for_few_labels(from_mapping(TrainRecipe, made), [], said.append).training
+    assert (training.protocol, training.patience) == ("last", None)
+    assert said == ["2 labels are too few to hold any out: training.protocol last takes the last epoch"]
+
+
 @pytest.mark.slow
 def test_forty_scans(tmp_path, capsys):
     write_scans(tmp_path / "scans")

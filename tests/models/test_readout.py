@@ -129,6 +129,14 @@ def test_a_paired_head_is_the_mean_of_two():
     assert model.head_width == 2 * model.sizes.embed_dim
 
 
+@pytest.mark.parametrize("name", list_models())
+def test_every_family_has_the_head_of_pointlora_plus(name):
+    model = apply_method(classifier(name), "pointlora-plus").eval()
+    assert (model.head_kind, model.scales, model.pooling) == ("paired", 2, type(model).pooling)
+    with torch.no_grad():
+        assert model(random_clouds(2, 64)).logits.shape == (2, model.num_classes)
+
+
 def test_part_segmentation_has_no_paired_head():
     options = {"num_parts": 4, "num_categories": 2, **SIZES}
     with pytest.raises(ConfigError, match="model.head is 'paired'"):

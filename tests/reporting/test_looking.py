@@ -57,6 +57,22 @@ def test_nothing_to_look_at_and_no_numbers():
         look(model, [torch.randn(1, 64, 3)])
 
 
+@pytest.mark.parametrize("method", ["probe", "pointlora-plus"])
+def test_a_fitted_head_that_reads_features_is_looked_at_and_explained(method):
+    model, points = apply_method(small("point_mae", num_features=2), method).eval(), torch.randn(2, 64, 5)
+    head = model.head.linear if method == "pointlora-plus" else model.head
+    with torch.no_grad():
+        head.features.normal_()
+        expected = model(points).logits.double().softmax(-1)
+    looks = look(model, [points])
+    assert torch.equal(torch.from_numpy(looks.probabilities), expected)
+    assert looks.features.shape == (2, model.pooled_width + 4)
+    label, probability, without = explain(model, points[:1])
+    assert label == int(expected[0].argmax())
+    assert probability == pytest.approx(float(expected[0, label]), abs=1e-6)
+    assert len(set(without.tolist())) > 8
+
+
 @pytest.mark.parametrize("name", ["point_mae", "point_gpt_s"])
 def test_explanation_leaves_out_one_patch(name):
     model, points = small(name), torch.randn(1, 64, 3)

@@ -225,11 +225,13 @@ def test_a_run_never_ends_below_its_start_on_the_validation_split(tmp_path):
         ({"checkpoint": None}, "random weights"),
         ({"head": "mlp"}, "needs a linear or paired head"),
         ({"head_init": "ones"}, "model.head_init"),
+        ({"head_init": "probe", "method": "lora"}, "needs a linear or paired head: set model.head"),
     ],
 )
 def test_settings_that_make_no_probe_are_named(tmp_path, change, words):
     recipe = probe_recipe(tmp_path)
-    recipe["model"] |= change
+    recipe["method"] = {"name": change.get("method", "probe")}
+    recipe["model"] |= {key: value for key, value in change.items() if key != "method"}
     with pytest.raises(ConfigError, match=words):
         from_mapping(TrainRecipe, recipe)
 

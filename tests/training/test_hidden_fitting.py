@@ -87,3 +87,20 @@ def test_a_gain_makes_a_column_count_more():
     rows, tried = Rows(features, labels, labels), Rows(fresh, torch.arange(400) % 2, torch.arange(400))
     plain, raised = (right(fit_hidden([rows], 2, 16, 0.2, gains=each), tried) for each in (None, gains))
     assert raised > 0.98 > plain
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-8])
+def test_a_feature_that_is_always_the_same_is_not_read(noise):
+    rows = crossed(60, 0)
+    generator = torch.Generator().manual_seed(1)
+    still = torch.tensor([5.0, 0.0]) + noise * torch.randn(60, 2, generator=generator)
+    fit = fit_hidden([rows._replace(features=torch.cat([rows.features, still], 1))], 2, 16, 0.2)
+    assert not fit.enter.weight[:, 3:].any()
+    assert right(fit, rows._replace(features=torch.cat([rows.features, still + 1], 1))) > 0.9
+
+
+def test_clouds_that_are_all_alike_say_nothing():
+    rows = Rows(torch.ones(6, 4), torch.arange(6) % 2, torch.arange(6))
+    fit = fit_hidden([rows], 2, 8, 0.2)
+    assert not fit.enter.weight.any()
+    assert all(value.isfinite().all() for part in fit for value in part)

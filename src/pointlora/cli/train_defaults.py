@@ -20,6 +20,8 @@ Say = Callable[[str], object]
 # epochs that gain nothing.
 FEW_LABELS = 200
 _PATIENCE = 3
+# A step needs as many clouds.
+_FEWEST = 2
 # Options that make a protocol of one's own.
 _OWN_PROTOCOL = {"training.protocol", "training.measure_test", "training.devices"}
 _METHOD = {"method.name": "pointlora-plus"}
@@ -91,6 +93,9 @@ def for_few_labels(recipe: TrainRecipe, words: Sequence[str], say: Say | None = 
     if len(train) >= FEW_LABELS:
         return recipe
     folds = min(recipe.training.folds, len(train))
+    if len(train) - -(-len(train) // folds) < _FEWEST:
+        (say or _say)(f"{len(train)} labels are too few to hold any out: training.protocol last takes the last epoch")
+        return replace(recipe, training=replace(recipe.training, protocol="last", patience=None))
     (say or _say)(
         f"{len(train)} labels are few: holding out each of {folds} folds once (training.protocol k_fold), then "
         "training on all of them"

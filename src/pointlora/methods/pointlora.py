@@ -81,7 +81,8 @@ class PointLora(Method):
     def attach(self, model: Backbone) -> None:
         config, prompted = self.config, self._prompted(model)
         if config.readout != "published":
-            model.set_readout(named_readout(config.readout, model.sizes.depth, model.task))
+            published = getattr(type(model), "pooling", None)
+            model.set_readout(named_readout(config.readout, model.sizes.depth, published))
         if config.rank:
             depth, targets = len(model.blocks), config.targets or model.attention_layers
             kind = DoraBranch if config.dora else PissaBranch if config.lora_init == "pissa" else LoraBranch

@@ -26,7 +26,8 @@ class TunedParts(Method):
 
     def attach(self, model: Backbone) -> None:
         if self.config.readout != "published":
-            model.set_readout(named_readout(self.config.readout, model.sizes.depth, model.task))
+            published = getattr(type(model), "pooling", None)
+            model.set_readout(named_readout(self.config.readout, model.sizes.depth, published))
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
         if self.config.parts == "probe":

@@ -93,14 +93,15 @@ def linear_readout(depth: int, scales: int = 1) -> Readout:
     return Readout("linear", feature_levels(depth), ("max", "mean"), scales)
 
 
-def named_readout(name: str, depth: int, task: str) -> Readout:
+def named_readout(name: str, depth: int, published: Sequence[str] | None) -> Readout:
     """What a method's setting `readout` stands for, but for `published`.
 
     Args:
-        name: `levels`, `scales` or `paired`; part segmentation knows no scales and no paired head.
+        name: `levels`, `scales` or `paired`.
         depth: number of blocks.
-        task: of the model.
+        published: what the published head of classification pools, which a paired head reads of three levels; None for
+            part segmentation, which has no scales and no paired head.
     """
-    if name == "paired" and task == "classification":
-        return Readout("paired", feature_levels(depth), ("class_token", "max"), 2)
+    if name == "paired" and published is not None:
+        return Readout("paired", feature_levels(depth), published, 2)
     return linear_readout(depth, 1 if name == "levels" else 2)

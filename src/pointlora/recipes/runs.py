@@ -239,7 +239,8 @@ class TrainRecipe:
                 f"the head of method {self.method['name']} starts as a probe (model.head_init), which random weights "
                 "can't give: set model.checkpoint, or model.head_init to random"
             )
-        if self.probes and self.model.head == "mlp":
+        head = self.model.head or ("mlp" if method_config(self.method).head_init == "random" else None)
+        if self.probes and head == "mlp":
             raise ConfigError(
                 "model.head is 'mlp', but model.head_init probe needs a linear or paired head: set model.head"
             )

@@ -29,7 +29,7 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
 
     Of more than `MOST_REGIONS` patches (`MOST_REGIONS_OF_LARGE` of a large network) those nearest to each of the first
     ones, which farthest point sampling has spread over the cloud, are left out together. Selected tokens and others
-    that a method adds stay.
+    that a method adds stay, and so does what the head reads of all points' features.
 
     Args:
         model: see `can_explain`; left in evaluation mode.
@@ -41,10 +41,11 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
     """
     model.eval()
     with isolated_randomness("report", 0):
-        grouped = model.group(points.to(next(model.parameters()).device))
+        points = points.to(next(model.parameters()).device)
+        grouped = model.group(points)
         sampled, *others = model.embed(grouped)
         own = model.arrange(sampled)
-        probabilities = _probabilities(model, own, others)[0]
+        probabilities = _probabilities(model, points, own, others)[0]
         label = int(probabilities.argmax())
         most = MOST_REGIONS_OF_LARGE if is_large(model) else MOST_REGIONS
         regions = _regions(own.centers[0], sampled.centers[0][:most])
@@ -53,7 +54,9 @@ def explain(model: PointClassifier, points: Tensor) -> tuple[int, float, NDArray
             kept = torch.nonzero(regions != region)[:, 0]
             if len(kept):
                 left = TokenSet(*(part[:, kept] for part in own))
-                without[(regions == region).cpu().numpy()] = float(_probabilities(model, left, others)[0, label])
+                without[(regions == region).cpu().numpy()] = float(
+                    _probabilities(model, points, left, others)[0, label]
+                )
     return label, float(probabilities[label]), without
 
 
@@ -64,7 +67,7 @@ def _regions(centers: Tensor, middles: Tensor) -> Tensor:
     return torch.cdist(centers, middles).argmin(1)
 
 
-def _probabilities(model: PointClassifier, own: TokenSet, others: list[TokenSet]) -> Tensor:
+def _probabilities(model: PointClassifier, points: Tensor, own: TokenSet, others: list[TokenSet]) -> Tensor:
     sequences = model.encode_tokens(own, others, model.levels)
-    logits: Tensor = model.head(model.pool(*sequences))
+    logits: Tensor = model.head(model.read(points, sequences))
     return logits.double().softmax(-1)

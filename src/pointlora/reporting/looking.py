@@ -60,7 +60,7 @@ def look(model: nn.Module, batches: Iterable[Tensor]) -> Looks | None:
             points = points.to(device)
             if isinstance(model, PointClassifier):
                 sequences = model.encode(points, model.levels)
-                features = model.pool(*sequences)
+                features = model.read(points, sequences)
                 logits, sequence = model.head(features), sequences[-1]
                 found = {"features": features.float(), "centers": sequence.centers.float()}
                 found |= (

@@ -75,8 +75,8 @@ class PointLoraConfig(MethodConfig):
         readout: `published` leaves the head as it is; `levels` makes a linear head on maximum and mean of three levels,
             which starts as a probe, where the model doesn't say otherwise; `scales` has it read a second, coarser
             grouping of the cloud as well, without selected tokens and prompts; `paired` has it read the class token
-            in place of the mean, and puts a network with one hidden layer beside it. Such a head starts fitted too, and
-            the class token then stays as it is.
+            in place of the mean, where there is one, and keeps that as it is, and puts a network with one hidden layer
+            beside it, which starts fitted too; for part segmentation it is `levels`.
         head_lr_factor: of the learning rate of the head and the class token.
         dora: DoRA (Liu et al., ICML 2024): what is adapted by the low-rank update is the direction of each row of a
             weight, whose length is trained beside it.
