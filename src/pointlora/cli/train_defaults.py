@@ -16,7 +16,7 @@ from pointlora.recipes.runs import TrainRecipe
 
 Say = Callable[[str], object]
 
-# Below so many labels none is kept back for validation. Where the head starts as a probe, a fold ends after so many
+# Below so many labels none is kept back for validation. Where the head starts fitted, a fold ends after so many
 # epochs that gain nothing.
 FEW_LABELS = 200
 _PATIENCE = 3

@@ -162,7 +162,7 @@ class Method(nn.Module):
 
     Attributes:
         loss_weight: weight of `TokenSequence.auxiliary_loss` in the training loss.
-        trains: whether there is anything to train behind the head's start as a probe.
+        trains: whether there is anything to train once the head is fitted.
         freezes_statistics: keep the tokenizer's BatchNorm in evaluation mode while the model trains; by default where
             the settings have `tokenizer_batchnorm: frozen`.
     """

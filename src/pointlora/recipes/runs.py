@@ -97,8 +97,8 @@ class TrainingConfig(RunConfig):
         patience: end after so many epochs without a better figure on the selection split.
         ema: share that each step keeps of a moving average of what is trained, such as 0.99; 0 for none.
         interpolate: scale what tuning changed by the factor, from 0 to 1, that is best on the validation split; by
-            default where the head starts as a probe.
-        least_gain: where the head starts as a probe, tuning is kept if it is better than that start by more than so
+            default where the head starts fitted.
+        least_gain: where the head starts fitted, tuning is kept if it is better than that start by more than so
             many times what the best of the epochs would have by luck, on the selection split or, with k_fold, on the
             held-out clouds; 0 keeps whatever is better.
         label_smoothing: of the cross-entropy, in [0, 1).
@@ -214,7 +214,7 @@ class TrainRecipe:
 
     @property
     def probes(self) -> bool:
-        """Whether the head starts as a probe."""
+        """Whether the head starts fitted (`model.head_init: probe`)."""
         return (self.model.head_init or method_config(self.method).head_init) == "probe"
 
     @property
@@ -236,8 +236,8 @@ class TrainRecipe:
                 raise ConfigError(f"model.{key} belongs to task classification: leave it out, or set task")
         if self.probes and self.model.checkpoint is None:
             raise ConfigError(
-                f"the head of method {self.method['name']} starts as a probe (model.head_init), which random weights "
-                "can't give: set model.checkpoint, or model.head_init to random"
+                f"the head of method {self.method['name']} starts fitted (model.head_init probe), and random "
+                "weights have no features to fit it to: set model.checkpoint, or model.head_init to random"
             )
         head = self.model.head or ("mlp" if method_config(self.method).head_init == "random" else None)
         if self.probes and head == "mlp":

@@ -176,7 +176,7 @@ def interpolate(
 def probe_rows(
     recipe: TrainRecipe, task: Task, splits: Splits, transform: TransformConfig, model: Backbone
 ) -> HeadRows:
-    """The features that the head is fitted to when it starts as a probe."""
+    """The features that the head is fitted to, where it starts fitted."""
     model.to(evaluation_device(recipe.training.accelerator))
     return head_rows(model, *task.probe_loaders(splits, transform, recipe.training), recipe.training.seed)
 

@@ -19,7 +19,7 @@ class TunedPartsConfig(MethodConfig):
             pre-trained files don't have them.
         tokenizer_batchnorm: see `PointLoraConfig`.
         also: patterns of names of more parameters to train, matched from their beginning.
-        readout: see `PointLoraConfig`.
+        readout: see `PointLoraConfig`; but for `probe` the class token is trained in any case.
         pretrained: false trains from scratch: such a run has no checkpoint, and must train all parts.
     """
 
