@@ -1,5 +1,5 @@
 # Each target makes a table of the documents. What has its folder in $(RUNS) goes on where it was interrupted; the others,
-# marked "at once", begin anew. table-rivals, table-versions, table-heads and table-parts have no figures in the documents yet.
+# marked "at once", begin anew. table-versions, table-heads and table-parts have no figures in the documents yet.
 # LDRAW is the .npz file of the LDraw parts; JOBS runs work at a time; WEIGHTS are those of point_mae_tiny: point_mae_tiny@2,
 # point_mae_tiny@1, or a file.
 LDRAW ?= ldraw_classify.npz
@@ -13,6 +13,7 @@ COMPARE := $(BIN)/pointlora compare
 FEW := $(COMPARE) few_labels_tiny --jobs $(JOBS) --model.checkpoint $(WEIGHTS)
 COUNTED := $(FEW) --data.root $(LDRAW) --data.label_fraction 1.0
 LABELS := $(COUNTED) --training.steps 192
+CURVE := --search '{}' --methods '{probe: {}, pointlora-plus: {training: {ema: 0.98, patience: 3}, optimizer: {lr: 3.0e-4}}, lora: {optimizer: {lr: 3.0e-3}}}'
 SCANS := --data.name procedural --data.label_fraction 0.1 --training.epochs 12 \
 	--data.options '{variant: scan, num_points: 1024, train_size: 2000, test_size: 600}'
 # Six methods choose one of three learning rates on the validation split of seed 100; `lora` keeps that of an earlier search.
@@ -22,7 +23,8 @@ LONGER := --training.steps 768 --seeds '[0, 1, 2]' --search '{}' --methods '{pro
 VERSIONS := --methods '{version 1: {name: probe, model: {checkpoint: point_mae_tiny@1}}, version 2: {name: probe, model: {checkpoint: point_mae_tiny@2}}}' --reference 'version 1' --search '{}'
 HEADS := --methods '{two scales: {name: probe}, paired: {name: probe, readout: paired}, one scale: {name: probe, model: {scales: 1}}, all blocks: {name: probe, model: {levels: [0, 1, 2, 3, 4, 5]}}, last block: {name: probe, model: {levels: [5]}}, class token and maximum: {name: probe, model: {levels: [5], scales: 1, pooling: [class_token, max]}}}' --reference 'two scales' --search '{}'
 
-.PHONY: table-weights table-rates table-few-labels table-longer table-all-labels table-few-labels-scans table-folds table-versions \
+# The picture is comparison.labels.png.
+.PHONY: table-weights table-rates table-few-labels table-curve table-longer table-all-labels table-few-labels-scans table-folds table-versions \
 	table-heads table-rivals table-few-shot table-parts table-tuning table-ablation table-release-scans table-classes \
 	table-colours table-density table-blocks table-costs table-costs-stag
 
@@ -37,7 +39,10 @@ table-rates: $(STAMP)
 	$(FEW) --data.root $(LDRAW) --seeds '[100]' --output $(RUNS)/rates
 
 table-few-labels: $(STAMP)
-	$(LABELS) --labels_per_class '[5, 10, 20]' $(METHODS) --output $(RUNS)/few_labels
+	$(LABELS) --labels_per_class '[5, 10]' $(METHODS) --output $(RUNS)/few_labels
+
+table-curve: $(STAMP)
+	$(LABELS) --labels_per_class '[5, 10, 20]' $(CURVE) --output $(RUNS)/curve
 
 table-longer: $(STAMP)
 	$(COUNTED) --labels_per_class '[10]' $(LONGER) --output $(RUNS)/longer
