@@ -96,6 +96,7 @@ def test_without_a_clear_gain_a_run_ends_as_its_probe(tmp_path, capsys):
     for recipe in recipes.values():
         recipe["data"] |= {"num_points": 64, "validation_fraction": 0.5}
         recipe["optimizer"]["lr"] = 0.02
+        recipe["method"]["readout"] = "scales"  # a linear head, so that its start is a probe
     runs = {name: fine_tune(from_mapping(TrainRecipe, recipe)) for name, recipe in recipes.items()}
     assert runs["all"]["best_epoch"] > 0
     assert "gain" not in runs["all"]
