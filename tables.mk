@@ -24,7 +24,7 @@ VERSIONS := --methods '{version 1: {name: probe, model: {checkpoint: point_mae_t
 HEADS := --methods '{two scales: {name: probe}, paired: {name: probe, readout: paired}, one scale: {name: probe, model: {scales: 1}}, all blocks: {name: probe, model: {levels: [0, 1, 2, 3, 4, 5]}}, last block: {name: probe, model: {levels: [5]}}, class token and maximum: {name: probe, model: {levels: [5], scales: 1, pooling: [class_token, max]}}}' --reference 'two scales' --search '{}'
 
 # The picture is comparison.labels.png.
-.PHONY: table-weights table-rates table-few-labels table-curve table-longer table-all-labels table-few-labels-scans table-folds table-versions \
+.PHONY: table-weights table-rates table-few-labels table-curve table-longer table-trials table-all-labels table-few-labels-scans table-folds table-versions \
 	table-heads table-rivals table-few-shot table-parts table-tuning table-ablation table-release-scans table-classes \
 	table-colours table-density table-blocks table-costs table-costs-stag
 
@@ -93,6 +93,10 @@ table-release-scans: $(STAMP)
 # At once.
 table-classes table-colours table-density: table-%: $(STAMP)
 	$(BIN)/python scripts/small_checks.py $* --weights $(WEIGHTS) --jobs $(JOBS)
+
+# At once.
+table-trials: $(STAMP)
+	$(BIN)/python scripts/compare_heads.py --ldraw $(LDRAW) --weights $(WEIGHTS)
 
 # At once.
 table-blocks: $(STAMP)
