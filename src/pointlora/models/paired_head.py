@@ -16,8 +16,8 @@ DROPOUT = 0.2
 class PairedHead(nn.Module):
     """The mean of the logits of a linear layer and of a network with one hidden layer: (B, width) to (B, classes).
 
-    The mean of logits is a product of experts (Hinton, 2002). Fitted to frozen features each (see
-    `pointlora.training.head_fitting`), they err on different clouds.
+    The mean of logits is a product of experts (Hinton, "Training products of experts", Neural Computation 2002). Fitted
+    to frozen features each (see `pointlora.training.head_fitting`), they err on different clouds.
 
     Args:
         width: of the features that a backbone gives.

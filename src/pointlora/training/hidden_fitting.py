@@ -10,19 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pointlora.randomness import isolated_randomness
-from pointlora.training.logistic_regression import Fit, Rows
+from pointlora.training.logistic_regression import Fit, Rows, standardisation
 
-# Up to so many clouds -> steps, and clouds per step. Chosen on LDraw's training clouds (docs/results.md).
+# Up to so many clouds -> steps, and clouds per step, chosen on LDraw's training clouds. Those of more were not tried.
 _STEPS = ((300, 1200, 16), (2000, 2400, 16))
 _MANY = (4800, 64)
 _LR, _WEIGHT_DECAY = 3e-3, 0.05
 _WARM_UP = 0.05
-# What varies less than so much of the usual, or of its own size, is constant but for rounding.
-_CONSTANT = 1e-3
 
 
 class HiddenFit(NamedTuple):
-    """leave(relu(enter(features))), features as they are."""
+    """leave(relu(enter(features))), features as they are.
+
+    Attributes:
+        enter: weight (units, D) and bias (units,).
+        leave: weight (classes, units) and bias (classes,).
+    """
 
     enter: Fit
     leave: Fit
@@ -37,11 +40,11 @@ def fit_hidden(
     class_weights: Tensor | None = None,
     gains: Tensor | None = None,
 ) -> HiddenFit:
-    """Minimise the cross-entropy with AdamW, with BatchNorm before the hidden units and dropout behind them.
+    """Minimise the cross-entropy, with BatchNorm before the hidden units and dropout behind them.
 
-    In each step every cloud comes as one of its copies. Standardisation and BatchNorm, with the statistics of all
-    rows, are folded into the weights. A feature that is the same in all rows isn't read: nothing is learned of it, but
-    its random first weights would remain.
+    AdamW (Loshchilov and Hutter, ICLR 2019) with a learning rate of one cycle (Smith and Topin, 2018). In each step
+    every cloud comes as one of its copies. Standardisation and BatchNorm, with the statistics of all rows, are folded
+    into the weights.
 
     Args:
         copies: the clouds as they are and augmented copies, row by row alike.
@@ -53,10 +56,8 @@ def fit_hidden(
         gains: (D,) factors of the standardised features, see `fit_rows`.
     """
     features, labels = torch.stack([rows.features for rows in copies]), copies[0].labels
-    mean, deviation = features.mean((0, 1)), features.std((0, 1), correction=0)
-    varies = (deviation > _CONSTANT * deviation.median()) & (deviation > _CONSTANT * mean.abs() / 10)
-    factor = torch.where(varies, (1 if gains is None else gains) / deviation, 0.0)
-    features = (features - mean) * factor
+    mean, deviation = standardisation(features.flatten(0, 1), gains)
+    features = (features - mean) / deviation
     count = len(labels)
     steps, batch = next((found for most, *found in _STEPS if count <= most), _MANY)
     with isolated_randomness("hidden layer", seed), torch.enable_grad():
@@ -77,7 +78,7 @@ def fit_hidden(
             schedule.step()
     with torch.no_grad():
         weight, bias = _normalised(enter, norm, features.flatten(0, 1))
-        weight = weight * factor
+        weight = weight / deviation
         return HiddenFit(Fit(weight, bias - weight @ mean), Fit(leave.weight.detach(), leave.bias.detach()))
 
 

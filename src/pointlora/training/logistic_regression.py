@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from torch.nn import functional
 # that of the next larger one.
 PENALTIES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 FIXED_PENALTY = 1e-3
+# A feature is constant that varies by no more than this part of what features usually do, or of its own size.
+_SHARE_OF_USUAL, _SHARE_OF_ITSELF = 1e-3, 1e-4
 
 
 class Rows(NamedTuple):
@@ -89,9 +92,7 @@ def fit_rows(
 
     `gains` (D,) multiply the standardised features: a coefficient of one with gain g is penalised 1 / g^2 as much.
     """
-    mean, deviation = rows.features.mean(0), rows.features.std(0, correction=0).clamp(min=1e-6)
-    if gains is not None:
-        deviation = deviation / gains
+    mean, deviation = standardisation(rows.features, gains)
     features = (rows.features - mean) / deviation
     found, last = [], None
     for penalty in penalties:
@@ -99,6 +100,22 @@ def fit_rows(
         weight = (last[0] / deviation[:, None]).T.contiguous()
         found.append(Fit(weight, last[1] - weight @ mean))
     return found
+
+
+def standardisation(features: Tensor, gains: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Means (D,) and deviations (D,) of features (n, D).
+
+    Where a feature is the same in all rows but for rounding, the deviation is infinite: divided by it the feature says
+    nothing, and a weight that is divided by it is 0, so that new values of the feature can't matter either.
+
+    Args:
+        features: (n, D).
+        gains: (D,) factors of the standardised features, see `fit_rows`.
+    """
+    mean, deviation = features.mean(0), features.std(0, correction=0)
+    constant = (deviation <= _SHARE_OF_USUAL * deviation.median()) | (deviation <= _SHARE_OF_ITSELF * mean.abs())
+    deviation = deviation.masked_fill(constant, math.inf)
+    return mean, deviation if gains is None else deviation / gains
 
 
 def fold_of_groups(rows: Rows, folds: int, seed: int) -> Tensor:
