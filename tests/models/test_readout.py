@@ -5,6 +5,7 @@ from clouds import random_clouds
 from pointlora import apply_method, create_model, list_models
 from pointlora.errors import ConfigError
 from pointlora.models.readout import Readout, feature_levels
+from pointlora.models.registry import get_family
 
 SIZES = {
     "embed_dim": 48,
@@ -137,12 +138,22 @@ def test_every_family_has_the_head_of_pointlora_plus(name):
         assert model(random_clouds(2, 64)).logits.shape == (2, model.num_classes)
 
 
+SEGMENTERS = [name for name in list_models() if "part_segmentation" in get_family(name).tasks]
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_for_parts_the_head_of_pointlora_plus_is_linear(name):
+    torch.manual_seed(0)
+    model = apply_method(
+        create_model(name, "part_segmentation", num_parts=4, num_categories=2, **SIZES), "pointlora-plus"
+    )
+    assert (model.head_kind, model.levels) == ("linear", (0, 1, 2))
+
+
 def test_part_segmentation_has_no_paired_head():
     options = {"num_parts": 4, "num_categories": 2, **SIZES}
     with pytest.raises(ConfigError, match="model.head is 'paired'"):
         create_model("point_mae", "part_segmentation", head="paired", **options)
-    model = apply_method(create_model("point_mae", "part_segmentation", **options), "pointlora-plus")
-    assert (model.head_kind, model.levels) == ("linear", (0, 1, 2))
 
 
 def test_levels_are_the_last_of_each_third():

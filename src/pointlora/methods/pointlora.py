@@ -19,7 +19,6 @@ from pointlora.methods.selection import RandomScorer, TokenScorer, mask_loss, se
 from pointlora.methods.settings.pointlora import PROMPTED_LAYERS, PointLoraConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup, TokenSequence, TokenSet, rename_keys
-from pointlora.models.readout import named_readout
 from pointlora.ops.grouping import Scale
 
 # The release's names for its own parts, and ours.
@@ -80,9 +79,7 @@ class PointLora(Method):
 
     def attach(self, model: Backbone) -> None:
         config, prompted = self.config, self._prompted(model)
-        if config.readout != "published":
-            published = getattr(type(model), "pooling", None)
-            model.set_readout(named_readout(config.readout, model.sizes.depth, published))
+        model.take_readout(config.readout)
         if config.rank:
             depth, targets = len(model.blocks), config.targets or model.attention_layers
             kind = DoraBranch if config.dora else PissaBranch if config.lora_init == "pissa" else LoraBranch

@@ -7,7 +7,6 @@ import re
 from pointlora.methods.settings.tuned_parts import TunedPartsConfig
 from pointlora.models.backbone import Backbone
 from pointlora.models.method import Method, ParameterGroup
-from pointlora.models.readout import named_readout
 
 
 class TunedParts(Method):
@@ -25,9 +24,7 @@ class TunedParts(Method):
         self.trains = config.parts != "probe"
 
     def attach(self, model: Backbone) -> None:
-        if self.config.readout != "published":
-            published = getattr(type(model), "pooling", None)
-            model.set_readout(named_readout(self.config.readout, model.sizes.depth, published))
+        model.take_readout(self.config.readout)
 
     def parameter_groups(self, model: Backbone) -> list[ParameterGroup]:
         if self.config.parts == "probe":

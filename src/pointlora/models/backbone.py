@@ -14,7 +14,7 @@ from pointlora.layers.drop_path import drop_path_rates
 from pointlora.layers.linear import Linear
 from pointlora.models.method import ADDED_PARTS, Method, TokenSequence, TokenSet
 from pointlora.models.method_checks import checked_features, checked_sequence
-from pointlora.models.readout import Readout
+from pointlora.models.readout import Readout, linear_readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.tokenizer import Tokenizer
 from pointlora.models.transformer import Block, initialize_weights
@@ -101,6 +101,13 @@ class Backbone(nn.Module):
     def set_readout(self, defaults: Readout) -> None:
         """A new head, with these settings where the model was created without them. Networks of a task have one."""
         raise NotImplementedError
+
+    def take_readout(self, name: str) -> None:
+        """A new head, the one that a method's setting `readout` names; `published` leaves it as it is. Networks without
+        a paired head have a linear one instead.
+        """
+        if name != "published":
+            self.set_readout(linear_readout(self.sizes.depth, 1 if name == "levels" else 2))
 
     def make_head(self, more: int = 0) -> None:
         """A new head, which reads `more` features than the backbone's own. Networks of a task have one."""

@@ -14,7 +14,7 @@ from pointlora.models.class_token import ClassTokenBackbone
 from pointlora.models.heads import classification_head, feature_summary
 from pointlora.models.method import TokenSequence
 from pointlora.models.paired_head import PairedHead, linear_layer, reads_features
-from pointlora.models.readout import Readout
+from pointlora.models.readout import Readout, paired_readout
 from pointlora.models.sizes import Sizes
 from pointlora.models.transformer import initialize_weights
 from pointlora.ops.grouping import Scale
@@ -80,6 +80,12 @@ class PointClassifier(ClassTokenBackbone):
         readout = self.chosen_readout.over(defaults).over(published).check(self.sizes.depth)
         self.head_kind, self.levels, self.pooling, self.scales = readout  # type: ignore[assignment]
         self.make_head()
+
+    def take_readout(self, name: str) -> None:
+        if name == "paired":
+            self.set_readout(paired_readout(self.sizes.depth, type(self).pooling))
+        else:
+            super().take_readout(name)
 
     @property
     def further_scales(self) -> list[Scale]:

@@ -93,15 +93,6 @@ def linear_readout(depth: int, scales: int = 1) -> Readout:
     return Readout("linear", feature_levels(depth), ("max", "mean"), scales)
 
 
-def named_readout(name: str, depth: int, published: Sequence[str] | None) -> Readout:
-    """What a method's setting `readout` stands for, but for `published`.
-
-    Args:
-        name: `levels`, `scales` or `paired`.
-        depth: number of blocks.
-        published: what the published head of classification pools, which a paired head reads of three levels; None for
-            part segmentation, which has no scales and no paired head.
-    """
-    if name == "paired" and published is not None:
-        return Readout("paired", feature_levels(depth), published, 2)
-    return linear_readout(depth, 1 if name == "levels" else 2)
+def paired_readout(depth: int, pooling: Sequence[str]) -> Readout:
+    """A paired head on this pooling of three levels of two scales."""
+    return Readout("paired", feature_levels(depth), pooling, 2)
